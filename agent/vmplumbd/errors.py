@@ -1,0 +1,299 @@
+"""Error families of the agent: each has an identity, a place, a cause and a hint.
+
+Nothing decides by reading a message: `reason` is the identity that reaches callers as
+ErrorReason of the contract, the class is what code branches on.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno as errnos
+import os
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class Reason(enum.StrEnum):
+    """ErrorReason of vmplumb.v1 without its prefix; the contract's comments say what each means."""
+
+    INVALID_REQUEST = "INVALID_REQUEST"
+    UNKNOWN_FIELD = "UNKNOWN_FIELD"
+    CONFIG_LIST_MISMATCH = "CONFIG_LIST_MISMATCH"
+    PATH_NOT_ALLOWED = "PATH_NOT_ALLOWED"
+    SPEC_CONFLICT = "SPEC_CONFLICT"
+    OPERATION_PENDING = "OPERATION_PENDING"
+    TORN_DOWN = "TORN_DOWN"
+    VM_NOT_FOUND = "VM_NOT_FOUND"
+    CNI_NETWORK_NOT_FOUND = "CNI_NETWORK_NOT_FOUND"
+    NOT_A_NETNS = "NOT_A_NETNS"
+    CNI_PLUGIN_UNAVAILABLE = "CNI_PLUGIN_UNAVAILABLE"
+    WRONG_PHASE = "WRONG_PHASE"
+    CNI_ADD_FAILED = "CNI_ADD_FAILED"
+    CNI_DEL_FAILED = "CNI_DEL_FAILED"
+    CNI_RESULT_UNUSABLE = "CNI_RESULT_UNUSABLE"
+    CNI_TRY_AGAIN_LATER = "CNI_TRY_AGAIN_LATER"
+    OPERATION_TIMEOUT = "OPERATION_TIMEOUT"
+    RESUME_POSITION_LOST = "RESUME_POSITION_LOST"
+    TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
+    AGENT_NOT_READY = "AGENT_NOT_READY"
+    NETNS_SETUP_FAILED = "NETNS_SETUP_FAILED"
+    UID_MISMATCH = "UID_MISMATCH"
+    ADDRESSES_EXHAUSTED = "ADDRESSES_EXHAUSTED"
+    KERNEL_FAULT = "KERNEL_FAULT"
+    JOURNAL_FAILED = "JOURNAL_FAILED"
+    ACCESS_DENIED = "ACCESS_DENIED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    INTERNAL = "INTERNAL"
+    UNSUPPORTED = "UNSUPPORTED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One rule that one field of a request breaks. `field` is a proto field path, `rule` the rule's id."""
+
+    field: str
+    rule: str
+    message: str
+
+
+class AgentError(Exception):
+    """The root of every fault this agent tells a caller. `hint` is what to look at, as a question."""
+
+    reason: Reason = Reason.INTERNAL
+    retryable: bool = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class InvalidSpec(AgentError):
+    """The request breaks rules; `violations` has all of them. Nothing was done."""
+
+    reason = Reason.INVALID_REQUEST
+
+    def __init__(self, message: str, violations: tuple[Violation, ...] = ()) -> None:
+        super().__init__(message)
+        self.violations = violations
+
+
+class ConfigListMismatch(InvalidSpec):
+    """An inline configuration is no conflist, or its parsed view disagrees with it."""
+
+    reason = Reason.CONFIG_LIST_MISMATCH
+
+
+class PathNotAllowed(InvalidSpec):
+    """A path is not on the operator's list."""
+
+    reason = Reason.PATH_NOT_ALLOWED
+
+
+class SpecConflict(AgentError):
+    """The vm_id exists with another spec."""
+
+    reason = Reason.SPEC_CONFLICT
+
+
+class OperationPending(AgentError):
+    """An operation which excludes this one is running on the vm_id."""
+
+    reason = Reason.OPERATION_PENDING
+    retryable = True
+
+
+class TornDown(AgentError):
+    """The set-up was ended by a teardown."""
+
+    reason = Reason.TORN_DOWN
+
+
+class VmNotFound(AgentError):
+    """No such vm_id."""
+
+    reason = Reason.VM_NOT_FOUND
+
+
+class WrongPhase(AgentError):
+    """The network is not in a phase this request needs."""
+
+    reason = Reason.WRONG_PHASE
+
+
+class UidMismatch(AgentError):
+    """The uid given is not the record's."""
+
+    reason = Reason.UID_MISMATCH
+
+
+class NetworkNotFound(AgentError):
+    """The named network is not in the configuration directory."""
+
+    reason = Reason.CNI_NETWORK_NOT_FOUND
+
+
+class PluginUnavailable(AgentError):
+    """A plugin is missing, or does not support the configuration's version."""
+
+    reason = Reason.CNI_PLUGIN_UNAVAILABLE
+
+
+class NotANetns(AgentError):
+    """What lies at netns_path is no network namespace."""
+
+    reason = Reason.NOT_A_NETNS
+
+
+class NetnsSetupFailed(AgentError):
+    """Making the network namespace failed."""
+
+    reason = Reason.NETNS_SETUP_FAILED
+    retryable = True
+
+
+class ResultUnusable(AgentError):
+    """The CNI result has no tap device, or no address, for the VM."""
+
+    reason = Reason.CNI_RESULT_UNUSABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginError:
+    """What a CNI plugin said, or how it ended. `code` 0 when the plugin gave none."""
+
+    code: int
+    message: str
+    details: str = ""
+    plugin: str = ""
+    stderr_tail: str = ""
+
+
+class PluginFailed(AgentError):
+    """CNI ADD failed for good; `plugin_error` says how."""
+
+    reason = Reason.CNI_ADD_FAILED
+
+    def __init__(self, message: str, plugin_error: PluginError, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.plugin_error = plugin_error
+
+
+class AddFailed(PluginFailed):
+    """CNI ADD failed for good."""
+
+    reason = Reason.CNI_ADD_FAILED
+    retryable = True
+
+
+class DelFailed(PluginFailed):
+    """CNI DEL failed for good."""
+
+    reason = Reason.CNI_DEL_FAILED
+    retryable = True
+
+
+class TryAgainLater(PluginFailed):
+    """CNI error 11 outlasted the retries."""
+
+    reason = Reason.CNI_TRY_AGAIN_LATER
+    retryable = True
+
+
+class AddressesExhausted(PluginFailed):
+    """The IPAM plugin has no address left."""
+
+    reason = Reason.ADDRESSES_EXHAUSTED
+
+
+class OperationTimeout(AgentError):
+    """The agent's own time for the operation ran out."""
+
+    reason = Reason.OPERATION_TIMEOUT
+    retryable = True
+
+
+class ResumePositionLost(AgentError):
+    """The position to resume from is no longer held."""
+
+    reason = Reason.RESUME_POSITION_LOST
+
+
+class TooManyOperations(AgentError):
+    """The agent runs, or holds, as much as it is allowed to."""
+
+    reason = Reason.TOO_MANY_OPERATIONS
+    retryable = True
+
+
+class AgentNotReady(AgentError):
+    """The agent is starting or draining."""
+
+    reason = Reason.AGENT_NOT_READY
+    retryable = True
+
+
+class JournalFailed(AgentError):
+    """The journal could not be read or written."""
+
+    reason = Reason.JOURNAL_FAILED
+    retryable = True
+
+
+class Unsupported(AgentError):
+    """This host or this agent cannot do what was asked."""
+
+    reason = Reason.UNSUPPORTED
+
+
+class KernelFault(AgentError):
+    """The kernel refused: `verb` and object, `where` (a device, a namespace), `errno`.
+
+    `op` is the index of the refused request in its batch; those before it took effect.
+    """
+
+    reason = Reason.KERNEL_FAULT
+    retryable = True
+    errnos_: ClassVar[frozenset[int]] = frozenset()
+
+    def __init__(
+        self, verb: str, *, where: str, errno: int, op: int = 0, note: str = "", hint: str | None = None
+    ) -> None:
+        cause = errnos.errorcode.get(errno, str(errno))
+        detail = f": {note}" if note else ""
+        super().__init__(f"cannot {verb} in {where}: {cause} ({os.strerror(errno)}){detail}", hint=hint)
+        self.verb = verb
+        self.where = where
+        self.errno = errno
+        self.op = op
+
+
+class NotFound(KernelFault):
+    """The device, address, route, qdisc or file is not there."""
+
+    errnos_ = frozenset({errnos.ENODEV, errnos.ENOENT, errnos.ESRCH, errnos.EADDRNOTAVAIL, errnos.ENXIO})
+
+
+class Exists(KernelFault):
+    """The device, address, route or qdisc is there already."""
+
+    errnos_ = frozenset({errnos.EEXIST})
+
+
+class Busy(KernelFault):
+    """Something holds it, or the kernel asks to try again."""
+
+    errnos_ = frozenset({errnos.EBUSY, errnos.EAGAIN, errnos.EINTR, errnos.ENOBUFS})
+
+
+def kernel_fault(
+    verb: str, *, where: str, errno: int, op: int = 0, note: str = "", hint: str | None = None
+) -> KernelFault:
+    """The KernelFault of the class that fits `errno`."""
+    for family in (NotFound, Exists, Busy):
+        if errno in family.errnos_:
+            return family(verb, where=where, errno=errno, op=op, note=note, hint=hint)
+    return KernelFault(verb, where=where, errno=errno, op=op, note=note, hint=hint)

@@ -1,0 +1,216 @@
+"""What can be asked of a network namespace, one frozen value a request, and what it answers.
+
+A plugin computes a list of these first and hands it over whole: the kernel room encodes the list
+as one netlink send, a fake plays it on a value, a test compares it. Links are named by `index`
+where it is known (0 means "by name"); addresses, routes and qdiscs are the kernel's words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from typing import TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Interface: TypeAlias = IPv4Interface | IPv6Interface
+Network: TypeAlias = IPv4Network | IPv6Network
+
+SCOPE_UNIVERSE = 0
+SCOPE_LINK = 253
+SCOPE_HOST = 254
+SCOPE_NOWHERE = 255
+TABLE_MAIN = 254
+PROTO_KERNEL = 2
+PROTO_BOOT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddVeth:
+    """A veth pair whose first end, `name`, is here and whose `peer` is in the host's namespace.
+
+    `mtu` 0 is the kernel's default. MACs are the kernel's choice unless given.
+    """
+
+    name: str
+    peer: str
+    mtu: int = 0
+    mac: bytes | None = None
+    peer_mac: bytes | None = None
+    peer_group: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddLink:
+    """A link of another kind: "bridge", "dummy", "ifb". `up` sets it up in the same request."""
+
+    name: str
+    kind: str
+    mtu: int = 0
+    tx_queue_length: int | None = None
+    vlan_filtering: bool | None = None
+    up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetLink:
+    """Answered with one LinkInfo, in the place of this request."""
+
+    index: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLink:
+    """Change what is not None. `up` False sets the link down. `master` 0 releases it."""
+
+    index: int = 0
+    name: str = ""
+    up: bool | None = None
+    mtu: int | None = None
+    mac: bytes | None = None
+    master: int | None = None
+    group: int | None = None
+    promisc: bool | None = None
+    allmulti: bool | None = None
+    tx_queue_length: int | None = None
+    hairpin: bool | None = None
+    isolated: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelLink:
+    """Remove a link and, of a veth pair, both ends."""
+
+    index: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAddress:
+    """An address with its prefix length. An IPv4 broadcast address is set when `broadcast` is given."""
+
+    index: int
+    address: Interface
+    broadcast: IPv4Address | None = None
+    no_dad: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelAddress:
+    """Take an address from a link."""
+
+    index: int
+    address: Interface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRoute:
+    """A unicast route. `dst` of prefix length 0 is the default route. `append` allows a second next hop."""
+
+    dst: Network
+    index: int
+    gateway: Address | None = None
+    src: Address | None = None
+    scope: int = SCOPE_UNIVERSE
+    table: int = TABLE_MAIN
+    priority: int = 0
+    append: bool = False
+    mtu: int = 0
+    advmss: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelRoute:
+    """Remove the route to `dst` on this link; `scope` SCOPE_NOWHERE matches any scope."""
+
+    dst: Network
+    index: int
+    scope: int = SCOPE_NOWHERE
+    table: int = TABLE_MAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddIngress:
+    """The ingress qdisc, handle ffff:, on a link."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelIngress:
+    """Remove a link's ingress qdisc and the filters on it."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRedirect:
+    """u32 match-all on `index`'s ingress, mirred egress redirect to `to`."""
+
+    index: int
+    to: int
+
+
+Request: TypeAlias = (
+    AddVeth
+    | AddLink
+    | GetLink
+    | SetLink
+    | DelLink
+    | AddAddress
+    | DelAddress
+    | AddRoute
+    | DelRoute
+    | AddIngress
+    | DelIngress
+    | AddRedirect
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkInfo:
+    """A link as the kernel tells it. `peer_index` is IFLA_LINK (a veth's other end), 0 if none."""
+
+    index: int
+    name: str
+    kind: str
+    mac: bytes
+    mtu: int
+    up: bool
+    peer_index: int = 0
+    master: int = 0
+    group: int = 0
+    promisc: bool = False
+    oper_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressInfo:
+    """An address on a link."""
+
+    index: int
+    address: Interface
+    scope: int
+    tentative: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteInfo:
+    """A route of the main or another table; `dst` of prefix length 0 is the default route."""
+
+    dst: Network
+    index: int
+    gateway: Address | None = None
+    src: Address | None = None
+    scope: int = SCOPE_UNIVERSE
+    table: int = TABLE_MAIN
+    priority: int = 0
+    protocol: int = PROTO_BOOT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetnsIdentity:
+    """Which namespace a path leads to: device and inode of its nsfs file."""
+
+    device: int
+    inode: int
