@@ -1,0 +1,373 @@
+"""The result of ADD, in the shape of CNI 1.x whatever version it was written in.
+
+Old shapes are mapped on reading and on writing: 0.1 and 0.2 have `ip4` and `ip6`, 0.3 to 0.4 have a `version`
+in each address. Host bits of addresses and routes are kept. Keys are found without regard to case, as Go's
+JSON finds them; keys that no version has are dropped, as libcni drops them between plugins.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from vmplumbd.cni.error import InvalidResult
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
+VERSIONS_02 = ("0.1.0", "0.2.0")
+VERSIONS_04 = ("0.3.0", "0.3.1", "0.4.0")
+VERSIONS_1 = ("1.0.0", "1.1.0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """A device that a plugin made. `sandbox` is the namespace's path, None on the host."""
+
+    name: str
+    mac: str | None = None
+    mtu: int | None = None
+    sandbox: str | None = None
+    socket_path: str | None = None
+    pci_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IPConfig:
+    """An address with its prefix. `interface` is an index into the result's interfaces; nobody checked it."""
+
+    address: IpInterface
+    gateway: IpAddress | None = None
+    interface: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route. `dst` may have host bits, `dst.network` has none. `gw` None means the address's gateway."""
+
+    dst: IpInterface
+    gw: IpAddress | None = None
+    mtu: int | None = None
+    advmss: int | None = None
+    priority: int | None = None
+    table: int | None = None
+    scope: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DNS:
+    """What a resolver wants to know. Nothing here is checked to be an address."""
+
+    nameservers: tuple[str, ...] = ()
+    domain: str | None = None
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ADD made. `cni_version` is the version it was written in, or shall be written in."""
+
+    cni_version: str
+    interfaces: tuple[Interface, ...] = ()
+    ips: tuple[IPConfig, ...] = ()
+    routes: tuple[Route, ...] = ()
+    dns: DNS = DNS()
+
+
+def parse(raw: bytes | str | Mapping[str, Any] | None, *, default_version: str = "0.1.0") -> Result:
+    """Read a result of any version. `default_version`, the configuration's, holds where it names none.
+
+    Raises InvalidResult if it is no JSON object, of a version unknown, or a field has the wrong type.
+    """
+    if isinstance(raw, bytes | str):
+        try:
+            raw = json.loads(raw)
+        except ValueError as exc:
+            raise InvalidResult(f"failed to unmarshal raw result: {exc}") from exc
+    if raw is None:
+        raw = {}
+    if not isinstance(raw, Mapping):
+        raise InvalidResult(f"failed to unmarshal raw result: not an object but {type(raw).__name__}")
+    stated = raw.get("cniVersion")
+    cni_version = stated if isinstance(stated, str) and stated else default_version or "0.1.0"
+    reader = _READERS.get(cni_version)
+    if reader is None:
+        raise InvalidResult(f'unsupported CNI result version "{cni_version}"')
+    try:
+        return reader(cni_version, raw)
+    except _Unusable as exc:
+        raise InvalidResult(f"failed to unmarshal raw result: {exc}") from exc
+
+
+def to_object(result: Result) -> dict[str, Any]:
+    """Write the result in its own version, as an object for JSON. What the version cannot say is left out.
+
+    Raises InvalidResult if the version is unknown.
+    """
+    if result.cni_version in VERSIONS_1:
+        return _write_1(result)
+    if result.cni_version in VERSIONS_04:
+        return _write_04(result)
+    if result.cni_version in VERSIONS_02:
+        return _write_02(result)
+    raise InvalidResult(f'unsupported CNI result version "{result.cni_version}"')
+
+
+def to_json(result: Result) -> bytes:
+    """Write the result in its own version as a plugin prints it: four spaces, no newline at the end."""
+    return json.dumps(to_object(result), indent=4, ensure_ascii=False).encode()
+
+
+class _Unusable(Exception):
+    """A field has a type it cannot have."""
+
+
+_TOP_1 = frozenset({"cniVersion", "interfaces", "ips", "routes", "dns"})
+_TOP_02 = frozenset({"cniVersion", "ip4", "ip6", "dns"})
+_INTERFACE = frozenset({"name", "mac", "mtu", "sandbox", "socketPath", "pciID"})
+_IP = frozenset({"version", "interface", "address", "gateway"})
+_IP_02 = frozenset({"ip", "gateway", "routes"})
+_ROUTE = frozenset({"dst", "gw", "mtu", "advmss", "priority", "table", "scope"})
+_DNS = frozenset({"nameservers", "domain", "search", "options"})
+
+
+def _fields(value: object, known: frozenset[str], where: str) -> Mapping[str, Any]:
+    """The object, with its keys as we spell them. Costs nothing where they are spelt so already."""
+    if not isinstance(value, Mapping):
+        raise _Unusable(f"{where} is no object")
+    if value.keys() <= known:
+        return value
+    folded = {name.lower(): name for name in known}
+    return {folded[key.lower()]: item for key, item in value.items() if key.lower() in folded}
+
+
+def _items(value: object, where: str) -> Iterable[Any]:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise _Unusable(f"{where} is no list")
+    return value
+
+
+def _text(value: object, where: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise _Unusable(f"{where} is no string")
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    texts = tuple(_items(value, where))
+    if not all(isinstance(text, str) for text in texts):
+        raise _Unusable(f"{where} is no list of strings")
+    return texts
+
+
+def _number(value: object, where: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _Unusable(f"{where} is no integer")
+    return value
+
+
+def _address(value: object, where: str) -> IpAddress | None:
+    text = _text(value, where)
+    if text is None:
+        return None
+    try:
+        address = ipaddress.ip_address(_without_zone(text))
+    except ValueError as exc:
+        raise _Unusable(f"{where} is no IP address: {text!r}") from exc
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _cidr(value: object, where: str) -> IpInterface:
+    # Go's ParseCIDR wants a prefix length; Python would take a bare address or a netmask too.
+    if not isinstance(value, str) or not value.partition("/")[2].isdecimal():
+        raise _Unusable(f"{where} is no address with a prefix length: {value!r}")
+    try:
+        return ipaddress.ip_interface(_without_zone(value))
+    except ValueError as exc:
+        raise _Unusable(f"{where} is no address with a prefix length: {value!r}") from exc
+
+
+def _without_zone(text: str) -> str:
+    if "%" in text:
+        raise ValueError("an address of a result has no zone")
+    return text
+
+
+def _read_interface(value: object, *, modern: bool) -> Interface:
+    given = _fields(value, _INTERFACE, "interface")
+    return Interface(
+        name=_text(given.get("name"), "interface.name") or "",
+        mac=_text(given.get("mac"), "interface.mac"),
+        sandbox=_text(given.get("sandbox"), "interface.sandbox"),
+        mtu=_number(given.get("mtu"), "interface.mtu") or None if modern else None,
+        socket_path=_text(given.get("socketPath"), "interface.socketPath") if modern else None,
+        pci_id=_text(given.get("pciID"), "interface.pciID") if modern else None,
+    )
+
+
+def _read_ip(value: object) -> IPConfig:
+    given = _fields(value, _IP, "ip")
+    return IPConfig(
+        address=_cidr(given.get("address"), "ip.address"),
+        gateway=_address(given.get("gateway"), "ip.gateway"),
+        interface=_number(given.get("interface"), "ip.interface"),
+    )
+
+
+def _read_route(value: object) -> Route:
+    given = _fields(value, _ROUTE, "route")
+    return Route(
+        dst=_cidr(given.get("dst"), "route.dst"),
+        gw=_address(given.get("gw"), "route.gw"),
+        mtu=_number(given.get("mtu"), "route.mtu") or None,
+        advmss=_number(given.get("advmss"), "route.advmss") or None,
+        priority=_number(given.get("priority"), "route.priority") or None,
+        table=_number(given.get("table"), "route.table"),
+        scope=_number(given.get("scope"), "route.scope"),
+    )
+
+
+def _read_dns(value: object) -> DNS:
+    if not value:
+        return DNS()
+    given = _fields(value, _DNS, "dns")
+    return DNS(
+        nameservers=_texts(given.get("nameservers"), "dns.nameservers"),
+        domain=_text(given.get("domain"), "dns.domain"),
+        search=_texts(given.get("search"), "dns.search"),
+        options=_texts(given.get("options"), "dns.options"),
+    )
+
+
+def _read_since_03(cni_version: str, raw: Mapping[str, Any], *, modern: bool) -> Result:
+    given = _fields(raw, _TOP_1, "result")
+    return Result(
+        cni_version=cni_version,
+        interfaces=tuple(
+            _read_interface(each, modern=modern) for each in _items(given.get("interfaces"), "interfaces")
+        ),
+        ips=tuple(_read_ip(each) for each in _items(given.get("ips"), "ips")),
+        routes=tuple(_read_route(each) for each in _items(given.get("routes"), "routes")),
+        dns=_read_dns(given.get("dns")),
+    )
+
+
+def _read_02(cni_version: str, raw: Mapping[str, Any]) -> Result:
+    given = _fields(raw, _TOP_02, "result")
+    ips: list[IPConfig] = []
+    routes: list[Route] = []
+    for key in ("ip4", "ip6"):
+        if given.get(key) is None:
+            continue
+        each = _fields(given[key], _IP_02, key)
+        ips.append(
+            IPConfig(
+                address=_cidr(each.get("ip"), f"{key}.ip"),
+                gateway=_address(each.get("gateway"), f"{key}.gateway"),
+            )
+        )
+        routes += [_read_route(route) for route in _items(each.get("routes"), f"{key}.routes")]
+    return Result(
+        cni_version=cni_version, ips=tuple(ips), routes=tuple(routes), dns=_read_dns(given.get("dns"))
+    )
+
+
+_READERS: Mapping[str, Callable[[str, Mapping[str, Any]], Result]] = {
+    **dict.fromkeys(VERSIONS_02, _read_02),
+    **dict.fromkeys(VERSIONS_04, partial(_read_since_03, modern=False)),
+    **dict.fromkeys(VERSIONS_1, partial(_read_since_03, modern=True)),
+}
+
+
+def _present(**values: object) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _write_interface(interface: Interface, *, modern: bool) -> dict[str, Any]:
+    written = {"name": interface.name} | _present(mac=interface.mac)
+    if modern:
+        written |= _present(mtu=interface.mtu)
+    written |= _present(sandbox=interface.sandbox)
+    if modern:
+        written |= _present(socketPath=interface.socket_path, pciID=interface.pci_id)
+    return written
+
+
+def _write_ip(ip: IPConfig, *, with_family: bool) -> dict[str, Any]:
+    written: dict[str, Any] = {"version": str(ip.address.version)} if with_family else {}
+    written |= _present(interface=ip.interface)
+    written["address"] = str(ip.address)
+    if ip.gateway is not None:
+        written["gateway"] = str(ip.gateway)
+    return written
+
+
+def _write_route(route: Route) -> dict[str, Any]:
+    return _present(
+        dst=str(route.dst),
+        gw=None if route.gw is None else str(route.gw),
+        mtu=route.mtu,
+        advmss=route.advmss,
+        priority=route.priority,
+        table=route.table,
+        scope=route.scope,
+    )
+
+
+def _write_dns(dns: DNS) -> dict[str, Any]:
+    return _present(
+        nameservers=list(dns.nameservers) or None,
+        domain=dns.domain,
+        search=list(dns.search) or None,
+        options=list(dns.options) or None,
+    )
+
+
+def _write_since_03(result: Result, *, modern: bool) -> dict[str, Any]:
+    written: dict[str, Any] = {"cniVersion": result.cni_version}
+    if result.interfaces:
+        written["interfaces"] = [_write_interface(each, modern=modern) for each in result.interfaces]
+    if result.ips:
+        written["ips"] = [_write_ip(each, with_family=not modern) for each in result.ips]
+    if result.routes:
+        written["routes"] = [_write_route(each) for each in result.routes]
+    return written
+
+
+def _write_1(result: Result) -> dict[str, Any]:
+    written = _write_since_03(result, modern=True)
+    if dns := _write_dns(result.dns):
+        written["dns"] = dns
+    return written
+
+
+def _write_04(result: Result) -> dict[str, Any]:
+    return _write_since_03(result, modern=False) | {"dns": _write_dns(result.dns)}
+
+
+def _write_02(result: Result) -> dict[str, Any]:
+    # One address a family is all that this version can say.
+    written: dict[str, Any] = {"cniVersion": result.cni_version}
+    for key, family in (("ip4", 4), ("ip6", 6)):
+        ip = next((each for each in result.ips if each.address.version == family), None)
+        if ip is None:
+            continue
+        written[key] = _present(
+            ip=str(ip.address),
+            gateway=None if ip.gateway is None else str(ip.gateway),
+            routes=[_write_route(each) for each in result.routes if each.dst.version == family] or None,
+        )
+    return written | {"dns": _write_dns(result.dns)}
