@@ -5,11 +5,13 @@ Concrete things are built in `main` alone; tests pass fakes that obey the same c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from vmplumbd.model import net
+from vmplumbd.model.ids import VmId
+from vmplumbd.model.record import JournalState, Record, Release
 
 
 class Netns(Protocol):
@@ -30,6 +32,7 @@ class Netns(Protocol):
         """Make a persistent tap (vnet_hdr, one queue), owned by uid and gid; it is down.
 
         An empty name lets the kernel choose tapN. Raises Exists if the name is taken, also by a tap.
+        It has carrier until this handle is closed, so that it may be set up as an opened tap is.
         """
 
     def link(self, *, name: str = "", index: int = 0) -> net.LinkInfo:
@@ -78,6 +81,50 @@ class Kernel(Protocol):
     def delete_netns(self, path: str) -> None:
         """Detach the mount and unlink the file. Gone already is success. Never enters the namespace."""
 
+    def prepare_netns_dir(self, path: str) -> net.NetnsDir:
+        """Make `path` a directory that holds namespaces as `ip netns` wants it: 0755, a shared mount.
+
+        Idempotent; answers what this call itself made.
+        """
+
+    def undo_netns_dir(self, made: net.NetnsDir) -> None:
+        """Take back exactly what prepare_netns_dir made. A directory in use stays as it is."""
+
+    def close_kept(self) -> None:
+        """Close what create_netns kept open for the open_netns after it, on this thread: the end of an operation.
+
+        Until then the sockets hold the namespace, unless delete_netns of its path comes first.
+        """
+
+    def delete_group(self, group: int, indexes: Collection[int]) -> None:
+        """Delete these host links (gone already is success) in one step, as members of `group`.
+
+        The group is set here, not at creation. Raises Busy, with nothing deleted, when the group
+        holds a link that is not among `indexes`. Other set-ups wait meanwhile: 32 links at most.
+        """
+
+    def watch(self) -> DeviceWatch:
+        """Start to watch the host's links go. The caller closes it."""
+
+
+class DeviceWatch(Protocol):
+    """Sees links of the host go. A thread of its own reads the kernel's notices; any thread may ask.
+
+    The kernel gives an ifindex again only after it has gone round, so a gone one stays gone.
+    """
+
+    def wait_gone(self, indexes: Collection[int], timeout: float) -> frozenset[int]:
+        """Wait until all are gone, at most `timeout` seconds. Answers those that are gone by then."""
+
+    def on_gone(self, indexes: Collection[int], tell: Callable[[frozenset[int]], None]) -> None:
+        """Call `tell` once with all of them when the last has gone, on the watch's thread.
+
+        Gone already: called at once, on the caller's thread. `tell` must be short and not raise.
+        """
+
+    def close(self) -> None:
+        """Stop watching. Waiters are answered with what is gone so far; no `tell` comes after it."""
+
 
 class Clock(Protocol):
     """Time, so that tests need not wait."""
@@ -87,3 +134,28 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds on a clock that never goes back."""
+
+
+class Journal(Protocol):
+    """Records that outlive the agent. Any thread may call; every write is one transaction.
+
+    Every method raises JournalFailed when the journal cannot be read or written.
+    """
+
+    def load(self) -> JournalState:
+        """All there is."""
+
+    def put(self, record: Record) -> None:
+        """Write a record whole."""
+
+    def remove(self, vm_id: VmId, revision: int, release: Release | None = None) -> Release | None:
+        """Forget a record; `release` takes its place in the same transaction and gets its id."""
+
+    def tried_release(self, release_id: int, attempts: int, last_error: str) -> None:
+        """Note a release that failed."""
+
+    def released(self, release_ids: list[int]) -> None:
+        """Forget releases that are done."""
+
+    def set_boot_id(self, boot_id: str) -> None:
+        """Note the boot this agent runs under."""

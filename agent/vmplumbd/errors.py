@@ -173,13 +173,16 @@ class PluginError:
 
 
 class PluginFailed(AgentError):
-    """CNI ADD failed for good; `plugin_error` says how."""
+    """A plugin failed; `plugin_error` says how, `killed` that a signal nobody here sent ended it."""
 
     reason = Reason.CNI_ADD_FAILED
 
-    def __init__(self, message: str, plugin_error: PluginError, *, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, plugin_error: PluginError, *, killed: bool = False, hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.plugin_error = plugin_error
+        self.killed = killed
 
 
 class AddFailed(PluginFailed):

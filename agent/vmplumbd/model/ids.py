@@ -11,7 +11,7 @@ Uid = NewType("Uid", str)
 # Firecracker's instance id and CNI's container ID have this in common; the contract's rule is the same.
 _VM_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,63}")
 
-# host-local keeps its folders beside the per-VM caches of the SDK's default (semantics of network.go:306-308).
+# host-local keeps its folders beside the per-VM caches of the SDK's default (firecracker-go-sdk:network.go).
 RESERVED_VM_IDS = frozenset({"networks", "results", "cache"})
 
 

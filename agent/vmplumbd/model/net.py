@@ -214,3 +214,12 @@ class NetnsIdentity:
 
     device: int
     inode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetnsDir:
+    """What preparing a directory of namespaces made: directories, outermost first, and the mount."""
+
+    path: str
+    made: tuple[str, ...] = ()
+    mounted: bool = False

@@ -90,7 +90,7 @@ class StaticNetworkConf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceOutcome:
-    """What set-up made of one interface. `firecracker` is the body of Firecracker's network-interfaces PUT."""
+    """What set-up made of one interface. `firecracker` is the body of Firecracker's PUT."""
 
     index: int
     static: StaticNetworkConfiguration

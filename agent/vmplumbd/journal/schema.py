@@ -1,0 +1,50 @@
+"""The journal's tables, by schema version. `PRAGMA user_version` says which a file has."""
+
+from __future__ import annotations
+
+# One entry a version: the statements that lead to it from the version before.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE agent (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            boot_id TEXT NOT NULL,
+            revision INTEGER NOT NULL
+        ) STRICT
+        """,
+        "INSERT INTO agent VALUES (1, '', 0)",
+        """
+        CREATE TABLE networks (
+            vm_id TEXT PRIMARY KEY,
+            uid TEXT NOT NULL,
+            revision INTEGER NOT NULL,
+            phase INTEGER NOT NULL,
+            spec BLOB NOT NULL,
+            spec_hash BLOB NOT NULL,
+            boot_id TEXT NOT NULL,
+            plan TEXT NOT NULL,
+            failure TEXT,
+            create_time REAL NOT NULL,
+            update_time REAL NOT NULL,
+            last_sequence INTEGER NOT NULL,
+            release_attempts INTEGER NOT NULL,
+            release_at REAL NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE releases (
+            release_id INTEGER PRIMARY KEY,
+            vm_id TEXT NOT NULL,
+            uid TEXT NOT NULL,
+            boot_id TEXT NOT NULL,
+            plan TEXT NOT NULL,
+            host_devices TEXT NOT NULL,
+            created REAL NOT NULL,
+            attempts INTEGER NOT NULL,
+            last_error TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
+)
+
+VERSION = len(MIGRATIONS)

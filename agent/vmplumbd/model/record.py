@@ -1,0 +1,64 @@
+"""The agent's record of one VM's network, as the journal keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vmplumbd.model.ids import Uid, VmId
+from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.outcome import Plan
+from vmplumbd.model.progress import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One network. `spec` is the request's spec as it was sent (the edge's encoding, opaque here).
+
+    Times are seconds since the epoch. `boot_id` is the boot in which the kernel state was made.
+    `last_sequence` is the number of the newest event. `release_attempts` counts tries to take back
+    what a failure left; `release_at` is when the next one is due.
+    """
+
+    vm_id: VmId
+    uid: Uid
+    revision: int
+    phase: Phase
+    spec: bytes
+    spec_hash: bytes
+    boot_id: str
+    plan: Plan = field(default_factory=Plan)
+    failure: Failure | None = None
+    create_time: float = 0.0
+    update_time: float = 0.0
+    last_sequence: int = 0
+    release_attempts: int = 0
+    release_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """An address that waits for its device to go: what DEL still owes after a teardown was answered.
+
+    `host_devices` are (name, ifindex) pairs of the namespace the agent runs in.
+    """
+
+    release_id: int
+    vm_id: VmId
+    uid: Uid
+    boot_id: str
+    plan: Plan
+    host_devices: tuple[tuple[str, int], ...]
+    created: float
+    attempts: int = 0
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalState:
+    """What a journal held when it was opened. `set_aside` names a damaged file that was kept."""
+
+    records: tuple[Record, ...]
+    releases: tuple[Release, ...]
+    revision: int
+    boot_id: str
+    set_aside: str = ""

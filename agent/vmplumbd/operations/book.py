@@ -1,0 +1,192 @@
+"""What the agent knows now: records, running operations, and the changes that watchers follow.
+
+The journal is written first, then the memory, then watchers are told, all under one writers' lock, so
+revisions reach every reader in order. Readers take only the short memory lock.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from vmplumbd.abc import Clock, Journal
+from vmplumbd.errors import AgentError
+from vmplumbd.model.ids import Uid, VmId
+from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.record import JournalState, Record, Release
+from vmplumbd.operations.cancel import CancelToken
+from vmplumbd.operations.events import EventLog
+
+# Changes kept for watchers that come back; older positions are lost (OUT_OF_RANGE).
+HISTORY = 10_000
+
+
+class Kind(enum.Enum):
+    """Kinds of operation that exclude each other on a vm_id."""
+
+    SET_UP = "set-up"
+    TEAR_DOWN = "teardown"
+    CHECK = "check"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Operation:
+    """One operation on one vm_id. Detached from whoever asked for it; only a teardown ends a set-up."""
+
+    kind: Kind
+    vm_id: VmId
+    uid: Uid
+    spec_hash: bytes
+    log: EventLog
+    token: CancelToken = field(default_factory=CancelToken)
+    existed: bool = True
+    ignored_failures: tuple[AgentError, ...] = ()
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _waiting: list[Callable[[], None]] = field(default_factory=list)
+    _mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        """Call back once it has ended; at once if it has."""
+        with self._mutex:
+            if not self._ended.is_set():
+                self._waiting.append(callback)
+                return
+        callback()
+
+    def end(self) -> None:
+        """Say that it has ended."""
+        with self._mutex:
+            self._ended.set()
+            waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Block until it has ended. For tests and the in-process API."""
+        return self._ended.wait(seconds)
+
+
+class Book:
+    """Records by vm_id, running operations by vm_id, and the history of changes."""
+
+    def __init__(self, journal: Journal, clock: Clock, boot_id: str, state: JournalState) -> None:
+        self._journal = journal
+        self._clock = clock
+        self.boot_id = boot_id
+        self._writers = threading.Lock()
+        self._mutex = threading.Lock()
+        self._records: dict[VmId, Record] = {one.vm_id: one for one in state.records}
+        self._releases: dict[int, Release] = {one.release_id: one for one in state.releases}
+        self.running: dict[VmId, Operation] = {}
+        self._revision = state.revision
+        self._history: collections.deque[Record] = collections.deque(maxlen=HISTORY)
+        self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def mutex(self) -> threading.Lock:
+        """Held while deciding what an arriving request means; never while anything blocks."""
+        return self._mutex
+
+    @property
+    def revision(self) -> int:
+        """Revision of the newest change."""
+        return self._revision
+
+    def get(self, vm_id: VmId) -> Record | None:
+        """The record of a VM."""
+        return self._records.get(vm_id)
+
+    def records(self) -> list[Record]:
+        """Every record, in byte order of vm_id."""
+        with self._mutex:
+            return [self._records[vm_id] for vm_id in sorted(self._records)]
+
+    def count(self) -> int:
+        """How many records there are."""
+        return len(self._records)
+
+    def releases(self) -> list[Release]:
+        """Addresses that wait for their device to go."""
+        with self._mutex:
+            return list(self._releases.values())
+
+    def write(self, record: Record) -> Record:
+        """Journal and publish a record under the next revision.
+
+        Raises JournalFailed; nothing changed then."""
+        with self._writers:
+            changed = replace(record, revision=self._revision + 1, update_time=self._clock.now())
+            self._journal.put(changed)
+            self._publish(changed)
+            return changed
+
+    def remove(self, record: Record, release: Release | None = None) -> Release | None:
+        """Journal and publish that a record is gone; `release` takes its place in the same transaction."""
+        with self._writers:
+            gone = replace(
+                record, revision=self._revision + 1, phase=Phase.REMOVED, update_time=self._clock.now()
+            )
+            kept = self._journal.remove(record.vm_id, gone.revision, release)
+            if kept is not None:
+                with self._mutex:
+                    self._releases[kept.release_id] = kept
+            self._publish(gone)
+            return kept
+
+    def tried_release(self, release: Release, error: str) -> None:
+        """Note a release that failed."""
+        tried = replace(release, attempts=release.attempts + 1, last_error=error)
+        self._journal.tried_release(tried.release_id, tried.attempts, error)
+        with self._mutex:
+            self._releases[tried.release_id] = tried
+
+    def released(self, release_ids: Iterable[int]) -> None:
+        """Forget releases that are done."""
+        done = list(release_ids)
+        self._journal.released(done)
+        with self._mutex:
+            for release_id in done:
+                self._releases.pop(release_id, None)
+
+    def changes_after(self, revision: int) -> list[Record] | None:
+        """Changes newer than `revision`, oldest first; None if that position is no longer held."""
+        with self._mutex:
+            if revision > self._revision:
+                return None
+            held_from = self._history[0].revision - 1 if self._history else self._revision
+            if revision < held_from:
+                return None
+            # The newest are at the right end; a watcher that keeps up reads few.
+            found: list[Record] = []
+            for change in reversed(self._history):
+                if change.revision <= revision:
+                    break
+                found.append(change)
+            found.reverse()
+            return found
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, on the writing thread, after each change."""
+        with self._mutex:
+            self._watchers.append(wake)
+
+    def unwatch(self, wake: Callable[[], None]) -> None:
+        """Forget a watcher."""
+        with self._mutex:
+            if wake in self._watchers:
+                self._watchers.remove(wake)
+
+    def _publish(self, record: Record) -> None:
+        with self._mutex:
+            self._revision = record.revision
+            if record.phase is Phase.REMOVED:
+                self._records.pop(record.vm_id, None)
+            else:
+                self._records[record.vm_id] = record
+            self._history.append(record)
+            watchers = list(self._watchers)
+        for wake in watchers:
+            wake()

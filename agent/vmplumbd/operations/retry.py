@@ -1,0 +1,78 @@
+"""What is transient, and how long an operation tries again: tenacity's policies, without its sleeping.
+
+A lane must not wait, so the loop asks for the delay and parks the operation (`lanes.Sleep`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import tenacity
+
+from vmplumbd.errors import Busy, PluginFailed, TryAgainLater
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """`attempts` in all, with exponential back-off and full jitter between `first` and `longest` seconds."""
+
+    attempts: int = 5
+    first: float = 0.1
+    longest: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """The attempt numbered `attempt` failed with `error`; wait `delay` seconds, then try again."""
+
+    attempt: int
+    delay: float
+    error: BaseException
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempts:
+    """The attempts of one act. `number` is the attempt under way, from 1."""
+
+    policy: RetryPolicy
+    transient: Callable[[BaseException], bool]
+    number: int = 1
+
+    def run(self, act: Callable[[int], None]) -> Iterator[Again]:
+        """Call `act(number)` until it returns; yield before each further attempt.
+
+        Raises what the last attempt raised.
+        """
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.policy.attempts),
+            wait=tenacity.wait_random_exponential(multiplier=self.policy.first, max=self.policy.longest),
+            retry=tenacity.retry_if_exception(self.transient),
+            reraise=True,
+        )
+        state = tenacity.RetryCallState(retrying, None, (), {})
+        while True:
+            do = retrying.iter(retry_state=state)
+            if isinstance(do, tenacity.DoAttempt):
+                self.number = state.attempt_number
+                try:
+                    act(self.number)
+                except Exception:  # noqa: BLE001 - tenacity judges it and raises it again
+                    state.set_exception(sys.exc_info())  # type: ignore[arg-type]  # inside except it is never None
+                else:
+                    state.set_result(None)
+            elif isinstance(do, tenacity.DoSleep):
+                error = state.outcome.exception() if state.outcome is not None else None
+                assert error is not None
+                yield Again(attempt=self.number, delay=float(do), error=error)
+                state.prepare_for_next_attempt()
+            else:
+                return
+
+
+def is_transient(error: BaseException) -> bool:
+    """CNI code 11, EBUSY and its kin, and a plugin that a signal ended. Never a bad conf or a full range."""
+    if isinstance(error, PluginFailed):
+        return isinstance(error, TryAgainLater) or error.plugin_error.code == 11 or error.killed
+    return isinstance(error, Busy)
