@@ -1,0 +1,69 @@
+"""The fixtures every test may ask for, and the rule that a test is not skipped where it could run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Generator, Iterator, Mapping
+
+import pytest
+
+from tests import host as hosts
+
+HOST_FIXTURES = frozenset({"host", "bare_host"})
+
+
+@pytest.fixture
+def host() -> Iterator[hosts.Host]:
+    """The test, its threads and its processes run in a fresh host. Ask for it before what lives in it."""
+    reason = hosts.refusal()
+    if reason is not None:
+        pytest.skip(reason)
+    with hosts.private_host() as made:
+        yield made
+
+
+@pytest.fixture
+def bare_host() -> Iterator[hosts.Host]:
+    """A host as `host`, but without /run/netns."""
+    reason = hosts.refusal()
+    if reason is not None:
+        pytest.skip(reason)
+    with hosts.private_host(netns_dir=False) as made:
+        yield made
+
+
+def _lacks(*programs: str) -> Callable[[], str | None]:
+    return lambda: next((f"{name} is not installed" for name in programs if shutil.which(name) is None), None)
+
+
+# What a marker asks of the machine: None when the machine has it, else what is missing.
+NEEDS: Mapping[str, Callable[[], str | None]] = {
+    "host": hosts.refusal,
+    "parity": _lacks("go"),
+    "microvm": _lacks("qemu-system-x86_64"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses a host, and become root in a user namespace while the process has one thread."""
+    for item in items:
+        if HOST_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("host")
+    if any(item.get_closest_marker("host") for item in items):
+        hosts.become_root()  # a refusal is told by the first test that needs a host
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CI=true a skip is a failure, unless the machine lacks what the test's markers need."""
+    report = yield
+    expected_failure = hasattr(report, "wasxfail")
+    if report.skipped and not expected_failure and os.environ.get("CI") == "true":
+        lacking = [need() for name, need in NEEDS.items() if item.get_closest_marker(name)]
+        if not any(lacking):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} was skipped on a machine that can run it: {report.longrepr}"
+    return report

@@ -1,0 +1,162 @@
+"""The world as the calling thread sees it, as one value to compare before and after.
+
+What may stay after a tear-down is left out by the list below, and by nothing else:
+
+- forwarding (`ip_forward` and IPv6's `forwarding`), switched on for good by the first network;
+- the bridges named to `snapshot`, with their addresses and the routes through them;
+- host-local's `lock` and `last_reserved_ip.*`, and directories that hold nothing else;
+- the default namespace directory with its mount;
+- nft tables and base chains, and the shared chains in NFT_SHARED_CHAINS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+NETNS_DIR = "/run/netns"
+STATE_DIRS = ("/var/lib/cni",)
+RESIDUE_FILES = ("lock", "last_reserved_ip.")
+NFT_SHARED_CHAINS = frozenset(
+    {("cni_plugins_masquerade", "masq_checks"), ("cni_plugins_masquerade", "postrouting")}
+)
+SYSCTLS = {
+    "ipv4": ("accept_local", "arp_notify", "proxy_arp", "route_localnet", "rp_filter", "send_redirects"),
+    "ipv6": ("accept_dad", "accept_ra", "addr_gen_mode", "disable_ipv6", "keep_addr_on_down", "proxy_ndp"),
+}
+PASSING = frozenset({"stats", "stats64", "valid_life_time", "preferred_life_time", "handle", "cache", "used"})
+
+IP_COMMANDS = {
+    "links": ["ip", "-d", "-j", "link", "show"],
+    "addresses": ["ip", "-j", "addr", "show"],
+    "routes4": ["ip", "-d", "-j", "-4", "route", "show", "table", "all"],
+    "routes6": ["ip", "-d", "-j", "-6", "route", "show", "table", "all"],
+    "rules4": ["ip", "-j", "-4", "rule", "show"],
+    "rules6": ["ip", "-j", "-6", "rule", "show"],
+    "qdiscs": ["tc", "-j", "qdisc", "show"],
+}
+
+
+def snapshot(*, bridges: Collection[str] = (), state_dirs: Collection[str] = STATE_DIRS) -> dict[str, Any]:
+    """Links, addresses, routes, rules, qdiscs, filters, nft rules, sysctls, namespaces, mounts, CNI files."""
+    world: dict[str, Any] = {key: _json(argv) for key, argv in IP_COMMANDS.items()}
+    for key in ("links", "addresses"):
+        world[key] = [link for link in world[key] if link.get("ifname") not in bridges]
+    for key in ("routes4", "routes6", "qdiscs"):
+        world[key] = [row for row in world[key] if row.get("dev") not in bridges]
+    ingress = [row["dev"] for row in world["qdiscs"] if row.get("kind") in ("ingress", "clsact")]
+    world["filters"] = {dev: _json(["tc", "-j", "filter", "show", "dev", dev, "ingress"]) for dev in ingress}
+    world["nft"] = _nft()
+    world["sysctls"] = _sysctls(bridges)
+    world["namespaces"] = _namespaces()
+    world["mounts"] = _mounts()
+    world["files"] = {name: _files(Path(name)) for name in state_dirs}
+    return world
+
+
+def namespace_snapshot(path: str) -> dict[str, Any]:
+    """What the namespace at `path` holds: the network part of `snapshot`."""
+    name = os.path.relpath(path, NETNS_DIR)
+    inside = {
+        key: _json([argv[0], "-n", name, *argv[1:]]) for key, argv in IP_COMMANDS.items() if argv[0] == "ip"
+    }
+    inside["qdiscs"] = _json(["tc", "-n", name, "-j", "qdisc", "show"])
+    ingress = [row["dev"] for row in inside["qdiscs"] if row.get("kind") in ("ingress", "clsact")]
+    inside["filters"] = {
+        dev: _json(["tc", "-n", name, "-j", "filter", "show", "dev", dev, "ingress"]) for dev in ingress
+    }
+    return inside
+
+
+def _json(argv: list[str]) -> Any:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f"{argv} exited with {done.returncode}: {done.stderr}")
+    return _lasting(json.loads(done.stdout or "[]"))
+
+
+def _lasting(value: Any) -> Any:
+    """Without counters, timers and handles, which differ between two equal worlds."""
+    if isinstance(value, dict):
+        return {key: _lasting(inner) for key, inner in value.items() if key not in PASSING}
+    if isinstance(value, list):
+        return [_lasting(inner) for inner in value if inner != {}]  # `ip -j` pads lists with empty objects
+    return value
+
+
+def _nft() -> list[Any]:
+    if shutil.which("nft") is None:
+        return []
+    ruleset = _json(["nft", "-j", "list", "ruleset"])["nftables"]
+    return [row for row in ruleset if not _shared_nft(row)]
+
+
+def _shared_nft(row: dict[str, Any]) -> bool:
+    ((kind, body),) = row.items()
+    if kind in ("metainfo", "table"):
+        return True
+    if kind == "chain":
+        return "hook" in body or (body["table"], body["name"]) in NFT_SHARED_CHAINS
+    return kind == "rule" and (body["table"], body["chain"]) == ("cni_plugins_masquerade", "postrouting")
+
+
+def _sysctls(bridges: Collection[str]) -> dict[str, str]:
+    found = {}
+    for family, keys in SYSCTLS.items():
+        root = Path("/proc/sys/net", family, "conf")
+        if not root.is_dir():
+            continue
+        for device in sorted({entry.name for entry in root.iterdir()} - set(bridges)):
+            for key in keys:
+                setting = root / device / key
+                if setting.exists():
+                    found[f"{family}/{device}/{key}"] = setting.read_text("ascii").strip()
+    return found
+
+
+def _namespaces() -> dict[str, str]:
+    root = Path(NETNS_DIR)
+    if not root.is_dir():
+        return {}
+    return {
+        entry.name: "mount" if os.path.ismount(entry) or _is_nsfs(entry) else "file"
+        for entry in sorted(root.iterdir())
+    }
+
+
+def _is_nsfs(path: Path) -> bool:
+    try:
+        return path.stat().st_dev != path.parent.stat().st_dev
+    except OSError:
+        return False
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """Mount point and kind, of everything but the namespace directory itself."""
+    mounts = []
+    for line in Path("/proc/thread-self/mountinfo").read_text("utf-8").splitlines():
+        before, after = line.split(" - ", 1)
+        point, kind = before.split()[4], after.split()[0]
+        if point != NETNS_DIR:
+            mounts.append((point, kind))
+    return sorted(mounts)
+
+
+def _files(root: Path) -> dict[str, str]:
+    found = {}
+    for folder, _, names in os.walk(root):
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name == RESIDUE_FILES[0] or name.startswith(RESIDUE_FILES[1]):
+                continue
+            regular = stat.S_ISREG(path.lstat().st_mode)
+            found[str(path.relative_to(root))] = (
+                path.read_text("utf-8", "replace") if regular else "not a file"
+            )
+    return found
