@@ -91,7 +91,7 @@ class Kernel(Protocol):
         """Take back exactly what prepare_netns_dir made. A directory in use stays as it is."""
 
     def close_kept(self) -> None:
-        """Close what this thread's create_netns kept open for an open_netns after it: the end of an operation.
+        """Close what this thread's create_netns kept open for a later open_netns: the end of an operation.
 
         Until then the sockets hold the namespace, unless delete_netns of its path comes first.
         """
