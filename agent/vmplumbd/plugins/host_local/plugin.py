@@ -1,0 +1,178 @@
+"""The host-local IPAM plugin: addresses out of ranges, kept in files that the real plugin understands.
+
+Beyond the reference: GC frees what no valid attachment owns, a failing ADD takes back only what it
+took itself, and a file that cannot be removed on DEL is an error, not silence.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vmplumbd.cni import result
+from vmplumbd.cni import version as versions
+from vmplumbd.cni.invoke import Command, Invocation
+from vmplumbd.plugins import conf
+from vmplumbd.plugins.conf import Malformed, PluginFault
+from vmplumbd.plugins.host_local import allocator, config
+from vmplumbd.plugins.host_local.config import HostLocalConf
+from vmplumbd.plugins.host_local.index import Index
+from vmplumbd.plugins.host_local.store import Store
+from vmplumbd.plugins.skel import Verb
+
+VALID_ATTACHMENTS = "cni.dev/valid-attachments"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """One file of a directory. Without an owner both ids are "": a crash of another program left it."""
+
+    name: str
+    container_id: str
+    if_name: str
+
+
+class HostLocal:
+    """The plugin, with the directories it has used open. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._indexes: dict[str, Index] = {}
+        self._opening = threading.Lock()
+        self.supported = versions.ALL
+        self.verbs: Mapping[Command, Verb] = {
+            Command.ADD: self.add,
+            Command.DEL: self.del_,
+            Command.CHECK: self.check,
+            Command.GC: self.gc,
+        }
+
+    def not_built_in(self, stdin: bytes) -> str | None:  # noqa: ARG002  everything is
+        """Nothing is left to the executable."""
+        return None
+
+    def add(self, call: Invocation) -> result.Result:
+        """Take one address of each range set, or none. Raises PluginFault, OSError."""
+        parsed = config.parse(call.stdin, call.args)
+        dns = resolver(parsed.resolv_conf) if parsed.resolv_conf else result.DNS()
+        with self._locked(_directory(parsed)) as index:
+            allocations = allocator.allocate(
+                index,
+                parsed.range_sets,
+                parsed.requested,
+                container_id=call.container_id,
+                if_name=call.if_name,
+            )
+        return result.Result(
+            cni_version=parsed.cni_version or "0.1.0",
+            ips=tuple(result.IPConfig(address=each.address, gateway=each.gateway) for each in allocations),
+            routes=parsed.routes,
+            dns=dns,
+        )
+
+    def del_(self, call: Invocation) -> None:
+        """Free what the attachment holds. Nothing held is success."""
+        with self._locked(_directory(config.parse(call.stdin, call.args))) as index:
+            allocator.release(index, container_id=call.container_id, if_name=call.if_name)
+
+    def check(self, call: Invocation) -> None:
+        """Raises PluginFault unless the attachment holds an address, whichever."""
+        with self._locked(_directory(config.parse(call.stdin, call.args))) as index:
+            held = index.names_of(allocator.owner(call.container_id, call.if_name))
+            if not held and not index.names_of(call.container_id.strip()):
+                raise PluginFault(
+                    f"host-local: Failed to find address added by container {call.container_id}"
+                )
+
+    def gc(self, call: Invocation) -> None:
+        """Free what no valid attachment owns. A file without an owner stays: nobody knows whose it is.
+
+        A configuration that does not name the valid attachments frees nothing.
+        """
+        valid = valid_attachments(call.stdin)
+        if valid is None:
+            return
+        owners = {allocator.owner(container_id, if_name) for container_id, if_name in valid}
+        owners |= {container_id.strip() for container_id, _ in valid}
+        with self._locked(_directory(config.parse(call.stdin, ""))) as index:
+            for content in index.contents():
+                if content and content not in owners:
+                    index.release(content)
+
+    def release(self, directory: str, container_id: str, if_name: str) -> tuple[str, ...]:
+        """Free what an attachment holds in a directory, whatever its configuration says now."""
+        with self._locked(directory) as index:
+            return tuple(allocator.release(index, container_id=container_id, if_name=if_name))
+
+    def survey(self, directory: str) -> tuple[Reservation, ...]:
+        """Everything that is reserved in a directory. Raises FileNotFoundError if there is none."""
+        if not Path(directory).is_dir():
+            raise FileNotFoundError(directory)
+        with self._locked(directory) as index:
+            return tuple(
+                Reservation(name=name, container_id=container_id, if_name=if_name)
+                for content in index.contents()
+                for container_id, _, if_name in (content.partition(allocator.LINE_BREAK),)
+                for name in index.names_of(content)
+            )
+
+    @contextmanager
+    def _locked(self, directory: str) -> Iterator[Index]:
+        index = self._indexes.get(directory)
+        if index is None:
+            with self._opening:
+                if directory not in self._indexes:
+                    self._indexes[directory] = Index(Store.open(directory))
+                index = self._indexes[directory]
+        with index.locked():
+            yield index
+
+
+def directory_of(stdin: bytes) -> str:
+    """Where a configuration's reservations lie. Raises PluginFault."""
+    return _directory(config.parse(stdin, ""))
+
+
+def _directory(parsed: HostLocalConf) -> str:
+    return f"{parsed.data_dir}/{parsed.network}"
+
+
+def valid_attachments(stdin: bytes) -> frozenset[tuple[str, str]] | None:
+    """What GC is told to keep: (container id, interface name). None if it is told nothing.
+
+    null is an empty list, as libcni writes one. Raises PluginFault.
+    """
+    try:
+        top = conf.load(stdin, "Net")
+        if VALID_ATTACHMENTS not in top.values:
+            return None
+        listed = top.items(VALID_ATTACHMENTS) or []
+        sections = [conf.section(each, "GCAttachment") for each in listed]
+        return frozenset((each.text("containerID"), each.text("ifname")) for each in sections)
+    except Malformed as exc:
+        raise PluginFault(str(exc)) from exc
+
+
+def resolver(path: str) -> result.DNS:
+    """Read a resolv.conf: nameserver and the last domain, search and options of all lines. Raises OSError."""
+    nameservers: list[str] = []
+    search: list[str] = []
+    options: list[str] = []
+    domain: str | None = None
+    for line in Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        match line.strip().split():
+            case [key, *_] if key[0] in "#;":
+                continue
+            case ["nameserver", server, *_]:
+                nameservers.append(server)
+            case ["domain", domain, *_]:
+                pass
+            case ["search", first, *rest]:
+                search += [first, *rest]
+            case ["options", first, *rest]:
+                options += [first, *rest]
+    return result.DNS(
+        nameservers=tuple(nameservers), domain=domain, search=tuple(search), options=tuple(options)
+    )

@@ -1,0 +1,111 @@
+"""Delegation to the IPAM plugin, and what its answer means for a link.
+
+A main plugin calls its IPAM plugin with its own environment and configuration, only the command being
+what it needs (cni:pkg/invoke/delegate.go), through the same Invoker that called it: so built-in and
+executed plugins mix.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Iterator, Sequence
+
+from vmplumbd.abc import Netns
+from vmplumbd.cni import result
+from vmplumbd.cni.error import PluginFailed
+from vmplumbd.cni.invoke import Command, Invocation, Invoker
+from vmplumbd.cni.result import IPConfig, Result
+from vmplumbd.errors import NotFound
+from vmplumbd.model import net
+from vmplumbd.plugins.conf import PluginFault
+
+
+def delegate(invoker: Invoker, call: Invocation, plugin: str, command: Command) -> bytes:
+    """Call the IPAM plugin. Raises CniError, the plugin's own where it has one."""
+    if not plugin:
+        raise PluginFailed("no plugin name provided", code=999)
+    return invoker.invoke(dataclasses.replace(call, command=command, plugin=plugin))
+
+
+def add(invoker: Invoker, call: Invocation, plugin: str, cni_version: str) -> Result:
+    """Take addresses. Raises CniError."""
+    return result.parse(delegate(invoker, call, plugin, Command.ADD), default_version=cni_version)
+
+
+def requests(link: net.LinkInfo, made: Result) -> Iterator[net.Request]:
+    """Addresses, link up, and the result's routes; a route without a gateway takes the first of its family.
+
+    IPv6 addresses are added without duplicate address detection, which the reference waits for up to
+    five seconds: the other end of a veth pair made a moment ago is the only other node on the link, and its
+    address is the gateway, which no IPAM plugin gives to a VM.
+    """
+    for ip in made.ips:
+        yield net.AddAddress(
+            index=link.index,
+            address=ip.address,
+            broadcast=broadcast_of(ip.address),
+            no_dad=ip.address.version == 6,
+        )
+    yield net.SetLink(index=link.index, up=True)
+    for route in made.routes:
+        yield net.AddRoute(
+            dst=route.dst.network,
+            index=link.index,
+            gateway=route.gw or _gateway(made.ips, route.dst.version),
+            scope=route.scope or net.SCOPE_UNIVERSE,
+            table=route.table or net.TABLE_MAIN,
+            priority=route.priority or 0,
+            append=True,
+        )
+
+
+def broadcast_of(address: net.Interface) -> ipaddress.IPv4Address | None:
+    """The broadcast address that the reference's netlink library sets: none for a prefix of 31 or 32."""
+    if isinstance(address, ipaddress.IPv4Interface) and address.network.prefixlen < 31:
+        return address.network.broadcast_address
+    return None
+
+
+def host_interface(address: net.Address) -> net.Interface:
+    """The address alone: /32 or /128."""
+    return ipaddress.ip_interface(address)
+
+
+def host_network(address: net.Address) -> net.Network:
+    """The route to the address alone."""
+    return ipaddress.ip_network(address)
+
+
+def enable_forwarding(host: Netns, ips: Sequence[IPConfig]) -> None:
+    """Let the host forward, for each family there is. Written only where it is off; never taken back.
+
+    Raises PluginFault.
+    """
+    for family, key in ((4, "net/ipv4/ip_forward"), (6, "net/ipv6/conf/all/forwarding")):
+        if any(ip.address.version == family for ip in ips):
+            try:
+                if host.read_sysctl(key).strip() != "1":
+                    host.write_sysctl(key, "1")
+            except (NotFound, OSError) as exc:
+                raise PluginFault(f"Could not enable IP forwarding: {exc}") from exc
+
+
+def allow_ipv6(netns: Netns, if_name: str, ips: Sequence[IPConfig]) -> None:
+    """Make IPv6 addresses possible, and lasting, on a link, if there are any. Raises KernelFault."""
+    if all(ip.address.version == 4 for ip in ips):
+        return
+    for name in ("lo", if_name):
+        key = f"net/ipv6/conf/{name}/disable_ipv6"
+        try:
+            if netns.read_sysctl(key).strip() == "0":
+                continue
+        except NotFound:
+            continue
+        netns.write_sysctl(key, "0")
+    netns.write_sysctl(f"net/ipv6/conf/{if_name}/keep_addr_on_down", "1")
+
+
+def _gateway(ips: Sequence[IPConfig], family: int) -> net.Address | None:
+    gateways = (ip.gateway for ip in ips if ip.gateway is not None)
+    return next((gateway for gateway in gateways if gateway.version == family), None)
