@@ -1,0 +1,288 @@
+"""The result cache, in libcni's format and place, so that either can read and remove the other's files.
+
+One file an attachment: `<directory>/results/<network>-<container ID>-<interface>`. A file is written aside
+and renamed, so a reader sees the old one or the new one; nothing is synced, since after a power loss the
+network is gone as well. Directories are 0700, files 0600.
+
+`-` is legal in all three names, so two attachments can have one file name. libcni then takes one for the
+other; here a file whose content names another attachment is not ours: it is not read, not removed, and a
+write that would replace it is refused. A name with `/` has no file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vmplumbd.cni import convert, result
+from vmplumbd.cni.args import RuntimeConf
+from vmplumbd.cni.config import NetworkConfigList
+from vmplumbd.cni.error import CacheFailed, InvalidResult
+from vmplumbd.cni.result import Result
+
+DEFAULT_CACHE_DIR = "/var/lib/cni"
+KIND = "cniCacheV1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedAttachment:
+    """What a cache file says of one attachment. `config` are the bytes of its list at the time of ADD."""
+
+    network: str
+    conf: RuntimeConf
+    config: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The files under one directory. It need not exist before the first write. Safe to share by threads."""
+
+    directory: str = DEFAULT_CACHE_DIR
+
+    def path(self, network: str, conf: RuntimeConf) -> str:
+        """Where the attachment's file is. Raises CacheFailed for names that have none."""
+        name = _file_name(network, conf)
+        if name is None:
+            raise CacheFailed(
+                f'cache file path requires network name ("{network}"), container ID ("{conf.container_id}"), '
+                f'and interface name ("{conf.if_name}")'
+            )
+        return f"{self.directory}/results/{name}"
+
+    def write(self, network: NetworkConfigList, conf: RuntimeConf, done: Result) -> None:
+        """Record a successful ADD. Raises CacheFailed; then nothing of the record is there."""
+        path = self.path(network.name, conf)
+        body = _encode(network, conf, done)
+        # One name a thread: what a crash leaves is overwritten, never piled up. It lies outside results/,
+        # where libcni would list it as an attachment.
+        aside = f"{self.directory}/.result-{os.getpid()}-{threading.get_native_id()}"
+        try:
+            other = _belongs_to_another(path, network.name, conf)
+            if other:
+                raise CacheFailed(f"{path} belongs to another attachment: {other}")
+            try:
+                _write_file(aside, body)
+            except FileNotFoundError:
+                _make_directories(f"{self.directory}/results")
+                _write_file(aside, body)
+            try:
+                os.replace(aside, path)  # noqa: PTH105 - hot path
+            except FileNotFoundError:
+                _make_directories(f"{self.directory}/results")
+                os.replace(aside, path)  # noqa: PTH105 - hot path
+        except OSError as exc:
+            with contextlib.suppress(OSError):
+                os.unlink(aside)  # noqa: PTH108 - hot path
+            raise CacheFailed(f"open {path}: {exc.strerror}") from exc
+
+    def read(self, network: str, conf: RuntimeConf, *, cni_version: str) -> Result | None:
+        """The result of the last ADD in the version asked for; None if there is none that can be read.
+
+        A file of no known kind is tried as the bare result that libcni wrote before 0.8.
+        Raises InvalidResult if what is there is no result or cannot be converted.
+        """
+        raw = self._read(network, conf)
+        if raw is None:
+            return None
+        body = _object(raw)
+        if body is not None and body.get("kind") == KIND:
+            if not _is_of(body, network, conf):
+                return None
+            found = result.parse(body.get("result"))
+        else:
+            found = result.parse(raw)
+        try:
+            return convert.to_version(found, cni_version)
+        except InvalidResult as exc:
+            raise InvalidResult(
+                f'failed to convert cached result to config version "{cni_version}": {exc}'
+            ) from exc
+
+    def read_config(self, network: str, conf: RuntimeConf) -> CachedAttachment | None:
+        """The list's bytes and the arguments of the last ADD; None if there is no file of this attachment.
+
+        Raises CacheFailed if the file is there and is not of the kind that says so.
+        """
+        self.path(network, conf)
+        raw = self._read(network, conf)
+        if raw is None:
+            return None
+        body = _object(raw)
+        if body is None:
+            raise CacheFailed(f'failed to unmarshal cached network "{network}" config: not an object')
+        if body.get("kind") != KIND:
+            raise CacheFailed(
+                f'read cached network "{network}" config has wrong kind: {body.get("kind", "")}'
+            )
+        if not _is_of(body, network, conf):
+            return None
+        found = _attachment(body)
+        if found is None:
+            raise CacheFailed(
+                f'failed to unmarshal cached network "{network}" config: fields of a wrong type'
+            )
+        args = conf.args if body.get("cniArgs") is None else found.conf.args
+        kept = RuntimeConf(
+            container_id=conf.container_id,
+            netns=conf.netns,
+            if_name=conf.if_name,
+            args=args,
+            capability_args=found.conf.capability_args,
+        )
+        return CachedAttachment(network=network, conf=kept, config=found.config)
+
+    def remove(self, network: str, conf: RuntimeConf) -> None:
+        """Remove the attachment's file. Gone already is success; another attachment's file stays."""
+        name = _file_name(network, conf)
+        if name is None:
+            return
+        path = f"{self.directory}/results/{name}"
+        with contextlib.suppress(OSError):
+            if not _belongs_to_another(path, network, conf):
+                os.unlink(path)  # noqa: PTH108 - hot path
+
+    def attachments(self, container_id: str = "") -> tuple[CachedAttachment, ...]:
+        """Every attachment on record, or one container's, in order of file names. Other files are skipped.
+
+        Raises CacheFailed if the directory is there and cannot be listed.
+        """
+        results = f"{self.directory}/results"
+        try:
+            names = sorted(os.listdir(results), key=os.fsencode)  # noqa: PTH208 - names, not paths
+        except FileNotFoundError:
+            return ()
+        except OSError as exc:
+            raise CacheFailed(f"open {results}: {exc.strerror}") from exc
+        part = f"-{container_id}-"
+        found = []
+        for name in names:
+            # As libcni: the ID stands neither at the start nor at the end of the name.
+            if container_id and not 0 < name.find(part) < len(name) - len(part):
+                continue
+            raw = _read_file(f"{results}/{name}")
+            body = None if raw is None else _object(raw)
+            each = None if body is None or body.get("kind") != KIND else _attachment(body)
+            if each is None or not each.network or not each.conf.if_name:
+                continue
+            if container_id and each.conf.container_id != container_id:
+                continue
+            found.append(each)
+        return tuple(found)
+
+    def _read(self, network: str, conf: RuntimeConf) -> bytes | None:
+        name = _file_name(network, conf)
+        return None if name is None else _read_file(f"{self.directory}/results/{name}")
+
+
+def _file_name(network: str, conf: RuntimeConf) -> str | None:
+    if not network or not conf.container_id or not conf.if_name:
+        return None
+    name = f"{network}-{conf.container_id}-{conf.if_name}"
+    return None if "/" in name or "\0" in name else name
+
+
+def _encode(network: NetworkConfigList, conf: RuntimeConf, done: Result) -> bytes:
+    body: dict[str, Any] = {
+        "kind": KIND,
+        "containerId": conf.container_id,
+        "config": base64.b64encode(network.raw).decode(),
+        "ifName": conf.if_name,
+        "networkName": network.name,
+    }
+    if conf.netns:
+        body["netns"] = conf.netns
+    if conf.args:
+        body["cniArgs"] = conf.args
+    if conf.capability_args:
+        body["capabilityArgs"] = dict(conf.capability_args)
+    body["result"] = result.to_object(done)
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _make_directories(path: str) -> None:
+    # os.makedirs gives its mode to the last one only.
+    try:
+        os.mkdir(path, 0o700)  # noqa: PTH102 - beside the other plain calls
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_directories(path.rpartition("/")[0] or "/")
+        _make_directories(path)
+
+
+def _write_file(path: str, body: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        written = os.write(fd, body)
+        while written < len(body):
+            written += os.write(fd, body[written:])
+    finally:
+        os.close(fd)
+
+
+def _read_file(path: str) -> bytes | None:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - hot path
+            return file.read()
+    except OSError:
+        return None
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _names(body: Mapping[str, Any]) -> tuple[object, object, object]:
+    return body.get("networkName"), body.get("containerId"), body.get("ifName")
+
+
+def _is_of(body: Mapping[str, Any], network: str, conf: RuntimeConf) -> bool:
+    return _names(body) == (network, conf.container_id, conf.if_name)
+
+
+def _belongs_to_another(path: str, network: str, conf: RuntimeConf) -> str:
+    """Whose the file is, if it is another attachment's; "" if it is ours, nobody's, or not there."""
+    raw = _read_file(path)
+    body = None if raw is None else _object(raw)
+    if body is None or body.get("kind") != KIND or _is_of(body, network, conf):
+        return ""
+    return " ".join(str(name) for name in _names(body))
+
+
+def _attachment(body: Mapping[str, Any]) -> CachedAttachment | None:
+    container_id = body.get("containerId") or ""
+    network, if_name = body.get("networkName") or "", body.get("ifName") or ""
+    netns, encoded = body.get("netns") or "", body.get("config") or ""
+    args, capability_args = body.get("cniArgs") or [], body.get("capabilityArgs") or {}
+    texts = (container_id, network, if_name, netns, encoded)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(capability_args, dict):
+        return None
+    try:
+        config = base64.b64decode(encoded, validate=True)
+        pairs = tuple((key, value) for key, value in args)
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    if not all(isinstance(text, str) for pair in pairs for text in pair):
+        return None
+    return CachedAttachment(
+        network=network,
+        conf=RuntimeConf(
+            container_id=container_id,
+            netns=netns,
+            if_name=if_name,
+            args=pairs,
+            capability_args=capability_args,
+        ),
+        config=config,
+    )
