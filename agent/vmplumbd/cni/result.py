@@ -7,6 +7,7 @@ JSON finds them; keys that no version has are dropped, as libcni drops them betw
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -68,6 +69,9 @@ class DNS:
     options: tuple[str, ...] = ()
 
 
+_NO_DNS = DNS()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What ADD made. `cni_version` is the version it was written in, or shall be written in."""
@@ -76,7 +80,7 @@ class Result:
     interfaces: tuple[Interface, ...] = ()
     ips: tuple[IPConfig, ...] = ()
     routes: tuple[Route, ...] = ()
-    dns: DNS = DNS()
+    dns: DNS = _NO_DNS
 
 
 def parse(raw: bytes | str | Mapping[str, Any] | None, *, default_version: str = "0.1.0") -> Result:
@@ -138,7 +142,7 @@ _DNS = frozenset({"nameservers", "domain", "search", "options"})
 
 def _fields(value: object, known: frozenset[str], where: str) -> Mapping[str, Any]:
     """The object, with its keys as we spell them. Costs nothing where they are spelt so already."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):  # the first test is the fast one
         raise _Unusable(f"{where} is no object")
     if value.keys() <= known:
         return value
@@ -182,28 +186,38 @@ def _address(value: object, where: str) -> IpAddress | None:
     if text is None:
         return None
     try:
-        address = ipaddress.ip_address(_without_zone(text))
+        return _parse_address(text)
     except ValueError as exc:
         raise _Unusable(f"{where} is no IP address: {text!r}") from exc
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
 
 
 def _cidr(value: object, where: str) -> IpInterface:
-    # Go's ParseCIDR wants a prefix length; Python would take a bare address or a netmask too.
-    if not isinstance(value, str) or not value.partition("/")[2].isdecimal():
-        raise _Unusable(f"{where} is no address with a prefix length: {value!r}")
+    if not isinstance(value, str):
+        raise _Unusable(f"{where} is no string")
     try:
-        return ipaddress.ip_interface(_without_zone(value))
+        return _parse_cidr(value)
     except ValueError as exc:
         raise _Unusable(f"{where} is no address with a prefix length: {value!r}") from exc
 
 
-def _without_zone(text: str) -> str:
-    if "%" in text:
-        raise ValueError("an address of a result has no zone")
-    return text
+# Within a chain the same few addresses are read again and again, and ipaddress is slow at it.
+@functools.lru_cache(maxsize=4096)
+def _parse_address(text: str) -> IpAddress:
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError("an address of a result has no zone")
+        return address.ipv4_mapped or address
+    return address
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_cidr(text: str) -> IpInterface:
+    # Go's ParseCIDR wants a prefix length; Python would take a bare address or a netmask too.
+    address, _, length = text.partition("/")
+    if not length.isdecimal() or "%" in address:
+        raise ValueError("no prefix length, or a zone")
+    return ipaddress.ip_interface(text)
 
 
 def _read_interface(value: object, *, modern: bool) -> Interface:
@@ -242,7 +256,7 @@ def _read_route(value: object) -> Route:
 
 def _read_dns(value: object) -> DNS:
     if not value:
-        return DNS()
+        return _NO_DNS
     given = _fields(value, _DNS, "dns")
     return DNS(
         nameservers=_texts(given.get("nameservers"), "dns.nameservers"),
@@ -297,18 +311,24 @@ def _present(**values: object) -> dict[str, Any]:
 
 
 def _write_interface(interface: Interface, *, modern: bool) -> dict[str, Any]:
-    written = {"name": interface.name} | _present(mac=interface.mac)
-    if modern:
-        written |= _present(mtu=interface.mtu)
-    written |= _present(sandbox=interface.sandbox)
-    if modern:
-        written |= _present(socketPath=interface.socket_path, pciID=interface.pci_id)
+    written: dict[str, Any] = {"name": interface.name}
+    if interface.mac is not None:
+        written["mac"] = interface.mac
+    if modern and interface.mtu is not None:
+        written["mtu"] = interface.mtu
+    if interface.sandbox is not None:
+        written["sandbox"] = interface.sandbox
+    if modern and interface.socket_path is not None:
+        written["socketPath"] = interface.socket_path
+    if modern and interface.pci_id is not None:
+        written["pciID"] = interface.pci_id
     return written
 
 
 def _write_ip(ip: IPConfig, *, with_family: bool) -> dict[str, Any]:
     written: dict[str, Any] = {"version": str(ip.address.version)} if with_family else {}
-    written |= _present(interface=ip.interface)
+    if ip.interface is not None:
+        written["interface"] = ip.interface
     written["address"] = str(ip.address)
     if ip.gateway is not None:
         written["gateway"] = str(ip.gateway)
@@ -316,8 +336,7 @@ def _write_ip(ip: IPConfig, *, with_family: bool) -> dict[str, Any]:
 
 
 def _write_route(route: Route) -> dict[str, Any]:
-    return _present(
-        dst=str(route.dst),
+    return {"dst": str(route.dst)} | _present(
         gw=None if route.gw is None else str(route.gw),
         mtu=route.mtu,
         advmss=route.advmss,
@@ -328,6 +347,8 @@ def _write_route(route: Route) -> dict[str, Any]:
 
 
 def _write_dns(dns: DNS) -> dict[str, Any]:
+    if dns is _NO_DNS:
+        return {}
     return _present(
         nameservers=list(dns.nameservers) or None,
         domain=dns.domain,
