@@ -109,3 +109,37 @@ def allow_ipv6(netns: Netns, if_name: str, ips: Sequence[IPConfig]) -> None:
 def _gateway(ips: Sequence[IPConfig], family: int) -> net.Address | None:
     gateways = (ip.gateway for ip in ips if ip.gateway is not None)
     return next((gateway for gateway in gateways if gateway.version == family), None)
+
+
+def check_addresses(netns: Netns, if_name: str, ips: Sequence[IPConfig]) -> None:
+    """Raises PluginFault unless each address is on the link and its prefix is routed."""
+    if not ips:
+        return
+    try:
+        link = netns.link(name=if_name)
+    except NotFound as exc:
+        raise PluginFault(f"Cannot find container link {if_name}") from exc
+    present = {each.address for each in netns.addresses(link.index)}
+    routed = {each.dst for each in netns.routes()}
+    for ip in ips:
+        if ip.address not in present:
+            raise PluginFault(f"Failed to match addr {ip.address} on interface {if_name}")
+        if ip.address.network not in routed:
+            raise PluginFault(f"Failed to find Gateway {ip.gateway} for interface {if_name}")
+
+
+def check_routes(netns: Netns, routes: Sequence[result.Route]) -> None:
+    """Raises PluginFault unless each route is there, through its gateway where it names one.
+
+    Of a default route only the presence is looked at, as the reference does.
+    """
+    if not routes:
+        return
+    present = netns.routes()
+    for route in routes:
+        network = route.dst.network
+        matching = [each for each in present if each.dst == network]
+        if route.gw is not None and network.prefixlen:
+            matching = [each for each in matching if each.gateway == route.gw]
+        if not matching:
+            raise PluginFault(f"Expected Route {route.dst} via {route.gw} not found in routing table")

@@ -11,10 +11,9 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from vmplumbd.cni import names, result
+from vmplumbd.cni import convert, names, result
 from vmplumbd.cni import version as versions
 from vmplumbd.cni.error import CniError, ErrorCode, InvalidName
 from vmplumbd.cni.invoke import Command, Invocation
@@ -55,26 +54,13 @@ class Plugin(Protocol):
 
     @property
     def verbs(self) -> Mapping[Command, Verb]:
-        """What to call. Each may raise CniError, AgentError, OSError."""
+        """What to call. Each may raise CniError, AgentError, OSError; ADD answers in any version."""
 
     def not_built_in(self, stdin: bytes) -> str | None:
         """What this configuration asks that only the executable can do; None if nothing. Pure.
 
         Raises nothing: what is malformed is the verb's to refuse.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """A Plugin made of its parts."""
-
-    verbs: Mapping[Command, Verb]
-    supported: tuple[str, ...] = versions.ALL
-    lacks: Callable[[bytes], str | None] = field(default=lambda _: None)
-
-    def not_built_in(self, stdin: bytes) -> str | None:
-        """What this configuration asks that only the executable can do."""
-        return self.lacks(stdin)
 
 
 def dispatch(plugin: Plugin, call: Invocation) -> bytes:
@@ -93,7 +79,7 @@ def dispatch(plugin: Plugin, call: Invocation) -> bytes:
         raise
     except (AgentError, OSError) as exc:
         raise PluginFault(str(exc)) from exc
-    return b"" if made is None else result.to_json(made)
+    return b"" if made is None else result.to_json(convert.to_version(made, cni_version))
 
 
 def check_environment(call: Invocation) -> None:

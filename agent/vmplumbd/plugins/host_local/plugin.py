@@ -66,7 +66,7 @@ class HostLocal:
                 if_name=call.if_name,
             )
         return result.Result(
-            cni_version=parsed.cni_version or "0.1.0",
+            cni_version=versions.CURRENT,
             ips=tuple(result.IPConfig(address=each.address, gateway=each.gateway) for each in allocations),
             routes=parsed.routes,
             dns=dns,

@@ -1,0 +1,198 @@
+"""Who makes a call: the built-in plugin of that type, or the executable.
+
+A type that is not built in is executed. Of a built-in type, the executable is taken where the operator's
+setting says so, and where the configuration asks for what is not built in. What no one can do is found by
+`preflight`, before any effect.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vmplumbd.abc import Kernel
+from vmplumbd.cni import config
+from vmplumbd.cni.config import NetworkConfigList, PluginConfig
+from vmplumbd.cni.error import CniError, PluginCancelled, PluginNotFound
+from vmplumbd.cni.invoke import Command, Invocation, Invoker
+from vmplumbd.cni.result import Result
+from vmplumbd.cni.version import VersionInfo
+from vmplumbd.plugins import skel
+from vmplumbd.plugins.host_local.plugin import HostLocal
+from vmplumbd.plugins.loopback import Loopback
+from vmplumbd.plugins.ptp import Ptp
+from vmplumbd.plugins.skel import Plugin, Verb
+from vmplumbd.plugins.tc_redirect_tap import TcRedirectTap
+
+TYPES = ("host-local", "loopback", "ptp", "tc-redirect-tap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a network cannot be set up here: a plugin that is missing, or too old, or too new."""
+
+    plugin: str
+    message: str
+
+
+class BuiltinInvoker:
+    """An Invoker that runs plugins in process where it can, and hands the rest to `executables`.
+
+    `executed` are the types whose executable wins. Safe for several threads, as far as Kernel is.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        executables: Invoker,
+        *,
+        executed: Collection[str] = (),
+        host_local: HostLocal | None = None,
+        sparing: bool = False,
+    ) -> None:
+        self._kernel = kernel
+        self._executables = executables
+        self._executed = frozenset(executed)
+        self._host_local = host_local or HostLocal()
+        self._versions: dict[tuple[str, int, int], VersionInfo] = {}
+        self._asking = threading.Lock()
+        self._plugins: Mapping[str, Plugin] = {
+            "host-local": _Sparing(self._host_local) if sparing else self._host_local,
+            "loopback": Loopback(kernel),
+            "ptp": Ptp(kernel, self, keep_devices=sparing),
+            "tc-redirect-tap": TcRedirectTap(kernel, keep_devices=sparing),
+        }
+
+    def sparing(self) -> BuiltinInvoker:
+        """The same, but DEL of built-in plugins leaves addresses reserved and links where they are.
+
+        For the teardown whose namespace takes its links along, and whose addresses are free after that.
+        """
+        return BuiltinInvoker(
+            self._kernel,
+            self._executables,
+            executed=self._executed,
+            host_local=self._host_local,
+            sparing=True,
+        )
+
+    @property
+    def host_local(self) -> HostLocal:
+        """The built-in IPAM plugin: what it has reserved can be asked of it."""
+        return self._host_local
+
+    def invoke(self, invocation: Invocation) -> bytes:
+        """Make the call. Raises CniError."""
+        plugin = self._in_process(invocation.plugin, invocation.stdin)
+        if plugin is None:
+            return self._executables.invoke(invocation)
+        if invocation.cancelled is not None and invocation.cancelled():
+            raise PluginCancelled("context canceled")
+        return skel.dispatch(plugin, invocation)
+
+    def find(self, plugin: str, path: tuple[str, ...]) -> str:
+        """Say where the plugin is. Raises PluginNotFound."""
+        return f"built-in {plugin}" if self.built_in(plugin) else self._executables.find(plugin, path)
+
+    def versions(self, plugin: str, path: tuple[str, ...]) -> VersionInfo:
+        """What the plugin supports. An executable is asked once, until it changes. Raises CniError."""
+        if self.built_in(plugin):
+            return skel.version_info(self._plugins[plugin])
+        return self._executable_versions(plugin, self._executables.find(plugin, path), path)
+
+    def plugin(self, kind: str) -> Plugin:
+        """The built-in plugin of a type, one of TYPES. Raises KeyError."""
+        return self._plugins[kind]
+
+    def built_in(self, plugin: str) -> bool:
+        """Whether a type runs in process, as far as its configuration allows."""
+        return plugin in self._plugins and plugin not in self._executed
+
+    def runs_in_process(self, network: NetworkConfigList) -> bool:
+        """Whether all of a network's plugins do, its IPAM plugins too."""
+        return all(
+            self._in_process(kind, stdin) is not None
+            for plugin in network.plugins
+            for kind, stdin in _calls(network, plugin)
+        )
+
+    def preflight(self, network: NetworkConfigList, bin_path: Sequence[str]) -> tuple[Problem, ...]:
+        """What is in the way of this network here; nothing if empty. Changes nothing.
+
+        May execute plugins for VERSION, once for each executable until it changes.
+        """
+        problems: list[Problem] = []
+        cni_version = network.cni_version or "0.1.0"
+        for plugin in network.plugins:
+            for kind, stdin in _calls(network, plugin):
+                message = self._problem(kind, stdin, tuple(bin_path), cni_version)
+                if message is not None and Problem(plugin=kind, message=message) not in problems:
+                    problems.append(Problem(plugin=kind, message=message))
+        return tuple(problems)
+
+    def _in_process(self, kind: str, stdin: bytes) -> Plugin | None:
+        if not self.built_in(kind):
+            return None
+        plugin = self._plugins[kind]
+        return None if plugin.not_built_in(stdin) else plugin
+
+    def _problem(self, kind: str, stdin: bytes, path: tuple[str, ...], cni_version: str) -> str | None:
+        plugin = self._in_process(kind, stdin)
+        if plugin is not None:
+            supported = plugin.supported
+        else:
+            try:
+                where = self._executables.find(kind, path)
+            except PluginNotFound as exc:
+                lacks = self._plugins[kind].not_built_in(stdin) if self.built_in(kind) else None
+                return f"{lacks} is not built into {kind}, and {exc}" if lacks else str(exc)
+            except CniError as exc:
+                return str(exc)
+            try:
+                supported = self._executable_versions(kind, where, path).supported
+            except CniError as exc:
+                return f"plugin {kind} does not answer VERSION: {exc}"
+        if cni_version in supported:
+            return None
+        return f'plugin {kind} does not support config version "{cni_version}"'
+
+    def _executable_versions(self, kind: str, where: str, path: tuple[str, ...]) -> VersionInfo:
+        try:
+            info = Path(where).stat()
+        except OSError:
+            return self._executables.versions(kind, path)
+        key = (where, info.st_ino, info.st_mtime_ns)
+        with self._asking:
+            known = self._versions.get(key)
+        if known is None:
+            known = self._executables.versions(kind, path)
+            with self._asking:
+                self._versions[key] = known
+        return known
+
+
+class _Sparing:
+    """host-local without DEL."""
+
+    def __init__(self, plugin: HostLocal) -> None:
+        self._plugin = plugin
+        self.supported = plugin.supported
+        self.verbs: Mapping[Command, Verb] = {**plugin.verbs, Command.DEL: _nothing}
+
+    def not_built_in(self, stdin: bytes) -> str | None:
+        return self._plugin.not_built_in(stdin)
+
+
+def _nothing(_: Invocation) -> Result | None:
+    return None
+
+
+def _calls(network: NetworkConfigList, plugin: PluginConfig) -> tuple[tuple[str, bytes], ...]:
+    """Which types a plugin of the list brings into play, with what each reads on stdin."""
+    stdin = config.request(network, plugin)
+    ipam = plugin.conf.get("ipam")
+    kind = ipam.get("type") if isinstance(ipam, dict) else None
+    delegated = ((kind, stdin),) if isinstance(kind, str) and kind else ()
+    return ((plugin.type, stdin), *delegated)

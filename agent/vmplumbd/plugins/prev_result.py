@@ -1,0 +1,55 @@
+"""The result that a chained plugin was handed, and the namespace it was made in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from vmplumbd.abc import Kernel, Netns
+from vmplumbd.cni import result
+from vmplumbd.cni.error import CniError
+from vmplumbd.cni.result import Interface, Result
+from vmplumbd.errors import NotANetns, NotFound
+from vmplumbd.plugins.conf import PluginFault, Section
+
+
+def of(top: Section, cni_version: str) -> Result | None:
+    """The configuration's prevResult; None if there is none. Raises CniError.
+
+    It is read in the configuration's version where it names none (cni:pkg/version/version.go).
+    """
+    raw = top.values.get("prevresult")
+    if raw is None:
+        return None
+    if not isinstance(raw, dict):
+        raise PluginFault("could not parse prevResult: not an object")
+    try:
+        return result.parse(raw, default_version=cni_version)
+    except CniError as exc:
+        raise PluginFault(f"could not parse prevResult: {exc.msg}") from exc
+
+
+def mac_text(mac: bytes) -> str:
+    """A MAC as results write it."""
+    return mac.hex(":")
+
+
+def in_sandbox(made: Result, name: str, sandbox: str) -> Interface | None:
+    """The last interface of that name in that sandbox."""
+    matching = [each for each in made.interfaces if each.name == name and (each.sandbox or "") == sandbox]
+    return matching[-1] if matching else None
+
+
+@contextmanager
+def open_netns(kernel: Kernel, path: str) -> Iterator[Netns]:
+    """Open CNI_NETNS. Raises PluginFault with the reference's text, caused by NotFound or NotANetns."""
+    with ExitStack() as stack:
+        try:
+            netns = stack.enter_context(kernel.open_netns(path))
+        except NotFound as exc:
+            raise PluginFault(
+                f'failed to open netns "{path}": failed to Statfs "{path}": no such file or directory'
+            ) from exc
+        except NotANetns as exc:
+            raise PluginFault(f'failed to open netns "{path}": unknown FS magic on "{path}": {exc}') from exc
+        yield netns

@@ -1,0 +1,358 @@
+"""The ptp plugin: a veth pair, the VM's subnet routed through the host end, a host route to each address.
+
+The subnet's own route is replaced by one through the gateway, and the gateway by a route of its own, so
+that all traffic but the gateway's ARP goes through the host (plugins:plugins/main/ptp/ptp.go).
+
+Beyond the reference: an ADD that fails takes back what it made, DEL finds the host end without the
+namespace, and an address that the host routes elsewhere is refused instead of passed over.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from vmplumbd.abc import Kernel, Netns
+from vmplumbd.cni import result
+from vmplumbd.cni import version as versions
+from vmplumbd.cni.error import CniError
+from vmplumbd.cni.invoke import Command, Invocation, Invoker
+from vmplumbd.cni.result import Interface, IPConfig, Result
+from vmplumbd.errors import Exists, KernelFault, NotANetns, NotFound
+from vmplumbd.model import net
+from vmplumbd.plugins import conf, ipam, prev_result
+from vmplumbd.plugins.conf import Malformed, PluginFault
+from vmplumbd.plugins.skel import Verb
+
+_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PtpConf:
+    """What a configuration asks. `dns` None leaves the IPAM plugin's."""
+
+    cni_version: str
+    network: str
+    ipam_type: str
+    mtu: int
+    ip_masq: bool
+    dns: result.DNS | None
+
+
+def parse(stdin: bytes) -> PtpConf:
+    """Read a configuration. Raises PluginFault."""
+    try:
+        return _parse(stdin)
+    except Malformed as exc:
+        raise PluginFault(f"failed to load netconf: {exc}") from exc
+
+
+@functools.lru_cache(maxsize=256)
+def _parse(stdin: bytes) -> PtpConf:
+    top = conf.load(stdin, "NetConf")
+    ipam_conf = top.section("ipam", "NetConf.ipam")
+    dns = top.section("dns", "NetConf.dns")
+    return PtpConf(
+        cni_version=top.text("cniVersion") or "0.1.0",
+        network=top.text("name"),
+        ipam_type="" if ipam_conf is None else ipam_conf.text("type"),
+        mtu=top.number("mtu") or 0,
+        ip_masq=top.flag("ipMasq"),
+        dns=None if dns is None else _dns(dns),
+    )
+
+
+def _dns(given: conf.Section) -> result.DNS | None:
+    if not any(given.has(key) for key in ("nameservers", "search", "options")) and not given.text("domain"):
+        return None
+    return result.DNS(
+        nameservers=given.texts("nameservers"),
+        domain=given.text("domain") or None,
+        search=given.texts("search"),
+        options=given.texts("options"),
+    )
+
+
+def host_device_name(network: str, container_id: str, if_name: str) -> str:
+    """The name of an attachment's host end: known before it is made, the same each time."""
+    digest = hashlib.sha256(f"{network}\0{container_id}\0{if_name}".encode(errors="surrogateescape"))
+    return f"veth{digest.hexdigest()[:8]}"
+
+
+def host_interface(made: Result) -> Interface | None:
+    """The host end in a result of this plugin: its first interface outside any sandbox."""
+    return next((each for each in made.interfaces if not each.sandbox), None)
+
+
+def requests_to_cut_off(made: Result, host_index: int) -> tuple[net.Request, ...]:
+    """What cuts a VM off the host: its host routes go, its host end goes down. One batch in the host.
+
+    Routes that are gone already are refused, which is no failure; the link goes down all the same.
+    """
+    gone = dict.fromkeys(ip.address.ip for ip in made.ips)
+    routes = tuple(net.DelRoute(dst=ipam.host_network(each), index=host_index) for each in gone)
+    return (*routes, net.SetLink(index=host_index, up=False))
+
+
+def cut_off(kernel: Kernel, made: Result) -> net.LinkInfo | None:
+    """Cut a VM off, and answer the host end that was left; None if there is none any more.
+
+    A link of that name with another MAC is not ours. Raises KernelFault.
+    """
+    interface = host_interface(made)
+    host = kernel.host()
+    link = None if interface is None else _own_link(host, interface.name, interface.mac)
+    if link is not None:
+        with suppress(NotFound):
+            host.apply(requests_to_cut_off(made, link.index))
+    return link
+
+
+class Ptp:
+    """The plugin. `invoker` calls the IPAM plugin; `keep_devices` leaves links to their namespace's end."""
+
+    def __init__(self, kernel: Kernel, invoker: Invoker, *, keep_devices: bool = False) -> None:
+        self._kernel = kernel
+        self._invoker = invoker
+        self._keep_devices = keep_devices
+        self.supported = versions.ALL
+        self.verbs: Mapping[Command, Verb] = {
+            Command.ADD: self.add,
+            Command.DEL: self.del_,
+            Command.CHECK: self.check,
+            Command.GC: self.gc,
+            Command.STATUS: self.status,
+        }
+
+    def not_built_in(self, stdin: bytes) -> str | None:
+        """Masquerading is the executable's."""
+        try:
+            return "ipMasq" if parse(stdin).ip_masq else None
+        except PluginFault:
+            return None
+
+    def add(self, call: Invocation) -> Result:
+        """Make the link. Raises CniError, KernelFault, with link and address taken back."""
+        parsed = self._supported(call)
+        leased = ipam.add(self._invoker, call, parsed.ipam_type, parsed.cni_version)
+        try:
+            if not leased.ips:
+                raise PluginFault("IPAM plugin returned missing IP config")
+            ipam.enable_forwarding(self._kernel.host(), leased.ips)
+            with prev_result.open_netns(self._kernel, call.netns) as netns:
+                interfaces = self._wire(netns, call, parsed, leased)
+        except BaseException as exc:
+            try:
+                ipam.delegate(self._invoker, call, parsed.ipam_type, Command.DEL)
+            except CniError as failed:
+                exc.add_note(f"the address is still reserved: {failed}")
+            raise
+        return Result(
+            cni_version=versions.CURRENT,
+            interfaces=interfaces,
+            ips=tuple(IPConfig(address=ip.address, gateway=ip.gateway, interface=1) for ip in leased.ips),
+            routes=leased.routes,
+            dns=parsed.dns or leased.dns,
+        )
+
+    def del_(self, call: Invocation) -> None:
+        """Free the address, then remove the link. What is gone is success, the namespace too.
+
+        Blocks for the kernel's grace period when there is a link to remove. Raises CniError, KernelFault.
+        """
+        parsed = self._supported(call)
+        ipam.delegate(self._invoker, call, parsed.ipam_type, Command.DEL)
+        if self._keep_devices or (call.netns and self._del_inside(call)):
+            return
+        self._del_host_end(call, parsed)
+
+    def check(self, call: Invocation) -> None:
+        """Raises CniError unless link, addresses and routes are what prevResult says."""
+        parsed = self._supported(call)
+        with prev_result.open_netns(self._kernel, call.netns) as netns:
+            ipam.delegate(self._invoker, call, parsed.ipam_type, Command.CHECK)
+            made = _prev_result(call, parsed)
+            if made is None:
+                raise PluginFault("ptp: Required prevResult missing")
+            interface = prev_result.in_sandbox(made, call.if_name, call.netns)
+            if interface is None:
+                raise PluginFault(f"Sandbox in prevResult  doesn't match configured netns: {call.netns}")
+            _check_link(netns, interface)
+            ipam.check_addresses(netns, call.if_name, made.ips)
+            ipam.check_routes(netns, made.routes)
+
+    def gc(self, call: Invocation) -> None:
+        """Pass it on to the IPAM plugin: links die with their namespaces."""
+        ipam.delegate(self._invoker, call, self._supported(call).ipam_type, Command.GC)
+
+    def status(self, call: Invocation) -> None:
+        """Ready if the IPAM plugin is."""
+        ipam.delegate(self._invoker, call, self._supported(call).ipam_type, Command.STATUS)
+
+    def _supported(self, call: Invocation) -> PtpConf:
+        parsed = parse(call.stdin)
+        if parsed.ip_masq:
+            raise PluginFault("ipMasq is not built into this ptp plugin")
+        return parsed
+
+    def _wire(self, netns: Netns, call: Invocation, parsed: PtpConf, leased: Result) -> tuple[Interface, ...]:
+        link = self._make_veth(netns, call, parsed)
+        try:
+            host_link = self._wire_host(link.peer_index, leased.ips)
+            ipam.allow_ipv6(netns, call.if_name, leased.ips)
+            netns.apply([*ipam.requests(link, leased), *_reroute(link, leased.ips)])
+            self._route_to(host_link, leased.ips)
+        except BaseException as exc:
+            try:
+                netns.apply([net.DelLink(index=link.index)])
+            except NotFound:
+                pass
+            except KernelFault as failed:
+                exc.add_note(f"the link is still there: {failed}")
+            raise
+        return (
+            Interface(name=host_link.name, mac=prev_result.mac_text(host_link.mac)),
+            Interface(name=link.name, mac=prev_result.mac_text(link.mac), sandbox=call.netns),
+        )
+
+    def _make_veth(self, netns: Netns, call: Invocation, parsed: PtpConf) -> net.LinkInfo:
+        peer = host_device_name(parsed.network, call.container_id, call.if_name)
+        for _ in range(_TRIES):
+            add = net.AddVeth(name=call.if_name, peer=peer, mtu=parsed.mtu)
+            try:
+                (link,) = netns.apply([add, net.GetLink(name=call.if_name)])
+            except KernelFault as exc:
+                if exc.op > 0:
+                    with suppress(KernelFault):
+                        netns.apply([net.DelLink(name=call.if_name)])
+                    raise
+                if not isinstance(exc, Exists):
+                    raise PluginFault(f"failed to make veth pair: {exc}") from exc
+                if not _exists(self._kernel.host(), peer):
+                    raise PluginFault(
+                        f'container veth name ("{call.if_name}") peer provided ("{peer}") already exists'
+                    ) from exc
+                # A former life of this attachment, on its way out, or a stranger.
+                peer = f"veth{os.urandom(4).hex()}"
+                continue
+            return link
+        raise PluginFault("failed to find a unique veth name")
+
+    def _wire_host(self, index: int, ips: Sequence[IPConfig]) -> net.LinkInfo:
+        host = self._kernel.host()
+        gateways = [
+            net.AddAddress(
+                index=index, address=ipam.host_interface(ip.gateway), no_dad=ip.gateway.version == 6
+            )
+            for ip in ips
+            if ip.gateway is not None
+        ]
+        (link,) = host.apply([net.GetLink(index=index), net.SetLink(index=index, up=True), *gateways])
+        with suppress(KernelFault, OSError):
+            # Routes of this link are ours to make; a kernel without IPv6 has none to accept.
+            host.write_sysctl(f"net/ipv6/conf/{link.name}/accept_ra", "0")
+        return link
+
+    def _route_to(self, link: net.LinkInfo, ips: Sequence[IPConfig]) -> None:
+        host = self._kernel.host()
+        routes = [
+            net.AddRoute(dst=ipam.host_network(ip.address.ip), index=link.index, scope=net.SCOPE_HOST)
+            for ip in ips
+        ]
+        while routes:
+            try:
+                host.apply(routes)
+            except Exists as exc:
+                _refuse_foreign(host, routes[exc.op], link)
+                routes = routes[exc.op + 1 :]
+            else:
+                return
+
+    def _del_inside(self, call: Invocation) -> bool:
+        """Remove the link from its namespace. False if one of them is gone."""
+        try:
+            with prev_result.open_netns(self._kernel, call.netns) as netns:
+                netns.apply([net.DelLink(name=call.if_name)])
+        except NotFound:
+            return False
+        except PluginFault as exc:
+            if isinstance(exc.__cause__, NotFound | NotANetns):
+                return False
+            raise
+        return True
+
+    def _del_host_end(self, call: Invocation, parsed: PtpConf) -> None:
+        host = self._kernel.host()
+        made = _prev_result(call, parsed)
+        named = None if made is None else host_interface(made)
+        link = None if named is None else _own_link(host, named.name, named.mac)
+        if link is None:
+            # Nobody else gives a veth a name made of this attachment's.
+            link = _own_link(host, host_device_name(parsed.network, call.container_id, call.if_name), None)
+        if link is not None:
+            with suppress(NotFound):
+                host.apply([net.DelLink(index=link.index)])
+
+
+def _reroute(link: net.LinkInfo, ips: Sequence[IPConfig]) -> list[net.Request]:
+    requests: list[net.Request] = []
+    for ip in ips:
+        if ip.gateway is None:
+            raise PluginFault(f"failed to add route: the address {ip.address} has no gateway")
+        subnet, source = ip.address.network, ip.address.ip
+        requests += (
+            net.DelRoute(dst=subnet, index=link.index),
+            net.AddRoute(
+                dst=ipam.host_network(ip.gateway), index=link.index, src=source, scope=net.SCOPE_LINK
+            ),
+            net.AddRoute(dst=subnet, index=link.index, gateway=ip.gateway, src=source),
+        )
+    return requests
+
+
+def _refuse_foreign(host: Netns, route: net.AddRoute, link: net.LinkInfo) -> None:
+    """A host route that is there already must be this link's, or the VM's traffic goes to someone else."""
+    for each in host.routes():
+        if each.dst == route.dst and each.table == route.table and each.index != link.index:
+            raise PluginFault(f"failed to add route on host: {route.dst} is routed to ifindex {each.index}")
+
+
+def _prev_result(call: Invocation, parsed: PtpConf) -> Result | None:
+    return prev_result.of(conf.load(call.stdin, "NetConf"), parsed.cni_version)
+
+
+def _check_link(netns: Netns, interface: Interface) -> None:
+    try:
+        link = netns.link(name=interface.name)
+    except NotFound as exc:
+        raise PluginFault(f"ptp: Container Interface name in prevResult: {interface.name} not found") from exc
+    if link.kind != "veth":
+        raise PluginFault(f"Error: Container interface {link.name} not of type veth/p2p")
+    mac = prev_result.mac_text(link.mac)
+    if interface.mac and interface.mac != mac:
+        raise PluginFault(
+            f"ptp: Interface {interface.name} Mac {interface.mac} doesn't match container Mac: {mac}"
+        )
+
+
+def _exists(netns: Netns, name: str) -> bool:
+    try:
+        netns.link(name=name)
+    except NotFound:
+        return False
+    return True
+
+
+def _own_link(host: Netns, name: str, mac: str | None) -> net.LinkInfo | None:
+    """The veth of that name, with that MAC where one is known."""
+    try:
+        link = host.link(name=name)
+    except NotFound:
+        return None
+    if link.kind != "veth" or (mac and prev_result.mac_text(link.mac) != mac.lower()):
+        return None
+    return link
