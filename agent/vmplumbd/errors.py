@@ -10,7 +10,7 @@ import enum
 import errno as errnos
 import os
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Reason(enum.StrEnum):
@@ -45,6 +45,8 @@ class Reason(enum.StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
     INTERNAL = "INTERNAL"
     UNSUPPORTED = "UNSUPPORTED"
+    TOO_MANY_NETWORKS = "TOO_MANY_NETWORKS"
+    HOST_LIMIT_REACHED = "HOST_LIMIT_REACHED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,8 @@ class AgentError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        # What an undo after this fault could not take back (model.progress.Leftover).
+        self.leftovers: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
@@ -85,6 +89,12 @@ class ConfigListMismatch(InvalidSpec):
     """An inline configuration is no conflist, or its parsed view disagrees with it."""
 
     reason = Reason.CONFIG_LIST_MISMATCH
+
+
+class UnknownField(InvalidSpec):
+    """A mutating request has a field this agent does not know."""
+
+    reason = Reason.UNKNOWN_FIELD
 
 
 class PathNotAllowed(InvalidSpec):
@@ -230,6 +240,18 @@ class TooManyOperations(AgentError):
 
     reason = Reason.TOO_MANY_OPERATIONS
     retryable = True
+
+
+class TooManyNetworks(AgentError):
+    """The agent holds as many networks as it may."""
+
+    reason = Reason.TOO_MANY_NETWORKS
+
+
+class HostLimitReached(AgentError):
+    """A limit of the host's kernel is reached: ports of a bridge, conntrack, a module that is missing."""
+
+    reason = Reason.HOST_LIMIT_REACHED
 
 
 class AgentNotReady(AgentError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from vmplumbd.errors import PluginError, Reason
 from vmplumbd.model.outcome import Attachment, Plan
-from vmplumbd.model.progress import Failure, Leftover
+from vmplumbd.model.progress import Failure, Leftover, ResourceKind
 
 
 def _text(raw: bytes) -> str:
@@ -86,6 +86,7 @@ def failure_to_json(failure: Failure | None) -> str | None:
             "reason": failure.reason.value,
             "message": failure.message,
             "retryable": failure.retryable,
+            "hint": failure.hint,
             "plugin_error": error
             and {
                 "code": error.code,
@@ -94,7 +95,9 @@ def failure_to_json(failure: Failure | None) -> str | None:
                 "plugin": error.plugin,
                 "stderr_tail": error.stderr_tail,
             },
-            "leftovers": [[one.what, one.where, one.message, one.will_retry] for one in failure.leftovers],
+            "leftovers": [
+                [one.kind.value, one.what, one.where, one.cause, one.will_retry] for one in failure.leftovers
+            ],
         }
     )
 
@@ -108,9 +111,10 @@ def failure_from_json(text: str | None) -> Failure | None:
         reason=Reason(raw["reason"]),
         message=raw["message"],
         retryable=raw["retryable"],
+        hint=raw["hint"],
         plugin_error=PluginError(**raw["plugin_error"]) if raw["plugin_error"] else None,
         leftovers=tuple(
-            Leftover(what=what, where=where, message=message, will_retry=will_retry)
-            for what, where, message, will_retry in raw["leftovers"]
+            Leftover(kind=ResourceKind(kind), what=what, where=where, cause=cause, will_retry=will_retry)
+            for kind, what, where, cause, will_retry in raw["leftovers"]
         ),
     )

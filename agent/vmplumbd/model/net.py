@@ -192,6 +192,7 @@ class AddressInfo:
     address: Interface
     scope: int
     tentative: bool = False
+    dad_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,11 @@ class Step(enum.Enum):
     ROLLBACK = 7
     CNI_DEL = 8
     NETNS_REMOVE = 9
+    QUEUE = 10
+    POOL_CLAIM = 11
+    CUT_OFF = 12
+    DEVICES_GONE = 13
+    COMMIT = 14
 
 
 class StepState(enum.Enum):
@@ -31,15 +36,33 @@ class StepState(enum.Enum):
     SUCCEEDED = 3
     FAILED = 4
     SKIPPED = 5
+    PLUGIN_CALLED = 6
+
+
+class ResourceKind(enum.Enum):
+    """Kinds of thing a network leaves on a host; numbers are the wire's."""
+
+    NETNS = 1
+    LINK = 2
+    ADDRESS = 3
+    ROUTE = 4
+    TRAFFIC_CONTROL = 5
+    NFT_RULES = 6
+    RESERVATION = 7
+    CNI_CACHE = 8
+    CNI_ATTACHMENT = 9
+    JOURNAL_RECORD = 10
+    FILE = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
-    """Something an operation could not take back. `will_retry`: the agent tries again by itself."""
+    """Something an operation could not take back, and why. `will_retry`: the agent does, by itself."""
 
+    kind: ResourceKind
     what: str
     where: str
-    message: str
+    cause: str
     will_retry: bool = True
 
 
@@ -52,6 +75,7 @@ class Failure:
     retryable: bool = False
     plugin_error: PluginError | None = None
     leftovers: tuple[Leftover, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +97,9 @@ class PluginCall:
     code: int = 0
     message: str = ""
     stderr_tail: str = ""
+    failed: bool = False
+    position: int = 0
+    built_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,8 @@ class Operation:
     log: EventLog
     token: CancelToken = field(default_factory=CancelToken)
     existed: bool = True
+    network_uid: str = ""
+    devices_gone: bool = True
     ignored_failures: tuple[AgentError, ...] = ()
     _ended: threading.Event = field(default_factory=threading.Event)
     _waiting: list[Callable[[], None]] = field(default_factory=list)
@@ -136,12 +138,13 @@ class Book:
             self._publish(gone)
             return kept
 
-    def tried_release(self, release: Release, error: str) -> None:
-        """Note a release that failed."""
+    def tried_release(self, release: Release, error: str) -> Release:
+        """Note a release that failed; answers it with the try counted."""
         tried = replace(release, attempts=release.attempts + 1, last_error=error)
         self._journal.tried_release(tried.release_id, tried.attempts, error)
         with self._mutex:
             self._releases[tried.release_id] = tried
+        return tried
 
     def released(self, release_ids: Iterable[int]) -> None:
         """Forget releases that are done."""
@@ -150,6 +153,13 @@ class Book:
         with self._mutex:
             for release_id in done:
                 self._releases.pop(release_id, None)
+
+    def ended(self, operation: Operation) -> None:
+        """An operation is over: the next one on its vm_id may run."""
+        with self._mutex:
+            if self.running.get(operation.vm_id) is operation:
+                del self.running[operation.vm_id]
+        operation.end()
 
     def changes_after(self, revision: int) -> list[Record] | None:
         """Changes newer than `revision`, oldest first; None if that position is no longer held."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from vmplumbd.abc import Clock
 from vmplumbd.errors import AgentError
 from vmplumbd.model.outcome import Outcome
-from vmplumbd.model.progress import Event, StepEvent, StepState
+from vmplumbd.model.progress import Done, Event, StepEvent, StepState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +67,13 @@ class EventLog:
             reader()
 
     def finish(self, *, outcome: Outcome | None = None, error: AgentError | None = None) -> None:
-        """The operation ended. Every reader is woken."""
+        """The operation ended: well, with Done as its last event, or with `error`. Every reader is woken."""
         with self._mutex:
             if self._held is not None:
                 self._let_out(self._held.event, self._held.time)
                 self._held = None
+            if error is None:
+                self._let_out(Done(), self._clock.now())
             self.outcome = outcome
             self.error = error
             self._finished = True

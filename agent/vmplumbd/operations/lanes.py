@@ -79,7 +79,7 @@ class Lanes:
         fell: Callable[[BaseException], None],
     ) -> None:
         self._clock = clock
-        self._limit = limit
+        self.limit = limit
         self._fell = fell
         self._mutex = threading.Condition()
         self._admitted = 0
@@ -107,9 +107,9 @@ class Lanes:
     def submit(self, work: Work, lane: LaneName, *, always: bool = False) -> None:
         """Queue work. Raises TooManyOperations beyond the limit, unless `always` (teardowns, recovery)."""
         with self._mutex:
-            if self._admitted >= self._limit and not always:
+            if self._admitted >= self.limit and not always:
                 raise TooManyOperations(
-                    f"{self._admitted} operations are under way, the limit is {self._limit}"
+                    f"{self._admitted} operations are under way, the limit is {self.limit}"
                 )
             self._admitted += 1
         self._queues[lane].put(_Job(work, lane))

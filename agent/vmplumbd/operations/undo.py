@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vmplumbd.model.progress import Leftover
+from vmplumbd.model.progress import Leftover, ResourceKind
 
 
 class Undo:
@@ -14,11 +14,11 @@ class Undo:
     """
 
     def __init__(self) -> None:
-        self._steps: list[tuple[str, str, Callable[[], None]]] = []
+        self._steps: list[tuple[ResourceKind, str, str, Callable[[], None]]] = []
 
-    def push(self, what: str, where: str, step: Callable[[], None]) -> None:
+    def push(self, kind: ResourceKind, what: str, where: str, step: Callable[[], None]) -> None:
         """Remember how to take back `what` at `where`."""
-        self._steps.append((what, where, step))
+        self._steps.append((kind, what, where, step))
 
     def forget(self) -> None:
         """The operation is committed: nothing is taken back any more."""
@@ -28,9 +28,9 @@ class Undo:
         """Take everything back, to the end. Answers what could not be."""
         leftovers: list[Leftover] = []
         while self._steps:
-            what, where, step = self._steps.pop()
+            kind, what, where, step = self._steps.pop()
             try:
                 step()
             except Exception as exc:  # noqa: BLE001 - a failing step must not keep the older ones from running
-                leftovers.append(Leftover(what=what, where=where, message=str(exc)))
+                leftovers.append(Leftover(kind=kind, what=what, where=where, cause=str(exc)))
         return tuple(leftovers)

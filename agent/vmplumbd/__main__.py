@@ -1,0 +1,52 @@
+"""`vmplumbd`: serve, check-config, install-plugins."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from vmplumbd.errors import AgentError
+
+
+def run(argv: list[str] | None = None) -> int:
+    """The command line. Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 journal."""
+    parser = argparse.ArgumentParser(prog="vmplumbd", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="run the agent")
+    check = commands.add_parser("check-config", help="read the configuration and say what is wrong with it")
+    for one in (serve, check):
+        one.add_argument("--config", metavar="FILE", help="TOML file")
+        one.add_argument(
+            "--set",
+            metavar="SECTION.KEY=VALUE",
+            action="append",
+            default=[],
+            help="over file and environment",
+        )
+    install = commands.add_parser("install-plugins", help="put launchers of the built-in plugins into DIR")
+    install.add_argument("directory", metavar="DIR")
+    given = parser.parse_args(argv)
+    if given.command == "install-plugins":
+        from vmplumbd.plugins import install as plugins  # noqa: PLC0415 - no other command needs it
+
+        for path in plugins.install(given.directory):
+            print(path)
+        return 0
+    from vmplumbd import config  # noqa: PLC0415 - not needed to install plugins
+
+    flags = dict(one.partition("=")[::2] for one in given.set)
+    try:
+        loaded = config.load(given.config, flags=flags)
+    except AgentError as exc:
+        print(f"vmplumbd: {exc}", file=sys.stderr)
+        return 2
+    if given.command == "check-config":
+        print(loaded)
+        return 0
+    from vmplumbd import main  # noqa: PLC0415 - loads gRPC
+
+    return main.serve(loaded)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

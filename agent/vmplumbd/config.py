@@ -1,0 +1,212 @@
+"""The operator's configuration: TOML, environment and flags → one frozen value, faults with their place.
+
+Later wins: the file, then VMPLUMBD_* variables, then flags. Unknown keys are refused, so that a
+misspelt limit is not silently no limit.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vmplumbd.errors import InvalidSpec, Violation
+from vmplumbd.model import spec as defaults
+
+DEFAULT_FILE = "/etc/vmplumb/vmplumbd.toml"
+ENVIRONMENT_PREFIX = "VMPLUMBD_"
+
+
+class InvalidConfig(InvalidSpec):
+    """The configuration cannot be used; `violations` says where and why, all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where callers reach the agent. `unix` empty: no socket. TCP needs all three TLS files."""
+
+    unix: str = "/run/vmplumb/vmplumbd.sock"
+    unix_mode: str = "0660"
+    unix_group: str = ""
+    tcp: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    max_watches: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Paths of the agent, and the lists callers may choose from."""
+
+    state_dir: str = "/var/lib/vmplumb"
+    netns_dir: str = defaults.DEFAULT_NETNS_DIR
+    bin_path: tuple[str, ...] = defaults.DEFAULT_BIN_PATH
+    conf_dir: str = defaults.DEFAULT_CONF_DIR
+    cache_root: str = defaults.DEFAULT_CACHE_ROOT
+    allowed_bin_paths: tuple[str, ...] = ()
+    allowed_conf_dirs: tuple[str, ...] = ()
+    allowed_cache_roots: tuple[str, ...] = ()
+    allowed_netns_roots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds. Times in seconds. `max_networks` 0 is a default from the host's memory."""
+
+    max_networks: int = 0
+    max_operations: int = 1000
+    exec_threads: int = 16
+    operation_timeout: float = 120.0
+    undo_timeout: float = 60.0
+    drain_timeout: float = 30.0
+    attempts: int = 5
+    first_retry: float = 0.1
+    longest_retry: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cni:
+    """How CNI is run. `prefer` "built-in" or "executable" says which wins where both exist."""
+
+    prefer: str = "built-in"
+    strict_del: bool = False
+    inline_config: bool = True
+    owned_networks: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ("PATH",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What is logged, JSON lines on stderr."""
+
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything an operator can set."""
+
+    listen: Listen = field(default_factory=Listen)
+    paths: Paths = field(default_factory=Paths)
+    limits: Limits = field(default_factory=Limits)
+    cni: Cni = field(default_factory=Cni)
+    log: Log = field(default_factory=Log)
+
+
+def load(
+    file: str | None, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
+) -> Config:
+    """Read everything. `flags` are "section.key": text. Raises InvalidConfig with all violations.
+
+    A file that was named must exist; the default one may be absent.
+    """
+    wrong: list[Violation] = []
+    tree = _read(file, wrong)
+    for name, text in (os.environ if environment is None else environment).items():
+        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
+            section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+            tree.setdefault(section, {})[key] = text
+    for name, text in (flags or {}).items():
+        section, _, key = name.partition(".")
+        tree.setdefault(section, {})[key] = text
+    config = _section(Config(), tree, "", wrong)
+    _check(config, wrong)
+    if wrong:
+        listed = "; ".join(f"{one.field}: {one.message}" for one in wrong)
+        raise InvalidConfig(f"the configuration cannot be used: {listed}", tuple(wrong))
+    return config
+
+
+def _read(file: str | None, wrong: list[Violation]) -> dict[str, Any]:
+    path = Path(file or DEFAULT_FILE)
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        if file is not None:
+            wrong.append(Violation(field=str(path), rule="file", message="no such file"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        wrong.append(Violation(field=str(path), rule="file", message=str(exc)))
+    return {}
+
+
+def _section(base: Any, given: Any, place: str, wrong: list[Violation]) -> Any:  # noqa: ANN401 - one of our dataclasses
+    if not isinstance(given, dict):
+        wrong.append(Violation(field=place, rule="type", message="must be a table"))
+        return base
+    hints = typing.get_type_hints(type(base))
+    changes: dict[str, Any] = {}
+    known = {one.name for one in fields(base)}
+    for key, value in given.items():
+        where = f"{place}.{key}" if place else key
+        if key not in known:
+            wrong.append(Violation(field=where, rule="unknown", message="no such setting"))
+        elif is_dataclass(getattr(base, key)):
+            changes[key] = _section(getattr(base, key), value, where, wrong)
+        else:
+            try:
+                changes[key] = _value(hints[key], value)
+            except ValueError as exc:
+                wrong.append(Violation(field=where, rule="type", message=str(exc)))
+    return replace(base, **changes)
+
+
+def _value(hint: Any, value: Any) -> Any:  # noqa: ANN401 - a type hint and a TOML value
+    """The value as the hint wants it; text from the environment is read. Raises ValueError."""
+    if isinstance(hint, types.GenericAlias):
+        if isinstance(value, str):
+            return tuple(part for part in value.split(":") if part)
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return tuple(value)
+        raise ValueError("must be a list of strings")
+    if hint is bool:
+        if isinstance(value, str) and value.lower() in {"true", "false", "1", "0"}:
+            return value.lower() in {"true", "1"}
+        if isinstance(value, bool):
+            return value
+        raise ValueError("must be true or false")
+    if hint in {int, float}:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError("must be a number")
+        try:
+            return hint(value)
+        except ValueError:
+            raise ValueError("must be a number") from None
+    if not isinstance(value, str):
+        raise ValueError("must be a string")  # noqa: TRY004 - one class says "not this type"
+    return value
+
+
+def _check(config: Config, wrong: list[Violation]) -> None:
+    listen, limits = config.listen, config.limits
+    tls = (listen.tls_certificate, listen.tls_key, listen.tls_client_ca)
+    if listen.tcp and not all(tls):
+        wrong.append(
+            Violation(
+                field="listen.tcp",
+                rule="tls",
+                message="TCP is served with mutual TLS only: set tls_certificate, tls_key and tls_client_ca",
+            )
+        )
+    if not listen.tcp and not listen.unix:
+        wrong.append(Violation(field="listen", rule="empty", message="neither unix nor tcp is set"))
+    try:
+        int(listen.unix_mode, 8)
+    except ValueError:
+        wrong.append(Violation(field="listen.unix_mode", rule="octal", message="must be an octal mode"))
+    if config.cni.prefer not in {"built-in", "executable"}:
+        wrong.append(
+            Violation(field="cni.prefer", rule="choice", message='must be "built-in" or "executable"')
+        )
+    for name in ("max_operations", "exec_threads", "operation_timeout", "undo_timeout", "attempts"):
+        if getattr(limits, name) <= 0:
+            wrong.append(Violation(field=f"limits.{name}", rule="positive", message="must be above 0"))
+    paths = config.paths
+    for name in ("state_dir", "netns_dir", "conf_dir", "cache_root"):
+        if not getattr(paths, name).startswith("/"):
+            wrong.append(Violation(field=f"paths.{name}", rule="absolute", message="must be absolute"))

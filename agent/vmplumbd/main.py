@@ -1,0 +1,238 @@
+"""The composition root: builds the concrete things, joins them, runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import os
+import signal
+import stat
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from vmplumbd.cni.exec import ExecInvoker
+from vmplumbd.config import Config
+from vmplumbd.errors import AgentError, JournalFailed, Reason
+from vmplumbd.journal.store import SqliteJournal
+from vmplumbd.kernel.host import LinuxKernel
+from vmplumbd.model.progress import Failure
+from vmplumbd.observe.log import Log
+from vmplumbd.operations import reconcile
+from vmplumbd.operations.agent import Agent
+from vmplumbd.operations.book import Book
+from vmplumbd.operations.chain import ChainDefaults
+from vmplumbd.operations.lanes import LaneName, Lanes
+from vmplumbd.operations.reap import Reaper
+from vmplumbd.operations.retry import RetryPolicy
+from vmplumbd.operations.tools import Settings, Tools
+from vmplumbd.plugins.builtin import BuiltinInvoker
+from vmplumbd.policy.paths import PathPolicy
+from vmplumbd.rpc import convert
+from vmplumbd.rpc.server import Server
+from vmplumbd.rpc.servicer import Servicer
+from vmplumbd.rpc.validation import RequestRules
+
+# What one live network costs the kernel and cannot be reclaimed (docs/performance.md), in bytes.
+_NETWORK_COSTS = 400 * 1024
+# The part of the host's memory that live networks may take.
+_MEMORY_SHARE = 4
+
+
+class SystemClock:
+    """The host's clocks."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some start, the same clock that deadlines of executed plugins use."""
+        return time.monotonic()
+
+
+@dataclass(slots=True, kw_only=True)
+class Daemon:
+    """An agent with all it stands on. `close` gives everything back; networks stay."""
+
+    agent: Agent
+    journal: SqliteJournal
+    lanes: Lanes
+    tools: Tools
+    log: Log
+
+    def close(self) -> None:
+        """Stop the threads and let go of the journal."""
+        self.lanes.close()
+        self.tools.devices.close()
+        self.journal.close()
+
+
+def boot_id() -> str:
+    """The id of this boot. A test may say another in VMPLUMBD_BOOT_ID."""
+    given = os.environ.get("VMPLUMBD_BOOT_ID")
+    return given or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def build(config: Config, log: Log) -> Daemon:
+    """Join everything and reconcile; the agent is open afterwards. Raises JournalFailed, KernelFault."""
+    clock = SystemClock()
+    kernel = LinuxKernel()
+    journal = SqliteJournal(f"{config.paths.state_dir}/journal.db")
+    state = journal.load()
+    boot = boot_id()
+    book = Book(journal, clock, boot, state)
+    lanes = Lanes(
+        clock,
+        threads={
+            LaneName.BUILT_IN: 1,
+            LaneName.EXEC: config.limits.exec_threads,
+            LaneName.TEAR_DOWN: 1,
+        },
+        limit=config.limits.max_operations,
+        fell=lambda exc: log.error("operation.fault", error=repr(exc)),
+    )
+    executor = ExecInvoker(passthrough=config.cni.environment)
+    prefer_executable = config.cni.prefer == "executable"
+    invoker = BuiltinInvoker(kernel, executor, prefer_executable=prefer_executable)
+    holder: list[Tools] = []
+    tools = Tools(
+        kernel=kernel,
+        devices=kernel.watch(),
+        book=book,
+        clock=clock,
+        invoker=invoker,
+        sparing_invoker=invoker.sparing_addresses(),
+        lanes=lanes,
+        reaper=Reaper(lambda: holder[0]),
+        settings=settings(config),
+        decode_spec=convert.decode_spec,
+        built_in=invoker.is_built_in,
+    )
+    holder.append(tools)
+    problems: list[Failure] = []
+    if state.set_aside:
+        message = (
+            f"the journal was damaged and set aside as {state.set_aside}; networks made before are unknown"
+        )
+        log.error("journal.set_aside", kept=state.set_aside)
+        problems.append(Failure(reason=Reason.JOURNAL_FAILED, message=message))
+    agent = Agent(tools, problems)
+    done = reconcile.reconcile(
+        tools, lambda what, vm_id, detail: log.info("reconcile", what=what, vm_id=vm_id, detail=detail)
+    )
+    journal.set_boot_id(boot)
+    log.info(
+        "reconciled",
+        adopted=len(done.adopted),
+        undone=len(done.undone),
+        released=len(done.released),
+        waiting=len(done.waiting),
+    )
+    agent.open()
+    return Daemon(agent=agent, journal=journal, lanes=lanes, tools=tools, log=log)
+
+
+def settings(config: Config) -> Settings:
+    """The operations' part of the configuration."""
+    paths, limits = config.paths, config.limits
+    return Settings(
+        defaults=ChainDefaults(
+            policy=PathPolicy(
+                bin_path=(*paths.bin_path, *paths.allowed_bin_paths),
+                conf_dirs=(paths.conf_dir, *paths.allowed_conf_dirs),
+                cache_roots=(paths.cache_root, *paths.allowed_cache_roots),
+                netns_roots=(paths.netns_dir, *paths.allowed_netns_roots),
+            ),
+            bin_path=paths.bin_path,
+            conf_dir=paths.conf_dir,
+            cache_root=paths.cache_root,
+        ),
+        netns_dir=paths.netns_dir,
+        operation_timeout=limits.operation_timeout,
+        undo_timeout=limits.undo_timeout,
+        retry=RetryPolicy(attempts=limits.attempts, first=limits.first_retry, longest=limits.longest_retry),
+        max_networks=limits.max_networks or _networks_that_fit(),
+        strict_del=config.cni.strict_del,
+        inline_config=config.cni.inline_config,
+        owned_networks=frozenset(config.cni.owned_networks),
+    )
+
+
+def serve(config: Config) -> int:
+    """Run until SIGTERM or SIGINT; answers the exit status. Networks stay when the agent goes."""
+    # Lane and loop hand over the interpreter often and for short; the default of 5 ms is a whole set-up.
+    sys.setswitchinterval(0.0005)
+    log = Log(sys.stderr, level=config.log.level)
+    try:
+        daemon = build(config, log)
+    except (AgentError, OSError) as exc:
+        log.error("start.failed", error=str(exc))
+        return 3 if isinstance(exc, JournalFailed) else 1
+    try:
+        return asyncio.run(_serve(config, daemon))
+    finally:
+        daemon.close()
+
+
+async def _serve(config: Config, daemon: Daemon) -> int:
+    rules = RequestRules.load()
+    server = Server(Servicer(daemon.agent, rules, max_watches=config.listen.max_watches))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    listen = config.listen
+    try:
+        if listen.unix:
+            _clear_socket(listen.unix)
+            server.listen_unix(listen.unix)
+        if listen.tcp:
+            server.listen_tls(
+                listen.tcp,
+                certificate=Path(listen.tls_certificate).read_bytes(),
+                key=Path(listen.tls_key).read_bytes(),
+                client_ca=Path(listen.tls_client_ca).read_bytes(),
+            )
+        # The socket is made with the process's umask; nobody may connect before its mode is set.
+        old = os.umask(0o177)
+        try:
+            await server.start()
+        finally:
+            os.umask(old)
+        if listen.unix:
+            _own_socket(listen.unix, int(listen.unix_mode, 8), listen.unix_group)
+    except (RuntimeError, OSError, KeyError) as exc:
+        daemon.log.error("listen.failed", error=str(exc))
+        return 1
+    daemon.log.info("serving", unix=listen.unix, tcp=listen.tcp)
+    await stop.wait()
+    daemon.log.info("draining", operations=daemon.lanes.admitted)
+    drained = await asyncio.to_thread(daemon.agent.drain, config.limits.drain_timeout)
+    await server.stop(1.0)
+    daemon.log.info("stopped", drained=drained)
+    if listen.unix:
+        with contextlib.suppress(FileNotFoundError):
+            Path(listen.unix).unlink()
+    return 0
+
+
+def _clear_socket(path: str) -> None:
+    parent = Path(path).parent
+    parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISSOCK(Path(path).lstat().st_mode):
+            Path(path).unlink()
+
+
+def _own_socket(path: str, mode: int, group: str) -> None:
+    if group:
+        os.chown(path, -1, grp.getgrnam(group).gr_gid)
+    Path(path).chmod(mode)
+
+
+def _networks_that_fit() -> int:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(16, memory // _MEMORY_SHARE // _NETWORK_COSTS)

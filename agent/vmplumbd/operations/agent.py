@@ -1,0 +1,289 @@
+"""What may be asked of the agent: each verb decided at once, without blocking, and run on a lane.
+
+The decisions are the contract's idempotency table. They are taken under the book's mutex, so two calls
+with one vm_id never both begin.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vmplumbd.errors import (
+    AgentNotReady,
+    OperationPending,
+    ResumePositionLost,
+    SpecConflict,
+    Unsupported,
+    VmNotFound,
+    WrongPhase,
+)
+from vmplumbd.model.ids import Uid, VmId
+from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.outcome import Outcome
+from vmplumbd.model.progress import Failure
+from vmplumbd.model.record import Record
+from vmplumbd.model.spec import NetworkSpec
+from vmplumbd.operations import answer, failures, set_up, tear_down
+from vmplumbd.operations.book import Kind, Operation
+from vmplumbd.operations.check import Findings, check
+from vmplumbd.operations.collect import Collected, CollectOrder, collect
+from vmplumbd.operations.events import EventLog
+from vmplumbd.operations.lanes import LaneName
+from vmplumbd.operations.set_up import SetUpOrder
+from vmplumbd.operations.tear_down import TearDownOrder
+from vmplumbd.operations.tools import Tools
+
+# Finished set-ups whose events are kept for replay; older ones replay their result alone.
+_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """A place in the events of an operation."""
+
+    uid: str
+    sequence: int
+
+
+class Agent:
+    """The verbs. Every method returns at once unless it says that it blocks."""
+
+    def __init__(self, tools: Tools, problems: Sequence[Failure] = ()) -> None:
+        self.tools = tools
+        self.started = tools.clock.now()
+        self.problems = tuple(problems)
+        self._finished: dict[VmId, Operation] = {}
+        self._draining = False
+        self._ready = False
+        self._collecting: Operation | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a set-up would be accepted now."""
+        return self._ready and not self._draining
+
+    def open(self) -> None:
+        """Recovery is done: accept operations."""
+        self._ready = True
+
+    def drain(self, seconds: float) -> bool:
+        """Accept nothing new and wait for what runs. Blocks. Networks stay. False if time ran out."""
+        self._draining = True
+        return self.tools.lanes.drained(seconds)
+
+    def validate(self, vm_id: VmId, spec: NetworkSpec, spec_hash: bytes) -> None:
+        """Check as `set_up` would, and do nothing. Blocks for the host's files. Raises as it would."""
+        with self.tools.book.mutex:
+            self._decide_set_up(vm_id, spec_hash)
+        self._check_inline(spec)
+        set_up.prepare(self.tools, vm_id, spec)
+
+    def set_up(self, vm_id: VmId, order: SetUpOrder, resume: Resume | None = None) -> Operation:
+        """Begin, attach to, or replay a set-up.
+
+        Raises SpecConflict, OperationPending, ResumePositionLost, TooManyOperations, AgentNotReady.
+        """
+        if resume is not None:
+            return self._resume(vm_id, resume, Kind.SET_UP)
+        self._check_ready()
+        self._check_inline(order.spec)
+        with self.tools.book.mutex:
+            found = self._decide_set_up(vm_id, order.spec_hash)
+            if found is not None:
+                return found
+            operation = Operation(
+                kind=Kind.SET_UP,
+                vm_id=vm_id,
+                uid=Uid(uuid.uuid4().hex),
+                spec_hash=order.spec_hash,
+                log=EventLog(self.tools.clock),
+            )
+            self.tools.lanes.submit(set_up.set_up(self.tools, operation, order), LaneName.BUILT_IN)
+            self.tools.book.running[vm_id] = operation
+            self._keep(operation)
+        return operation
+
+    def tear_down(self, vm_id: VmId, order: TearDownOrder, resume: Resume | None = None) -> Operation | None:
+        """Begin or attach to a teardown; None if nothing is known of the VM.
+
+        Raises TooManyOperations, AgentNotReady, ResumePositionLost.
+        """
+        if resume is not None:
+            return self._resume(vm_id, resume, Kind.TEAR_DOWN)
+        self._check_ready()
+        book = self.tools.book
+        with book.mutex:
+            running = book.running.get(vm_id)
+            if running is not None and running.kind is Kind.TEAR_DOWN:
+                return running
+            if running is None and book.get(vm_id) is None:
+                return None
+            operation = Operation(
+                kind=Kind.TEAR_DOWN,
+                vm_id=vm_id,
+                uid=Uid(uuid.uuid4().hex),
+                spec_hash=b"",
+                log=EventLog(self.tools.clock),
+            )
+            work = tear_down.tear_down(self.tools, operation, order, running)
+            self.tools.lanes.submit(work, LaneName.TEAR_DOWN, always=True)
+            book.running[vm_id] = operation
+            self._finished.pop(vm_id, None)
+        if running is not None and running.kind is Kind.SET_UP and order.uid in {"", running.uid}:
+            running.token.cancel()
+        return operation
+
+    def get(self, vm_id: VmId) -> Record:
+        """The record. Raises VmNotFound."""
+        record = self.tools.book.get(vm_id)
+        if record is None:
+            raise VmNotFound(f"no network of {vm_id}")
+        return record
+
+    def list(self) -> Sequence[Record]:
+        """Every record, in byte order of vm_id."""
+        return self.tools.book.records()
+
+    def outcome(self, record: Record) -> Outcome | None:
+        """The answer that a READY record stands for."""
+        return answer.of_record(self.tools, record) if record.phase is Phase.READY else None
+
+    def check(self, vm_id: VmId) -> CheckCall:
+        """Begin a check. Raises VmNotFound, WrongPhase, OperationPending, TooManyOperations."""
+        book = self.tools.book
+        self._check_ready()
+        with book.mutex:
+            record = self.get(vm_id)
+            if vm_id in book.running:
+                raise OperationPending(f"an operation runs on {vm_id}")
+            if record.phase is not Phase.READY:
+                raise WrongPhase(f"the network of {vm_id} is {record.phase.name}, not READY")
+            operation = Operation(
+                kind=Kind.CHECK,
+                vm_id=vm_id,
+                uid=record.uid,
+                spec_hash=record.spec_hash,
+                log=EventLog(self.tools.clock),
+            )
+            call = CheckCall(operation=operation)
+            work = check(self.tools, operation, record, call.answer)
+            self.tools.lanes.submit(work, LaneName.EXEC)
+            book.running[vm_id] = operation
+        return call
+
+    def collect(self, order: CollectOrder) -> CollectCall:
+        """Begin a collection. Raises OperationPending while another runs."""
+        self._check_ready()
+        with self.tools.book.mutex:
+            if self._collecting is not None and not self._collecting.wait(0):
+                raise OperationPending("another collection runs")
+            operation = Operation(
+                kind=Kind.CHECK, vm_id=VmId(""), uid=Uid(""), spec_hash=b"", log=EventLog(self.tools.clock)
+            )
+            call = CollectCall(operation=operation)
+            work = collect(self.tools, operation, order, self.tear_down, call.answer)
+            self.tools.lanes.submit(work, LaneName.EXEC, always=True)
+            self._collecting = operation
+        return call
+
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` after each change; answers how to stop it."""
+        self.tools.book.watch(wake)
+        return lambda: self.tools.book.unwatch(wake)
+
+    def _decide_set_up(self, vm_id: VmId, spec_hash: bytes) -> Operation | None:
+        """The operation to attach to, None to begin. Raises what the idempotency table says."""
+        book = self.tools.book
+        running = book.running.get(vm_id)
+        if running is not None and running.kind is Kind.SET_UP:
+            if running.spec_hash != spec_hash:
+                raise SpecConflict(f"a set-up of {vm_id} with another spec is running")
+            return running
+        if running is not None and running.kind is Kind.TEAR_DOWN:
+            raise OperationPending(f"a teardown of {vm_id} is running")
+        record = book.get(vm_id)
+        if record is None or record.phase is Phase.FAILED:
+            return None
+        if record.phase is not Phase.READY:
+            raise OperationPending(f"the network of {vm_id} is {record.phase.name}")
+        if record.spec_hash != spec_hash:
+            raise SpecConflict(
+                f"{vm_id} has a network with another spec", hint="is another caller using this vm_id?"
+            )
+        return self._replay(record)
+
+    def _replay(self, record: Record) -> Operation:
+        kept = self._finished.get(record.vm_id)
+        if kept is not None and kept.uid == record.uid:
+            return kept
+        log = EventLog(self.tools.clock, first=max(1, record.last_sequence))
+        operation = Operation(
+            kind=Kind.SET_UP, vm_id=record.vm_id, uid=record.uid, spec_hash=record.spec_hash, log=log
+        )
+        if record.phase is Phase.READY:
+            log.finish(outcome=answer.of_record(self.tools, record))
+        operation.end()
+        return operation
+
+    def _resume(self, vm_id: VmId, resume: Resume, kind: Kind) -> Operation:
+        with self.tools.book.mutex:
+            running = self.tools.book.running.get(vm_id)
+            held = [running, self._finished.get(vm_id)]
+            for operation in held:
+                if operation is not None and operation.kind is kind and operation.uid == resume.uid:
+                    if resume.sequence > operation.log.last_sequence + 1:
+                        break
+                    return operation
+            record = self.tools.book.get(vm_id)
+            if (
+                kind is Kind.SET_UP
+                and record is not None
+                and record.uid == resume.uid
+                and record.phase in {Phase.READY, Phase.FAILED}
+            ):
+                operation = self._replay(record)
+                if record.phase is Phase.FAILED and record.failure is not None:
+                    operation.log.finish(error=failures.of_failure(record.failure))
+                return operation
+        raise ResumePositionLost(f"{resume.sequence} of {resume.uid} is not held for {vm_id}")
+
+    def _keep(self, operation: Operation) -> None:
+        self._finished.pop(operation.vm_id, None)
+        self._finished[operation.vm_id] = operation
+        while len(self._finished) > _KEPT:
+            self._finished.pop(next(iter(self._finished)))
+
+    def _check_ready(self) -> None:
+        if not self.ready:
+            raise AgentNotReady("the agent is draining" if self._draining else "the agent is starting")
+
+    def _check_inline(self, spec: NetworkSpec) -> None:
+        inline = any(one.cni is not None and one.cni.network_config is not None for one in spec.interfaces)
+        if inline and not self.tools.settings.inline_config:
+            raise Unsupported("inline network configurations are switched off by the operator")
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckCall:
+    """A check under way; `findings` is there once `operation` has ended without error."""
+
+    operation: Operation
+    findings: Findings | None = None
+
+    def answer(self, findings: Findings) -> None:
+        """Take the findings."""
+        self.findings = findings
+
+
+@dataclass(slots=True, kw_only=True)
+class CollectCall:
+    """A collection under way; `collected` is there once `operation` has ended without error."""
+
+    operation: Operation
+    collected: Collected | None = None
+
+    def answer(self, collected: Collected) -> None:
+        """Take the result."""
+        self.collected = collected

@@ -1,0 +1,373 @@
+"""The CNI chain of one attachment: found, checked, added and deleted through `vmplumbd.cni`.
+
+This is where the agent's values meet the CNI runtime's, and where CNI's errors become ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vmplumbd import vmconf
+from vmplumbd.cni import confdir, config, runtime
+from vmplumbd.cni import version as versions
+from vmplumbd.cni.args import RuntimeConf
+from vmplumbd.cni.cache import Cache
+from vmplumbd.cni.config import NetworkConfigList
+from vmplumbd.cni.error import (
+    CniError,
+    ErrorCode,
+    InvalidConfig,
+    NetworkNotFound,
+    PluginCancelled,
+    PluginNotFound,
+    PluginTimedOut,
+)
+from vmplumbd.cni.invoke import Invoker
+from vmplumbd.errors import (
+    AddFailed,
+    AddressesExhausted,
+    AgentError,
+    ConfigListMismatch,
+    DelFailed,
+    OperationTimeout,
+    PathNotAllowed,
+    PluginError,
+    PluginFailed,
+    PluginUnavailable,
+    TornDown,
+    TryAgainLater,
+    Violation,
+)
+from vmplumbd.errors import NetworkNotFound as OurNetworkNotFound
+from vmplumbd.model.ids import VmId
+from vmplumbd.model.outcome import Attachment
+from vmplumbd.model.progress import PluginCall
+from vmplumbd.model.spec import DEFAULT_CACHE_ROOT, DEFAULT_IF_NAME, CniConfiguration
+from vmplumbd.policy import paths
+from vmplumbd.policy.paths import PathPolicy
+
+Tell = Callable[[PluginCall], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainDefaults:
+    """What an empty field of a request means on this host, and what a request may say at all."""
+
+    policy: PathPolicy
+    bin_path: tuple[str, ...]
+    conf_dir: str
+    cache_root: str = DEFAULT_CACHE_ROOT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A configuration list and the attachment made of it, not yet touched."""
+
+    network: NetworkConfigList
+    attachment: Attachment
+
+
+def prepare(
+    index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults, invoker: Invoker
+) -> Chain:
+    """Find and check the chain of interface `index`. Touches nothing.
+
+    Raises PathNotAllowed, NetworkNotFound, ConfigListMismatch, PluginUnavailable.
+    """
+    _check_paths(index, cni, defaults.policy)
+    bin_path = cni.bin_path or defaults.bin_path
+    if cni.network_config is not None:
+        network = _parse_inline(index, cni.network_config)
+    else:
+        network = load(cni.conf_dir or defaults.conf_dir, cni.network_name)
+    for plugin in network.plugins:
+        try:
+            invoker.find(plugin.type, bin_path)
+        except PluginNotFound as exc:
+            raise PluginUnavailable(
+                str(exc), hint=f"is {plugin.type} installed in {':'.join(bin_path)}?"
+            ) from exc
+    return Chain(
+        network=network,
+        attachment=Attachment(
+            index=index,
+            network=network.name,
+            conf_list=_self_contained(network),
+            if_name=cni.if_name or DEFAULT_IF_NAME,
+            args=vmconf.tap_arguments(cni),
+            capability_args=cni.capability_args,
+            bin_path=bin_path,
+            cache_dir=cni.cache_dir or f"{defaults.cache_root}/{vm_id}",
+        ),
+    )
+
+
+def add(
+    attachment: Attachment,
+    vm_id: VmId,
+    netns: str,
+    *,
+    invoker: Invoker,
+    deadline: float | None,
+    cancelled: Callable[[], bool],
+    attempt: int,
+    tell: Tell,
+) -> runtime.Added:
+    """CNI ADD of the whole chain. Blocks. Leaves what a failed ADD leaves: DEL must follow.
+
+    Raises AddFailed, TryAgainLater, AddressesExhausted, PluginUnavailable, OperationTimeout, TornDown.
+    """
+    try:
+        return runtime.add(
+            _parsed(attachment.conf_list),
+            _runtime_conf(attachment, vm_id, netns),
+            invoker=invoker,
+            path=attachment.bin_path,
+            cache=Cache(attachment.cache_dir),
+            deadline=deadline,
+            cancelled=cancelled,
+            tell=_told(tell, invoker),
+            attempt=attempt,
+        )
+    except CniError as exc:
+        raise failure(exc, AddFailed, "failed to create CNI network: ") from exc
+
+
+def delete(
+    attachment: Attachment,
+    vm_id: VmId,
+    netns: str,
+    *,
+    invoker: Invoker,
+    deadline: float | None,
+    tell: Tell,
+    strict: bool = False,
+    attempt: int = 1,
+) -> tuple[PluginFailed, ...]:
+    """CNI DEL of the whole chain, every plugin of it; answers the failures. Needs nothing else."""
+    try:
+        runtime.del_(
+            _parsed(attachment.conf_list),
+            _runtime_conf(attachment, vm_id, netns),
+            invoker=invoker,
+            path=attachment.bin_path,
+            cache=Cache(attachment.cache_dir),
+            prev_result=attachment.result or None,
+            deadline=deadline,
+            strict=strict,
+            tell=_told(tell, invoker),
+            attempt=attempt,
+        )
+    except runtime.SeveralFailed as exc:
+        return tuple(_del_failed(one, attachment.network) for one in exc.failures)
+    except CniError as exc:
+        return (_del_failed(exc, attachment.network),)
+    _remove_cache_dir(attachment.cache_dir, vm_id)
+    return ()
+
+
+def check(
+    attachment: Attachment, vm_id: VmId, netns: str, *, invoker: Invoker, deadline: float | None
+) -> tuple[AgentError, ...] | None:
+    """CNI CHECK of the chain: findings, or None where the version or disableCheck leaves it out."""
+    network = _parsed(attachment.conf_list)
+    if network.disable_check or not versions.at_least(network.cni_version, versions.CHECK_SINCE):
+        return None
+    try:
+        runtime.check(
+            network,
+            _runtime_conf(attachment, vm_id, netns),
+            invoker=invoker,
+            path=attachment.bin_path,
+            cache=Cache(attachment.cache_dir),
+            prev_result=attachment.result or None,
+            deadline=deadline,
+        )
+    except CniError as exc:
+        return (failure(exc, PluginFailed, "CNI CHECK: "),)
+    return ()
+
+
+def plugin_types(attachment: Attachment) -> tuple[str, ...]:
+    """The types of an attachment's plugins, in order."""
+    return tuple(plugin.type for plugin in _parsed(attachment.conf_list).plugins)
+
+
+def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentError:
+    """Our error for a CNI one: by class and code, never by text."""
+    message = f"{prefix}{exc}"
+    error = PluginError(
+        code=exc.code,
+        message=exc.msg,
+        details=exc.details,
+        plugin=exc.plugin or "",
+        stderr_tail=exc.stderr_tail,
+    )
+    if isinstance(exc, PluginNotFound):
+        return PluginUnavailable(message, hint="is the plugin installed in bin_path?")
+    if isinstance(exc, PluginTimedOut):
+        return OperationTimeout(message)
+    if isinstance(exc, PluginCancelled):
+        return TornDown(message)
+    if exc.code == ErrorCode.TRY_AGAIN_LATER:
+        return TryAgainLater(message, error)
+    if getattr(exc, "exhausted", False):
+        return AddressesExhausted(message, error, hint="does another network or host have addresses left?")
+    return family(message, error, killed=exc.signal is not None)
+
+
+def load(conf_dir: str, name: str) -> NetworkConfigList:
+    """The network's list. Raises NetworkNotFound, ConfigListMismatch. Read again only when a file changed."""
+    return _load(conf_dir, name, _signature(conf_dir, name))
+
+
+@functools.lru_cache(maxsize=256)
+def _load(conf_dir: str, name: str, signature: object) -> NetworkConfigList:
+    del signature  # what makes a change of the files another entry
+    try:
+        return confdir.load(conf_dir, name)
+    except NetworkNotFound as exc:
+        raise OurNetworkNotFound(
+            f'failed to load CNI configuration from dir "{conf_dir}" for network "{name}": {exc}',
+            hint=f"is there a conflist with that name in {conf_dir}?",
+        ) from exc
+    except CniError as exc:
+        raise ConfigListMismatch(
+            f'failed to load CNI configuration from dir "{conf_dir}" for network "{name}": {exc}'
+        ) from exc
+
+
+def _signature(conf_dir: str, name: str) -> tuple[tuple[str, int, int, int], ...]:
+    found: list[tuple[str, int, int, int]] = []
+    for directory in (conf_dir, f"{conf_dir}/{name}"):
+        with contextlib.suppress(OSError), os.scandir(directory) as entries:
+            for entry in entries:
+                stat = entry.stat()
+                found.append((entry.path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    return tuple(sorted(found))
+
+
+def _parse_inline(index: int, raw: bytes) -> NetworkConfigList:
+    try:
+        network = config.parse_list(raw)
+        if not network.plugins:
+            raise InvalidConfig("no plugin configs found")
+    except CniError as exc:
+        raise ConfigListMismatch(
+            f"network_config is no CNI network configuration list: {exc}",
+            (
+                Violation(
+                    field=f"spec.network_interfaces.interfaces[{index}].cni_configuration.network_config.json",
+                    rule="network_config_list.json",
+                    message=str(exc),
+                ),
+            ),
+        ) from exc
+    return network
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(raw: bytes) -> NetworkConfigList:
+    return config.parse_list(raw)
+
+
+@functools.lru_cache(maxsize=256)
+def _joined(raw: bytes, plugins: str) -> bytes:
+    return json.dumps({**json.loads(raw), "plugins": json.loads(plugins)}).encode()
+
+
+def _self_contained(network: NetworkConfigList) -> bytes:
+    """The list as one document: plugins from files beside it are written into it."""
+    if len(_parsed(network.raw).plugins) == len(network.plugins):
+        return network.raw
+    return _joined(network.raw, json.dumps([dict(plugin.conf) for plugin in network.plugins]))
+
+
+@functools.lru_cache(maxsize=256)
+def _capability_args(raw: bytes) -> dict[str, object]:
+    return dict(json.loads(raw)) if raw else {}
+
+
+def _runtime_conf(attachment: Attachment, vm_id: VmId, netns: str) -> RuntimeConf:
+    return RuntimeConf(
+        container_id=vm_id,
+        netns=netns,
+        if_name=attachment.if_name,
+        args=attachment.args,
+        capability_args=_capability_args(attachment.capability_args),
+    )
+
+
+def _told(tell: Tell, invoker: Invoker) -> Callable[[runtime.PluginCall], None]:
+    def told(call: runtime.PluginCall) -> None:
+        error = call.error
+        tell(
+            PluginCall(
+                type=call.plugin,
+                command=call.command.value,
+                duration=call.duration,
+                attempt=call.attempt,
+                code=error.code if error else 0,
+                message=str(error) if error else "",
+                stderr_tail=error.stderr_tail if error else "",
+                failed=error is not None,
+                position=call.index,
+                built_in=is_built_in(invoker, call.plugin),
+            )
+        )
+
+    return told
+
+
+def is_built_in(invoker: Invoker, plugin: str) -> bool:
+    """Whether the invoker runs this plugin type in process."""
+    has = getattr(invoker, "is_built_in", None)
+    return bool(has(plugin)) if has is not None else False
+
+
+def _del_failed(exc: CniError, network: str) -> PluginFailed:
+    told = failure(exc, DelFailed, f'failed to delete CNI network list "{network}": ')
+    if isinstance(told, PluginFailed):
+        return told
+    error = PluginError(
+        code=exc.code,
+        message=exc.msg,
+        details=exc.details,
+        plugin=exc.plugin or "",
+        stderr_tail=exc.stderr_tail,
+    )
+    return DelFailed(str(told), error, hint=told.hint)
+
+
+def _remove_cache_dir(cache_dir: str, vm_id: VmId) -> None:
+    # A per-VM cache directory goes with its VM; one that holds other attachments stays, rmdir sees to that.
+    if Path(cache_dir).name == vm_id:
+        for directory in (f"{cache_dir}/results", cache_dir):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)  # noqa: PTH106 - the hot path
+
+
+def _check_paths(index: int, cni: CniConfiguration, policy: PathPolicy) -> None:
+    prefix = f"spec.network_interfaces.interfaces[{index}].cni_configuration"
+    wrong: list[Violation] = []
+    for number, directory in enumerate(cni.bin_path):
+        if not paths.is_listed(os.path.realpath(directory), _resolved(policy.bin_path)):
+            wrong.append(paths.violation(f"{prefix}.bin_path[{number}]", directory, policy.bin_path))
+    if cni.conf_dir and not paths.is_listed(os.path.realpath(cni.conf_dir), _resolved(policy.conf_dirs)):
+        wrong.append(paths.violation(f"{prefix}.conf_dir", cni.conf_dir, policy.conf_dirs))
+    if cni.cache_dir:
+        resolved, roots = os.path.realpath(cni.cache_dir), _resolved(policy.cache_roots)
+        if not paths.is_listed(resolved, roots) and not paths.is_below(resolved, roots):
+            wrong.append(paths.violation(f"{prefix}.cache_dir", cni.cache_dir, policy.cache_roots))
+    if wrong:
+        raise PathNotAllowed(wrong[0].message, tuple(wrong))
+
+
+def _resolved(directories: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(os.path.realpath(directory) for directory in directories)

@@ -1,0 +1,84 @@
+"""CollectGarbage: networks that no valid VM owns are torn down, then CNI GC on networks that are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vmplumbd.errors import AgentError
+from vmplumbd.model.ids import VmId
+from vmplumbd.model.record import Record
+from vmplumbd.operations import failures
+from vmplumbd.operations.book import Operation
+from vmplumbd.operations.lanes import WaitFor, Work
+from vmplumbd.operations.tear_down import TearDownOrder
+from vmplumbd.operations.tools import Tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectOrder:
+    """One request. Records with a revision after `as_of_revision` are kept."""
+
+    valid_vm_ids: frozenset[str]
+    as_of_revision: int
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What became of one network."""
+
+    vm_id: str
+    uid: str
+    error: AgentError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """Networks collected, and CNI networks that GC ran on with what it failed on."""
+
+    fates: tuple[Fate, ...]
+    gc_networks: tuple[str, ...] = ()
+    gc_errors: tuple[AgentError, ...] = ()
+
+
+TearDown = Callable[[VmId, TearDownOrder], Operation | None]
+
+
+def collect(
+    tools: Tools,
+    operation: Operation,
+    order: CollectOrder,
+    tear_down: TearDown,
+    answer: Callable[[Collected], None],
+) -> Work:
+    """The operation. Ends `operation`; raises nothing."""
+    try:
+        try:
+            fates: list[Fate] = []
+            for record in _stale(tools, order):
+                if order.dry_run:
+                    fates.append(Fate(vm_id=record.vm_id, uid=record.uid))
+                    continue
+                order_one = TearDownOrder(uid=record.uid, timeout=tools.settings.operation_timeout)
+                torn = tear_down(record.vm_id, order_one)
+                if torn is not None:
+                    yield WaitFor(when=torn.when_ended)
+                    fates.append(Fate(vm_id=record.vm_id, uid=record.uid, error=torn.log.error))
+            answer(Collected(fates=tuple(fates)))
+        except Exception as exc:  # noqa: BLE001 - every fault is told, whatever it is
+            operation.log.finish(error=failures.as_agent_error(exc))
+        else:
+            operation.log.finish()
+    finally:
+        operation.end()
+
+
+def _stale(tools: Tools, order: CollectOrder) -> list[Record]:
+    return [
+        record
+        for record in tools.book.records()
+        if record.vm_id not in order.valid_vm_ids
+        and record.revision <= order.as_of_revision
+        and record.vm_id not in tools.book.running
+    ]

@@ -1,0 +1,55 @@
+"""The namespace of a VM: adopted where it exists, made where it does not, and taken back if it was made.
+
+The rules are firecracker-go-sdk:network.go initializeNetNS; better where that is wrong: the parent
+directory is usable (0755) and a shared mount, as `ip netns` makes it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from vmplumbd.abc import Kernel
+from vmplumbd.errors import AgentError, KernelFault, NetnsSetupFailed, NotFound, PathNotAllowed
+from vmplumbd.model import net
+from vmplumbd.policy import paths
+from vmplumbd.policy.paths import PathPolicy
+
+
+def check_path(path: str, policy: PathPolicy) -> None:
+    """Raises PathNotAllowed unless `path` lies below an allowed root once links are resolved."""
+    resolved = f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}"  # noqa: PTH119, PTH120
+    roots = tuple(os.path.realpath(root) for root in policy.netns_roots)
+    if not paths.is_below(resolved, roots) or os.path.islink(path):  # noqa: PTH114 - text in, text out
+        wrong = paths.violation("spec.netns_path", path, policy.netns_roots)
+        raise PathNotAllowed(wrong.message, (wrong,))
+
+
+def find(kernel: Kernel, path: str) -> net.NetnsIdentity | None:
+    """What is at `path`: a namespace to adopt, or None if one is to be made. Raises NotANetns."""
+    try:
+        return kernel.netns_identity(path)
+    except NotFound:
+        return None
+
+
+def create(kernel: Kernel, path: str) -> net.NetnsIdentity:
+    """Make the namespace and its parent directory. Raises NetnsSetupFailed; nothing is left then."""
+    try:
+        kernel.prepare_netns_dir(os.path.dirname(path))  # noqa: PTH120 - text in, text out
+        return kernel.create_netns(path)
+    except KernelFault as exc:
+        raise NetnsSetupFailed(f"failed to initialize netns: {exc}", hint=exc.hint) from exc
+
+
+def remove(kernel: Kernel, path: str) -> None:
+    """Unlink a namespace the agent made. Gone already is success. Raises KernelFault."""
+    kernel.delete_netns(path)
+
+
+def is_ours(kernel: Kernel, path: str, device: int, inode: int) -> bool:
+    """Whether the namespace at `path` is still the recorded one. False if it is gone."""
+    try:
+        found = kernel.netns_identity(path)
+    except AgentError:
+        return False
+    return (found.device, found.inode) == (device, inode)

@@ -1,0 +1,219 @@
+"""Taking a network back, and what still waits for its devices to go.
+
+First the VM is cut off: its host device is set down and its host routes go, in one batch. Then DEL of
+the whole chain, then the namespace is unlinked; the kernel destroys the devices behind that. An address
+is released when its host device has been seen to go, not before: while a VMM still holds the tap, the
+host device lives on, and a second VM with the same address would lose its traffic to the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from vmplumbd.abc import Netns
+from vmplumbd.cni import result as results
+from vmplumbd.cni.error import CniError
+from vmplumbd.errors import AgentError, KernelFault, NotFound
+from vmplumbd.model import net
+from vmplumbd.model.outcome import Attachment
+from vmplumbd.model.progress import Step
+from vmplumbd.model.record import Record, Release
+from vmplumbd.operations import chain, namespace
+from vmplumbd.operations.lanes import LaneName, Sleep, Work
+from vmplumbd.operations.tools import Tools
+
+# How long a release that failed waits, seconds, doubled at each try up to the longest.
+_FIRST_DELAY = 1.0
+_LONGEST_DELAY = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """What `take_back` did: steps done, failures, and host devices (name, ifindex) that are still to go."""
+
+    steps: tuple[Step, ...]
+    failed: tuple[AgentError, ...]
+    waits_for: tuple[tuple[str, int], ...]
+
+
+def all_built_in(tools: Tools, record: Record) -> bool:
+    """Whether every plugin of the record's chains runs in process."""
+    return all(
+        tools.built_in(kind)
+        for attachment in record.plan.attachments
+        for kind in chain.plugin_types(attachment)
+    )
+
+
+def take_back(tools: Tools, record: Record, *, deadline: float | None, tell: chain.Tell) -> TakenBack:
+    """Cut the VM off, DEL, unlink. Every step is tried, whatever failed before it."""
+    plan = record.plan
+    steps: list[Step] = []
+    failed: list[AgentError] = []
+    waits_for: list[tuple[str, int]] = []
+    # The namespace dies with its devices only if it is ours; in an adopted one DEL removes them now.
+    deferred = plan.netns_owned and all_built_in(tools, record) and record.boot_id == tools.book.boot_id
+    if plan.attachments:
+        steps.append(Step.CUT_OFF)
+    for attachment in plan.attachments:
+        waits_for.extend(_cut_off(tools, attachment, failed))
+    for attachment in reversed(plan.attachments):
+        failed.extend(
+            chain.delete(
+                attachment,
+                record.vm_id,
+                "" if deferred else plan.netns_path,
+                invoker=tools.sparing_invoker if deferred else tools.invoker,
+                deadline=deadline,
+                tell=tell,
+                strict=tools.settings.strict_del,
+            )
+        )
+    if plan.attachments:
+        steps.append(Step.CNI_DEL)
+    if plan.netns_owned:
+        steps.append(Step.NETNS_REMOVE)
+        try:
+            namespace.remove(tools.kernel, plan.netns_path)
+        except KernelFault as exc:
+            failed.append(exc)
+    if not deferred:
+        waits_for = []
+    tools.kernel.close_kept()
+    return TakenBack(steps=tuple(steps), failed=tuple(failed), waits_for=tuple(waits_for))
+
+
+def release_of(record: Record, devices: tuple[tuple[str, int], ...], tools: Tools) -> Release:
+    """What stays due after the answer, as the journal keeps it."""
+    return Release(
+        release_id=0,
+        vm_id=record.vm_id,
+        uid=record.uid,
+        boot_id=record.boot_id,
+        plan=record.plan,
+        host_devices=devices,
+        created=tools.clock.now(),
+    )
+
+
+def watch(tools: Tools, release: Release) -> None:
+    """Finish a release once its devices have gone."""
+
+    def gone(_: frozenset[int]) -> None:
+        tools.reaper.due(release)
+
+    indexes = [index for _, index in release.host_devices]
+    if indexes and release.boot_id == tools.book.boot_id:
+        tools.devices.on_gone(indexes, gone)
+    else:
+        tools.reaper.due(release)
+
+
+def when_gone(tools: Tools, devices: tuple[tuple[str, int], ...], wake: Callable[[], None]) -> None:
+    """Call `wake` when all devices have gone."""
+    tools.devices.on_gone([index for _, index in devices], lambda _: wake())
+
+
+def are_gone(tools: Tools, devices: tuple[tuple[str, int], ...]) -> bool:
+    """Whether all devices have gone."""
+    indexes = [index for _, index in devices]
+    return len(tools.devices.wait_gone(indexes, 0.0)) == len(indexes)
+
+
+class Reaper:
+    """Finishes releases, many at a time, on the teardown lane; one that fails is tried again, for ever."""
+
+    def __init__(self, tools: Callable[[], Tools]) -> None:
+        self._tools = tools
+
+    def due(self, release: Release) -> None:
+        """A release whose devices are gone. Does not block."""
+        tools = self._tools()
+        tools.lanes.submit(self._finish(tools, release), LaneName.TEAR_DOWN, always=True)
+
+    def _finish(self, tools: Tools, release: Release) -> Work:
+        delay = _FIRST_DELAY
+        current = release
+        while True:
+            failed = finish(tools, current)
+            if not failed:
+                tools.book.released([current.release_id])
+                return
+            current = tools.book.tried_release(current, str(failed[0]))
+            yield Sleep(seconds=delay)
+            delay = min(delay * 2, _LONGEST_DELAY)
+
+
+def finish(tools: Tools, release: Release) -> tuple[AgentError, ...]:
+    """DEL with nothing but the record: no namespace any more. Every attachment is tried."""
+    failed: list[AgentError] = []
+    for attachment in reversed(release.plan.attachments):
+        failed.extend(
+            chain.delete(
+                attachment,
+                release.vm_id,
+                "",
+                invoker=tools.invoker,
+                deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
+                tell=lambda call: None,  # noqa: ARG005 - nobody listens any more
+            )
+        )
+    if release.plan.netns_owned and failed_before(release):
+        try:
+            namespace.remove(tools.kernel, release.plan.netns_path)
+        except KernelFault as exc:
+            failed.append(exc)
+    return tuple(failed)
+
+
+def failed_before(release: Release) -> bool:
+    """Whether the release exists because something failed, not only because devices take their time."""
+    return not release.host_devices
+
+
+def _cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> tuple[tuple[str, int], ...]:
+    """Set the host devices down and delete the VM's host routes; answers the devices that are there."""
+    there: list[tuple[str, int]] = []
+    host = tools.kernel.host()
+    for name, index in attachment.host_devices:
+        requests: list[net.Request] = [
+            net.DelRoute(dst=ip_network(address), index=index, scope=net.SCOPE_HOST)
+            for address in _vm_addresses(attachment)
+        ]
+        requests.append(net.SetLink(index=index, up=False))
+        try:
+            found = host.link(index=index)
+            if found.name != name:
+                # The index was given to another link since: ours has gone.
+                continue
+            host.apply(requests)
+        except NotFound:
+            # No such route is no fault; no such link means it has gone already.
+            if _has_link(host, index):
+                there.append((name, index))
+            continue
+        except KernelFault as exc:
+            failed.append(exc)
+        there.append((name, index))
+    return tuple(there)
+
+
+def _has_link(host: Netns, index: int) -> bool:
+    try:
+        host.link(index=index)
+    except NotFound:
+        return False
+    return True
+
+
+def _vm_addresses(attachment: Attachment) -> list[net.Address]:
+    """The VM's addresses, each once."""
+    if not attachment.result:
+        return []
+    try:
+        parsed = results.parse(attachment.result)
+    except CniError:
+        return []
+    return list(dict.fromkeys(ip.address.ip for ip in parsed.ips))

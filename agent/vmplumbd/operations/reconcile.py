@@ -1,0 +1,207 @@
+"""What a start does before the listeners open: adopt what is READY, take back what was under way.
+
+The kernel is the truth. A record of another boot speaks of a kernel that is gone: its namespace and
+devices are, and what lies on disk (reservations, caches) is released by DEL without a namespace. A host
+restored from a snapshot keeps its boot id, so namespace inodes are compared too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from vmplumbd.errors import AgentError, Reason
+from vmplumbd.model.ids import VmId
+from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.progress import Failure, Leftover, PluginCall, ResourceKind
+from vmplumbd.model.record import Record
+from vmplumbd.operations import failures, namespace, reap
+from vmplumbd.operations.book import Kind, Operation
+from vmplumbd.operations.events import EventLog
+from vmplumbd.operations.lanes import LaneName, Sleep, Work
+from vmplumbd.operations.tools import Tools
+
+# First wait before a failed release is tried again, doubled up to the longest. Seconds.
+_FIRST_DELAY = 1.0
+_LONGEST_DELAY = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What a start found and did, by vm_id."""
+
+    adopted: tuple[str, ...]
+    undone: tuple[str, ...]
+    released: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+def reconcile(tools: Tools, tell: Callable[[str, str, str], None]) -> Reconciled:
+    """Bring records and kernel together. Blocks. `tell(what, vm_id, detail)` for each that is not adopted.
+
+    A record that cannot be taken back now stays FAILED and is tried again; nothing blocks on it.
+    """
+    adopted: list[str] = []
+    undone: list[str] = []
+    released: list[str] = []
+    waiting: list[str] = []
+    for record in tools.book.records():
+        if record.phase is Phase.READY and _stands(tools, record):
+            adopted.append(record.vm_id)
+            continue
+        if record.phase is Phase.FAILED and not _owes(record):
+            continue
+        told = _why(tools, record)
+        if _take_back(tools, record, told):
+            group = undone if record.phase is Phase.SETTING_UP else released
+            group.append(record.vm_id)
+        else:
+            waiting.append(record.vm_id)
+        tell("taken back" if record.vm_id not in waiting else "waits", record.vm_id, told)
+    for release in tools.book.releases():
+        reap.watch(tools, release)
+    for vm_id in waiting:
+        kept = tools.book.get(VmId(vm_id))
+        if kept is not None:
+            schedule(tools, kept)
+    return Reconciled(
+        adopted=tuple(adopted), undone=tuple(undone), released=tuple(released), waiting=tuple(waiting)
+    )
+
+
+def schedule(tools: Tools, record: Record) -> None:
+    """Try again, with back-off and for ever, to take back what a FAILED record still holds."""
+    if _owes(record):
+        tools.lanes.submit(_again(tools, record), LaneName.TEAR_DOWN, always=True)
+
+
+def _again(tools: Tools, record: Record) -> Work:
+    delay = _FIRST_DELAY
+    current = record
+    while True:
+        yield Sleep(seconds=delay)
+        delay = min(delay * 2, _LONGEST_DELAY)
+        operation = Operation(
+            kind=Kind.TEAR_DOWN,
+            vm_id=record.vm_id,
+            uid=record.uid,
+            spec_hash=record.spec_hash,
+            log=EventLog(tools.clock),
+        )
+        with tools.book.mutex:
+            found = tools.book.get(record.vm_id)
+            if found is None or found.uid != record.uid or found.phase is not Phase.FAILED:
+                return
+            if record.vm_id in tools.book.running:
+                continue
+            tools.book.running[record.vm_id] = operation
+        try:
+            if _take_back(tools, found, found.failure.message if found.failure else ""):
+                return
+            current = tools.book.get(record.vm_id) or current
+        finally:
+            operation.log.finish()
+            tools.book.ended(operation)
+
+
+def _stands(tools: Tools, record: Record) -> bool:
+    plan = record.plan
+    if not plan.netns_path:
+        return True
+    if record.boot_id != tools.book.boot_id:
+        return False
+    return namespace.is_ours(tools.kernel, plan.netns_path, plan.netns_device, plan.netns_inode)
+
+
+def _owes(record: Record) -> bool:
+    return bool(record.plan.attachments) or record.plan.netns_owned
+
+
+def _why(tools: Tools, record: Record) -> str:
+    if record.boot_id != tools.book.boot_id:
+        return "the host has rebooted since"
+    if record.phase is Phase.READY:
+        return f"namespace {record.plan.netns_path} is gone, or another one lies there"
+    if record.phase is Phase.FAILED:
+        return record.failure.message if record.failure else "it failed"
+    return f"the agent was restarted while it was {record.phase.name}"
+
+
+def _take_back(tools: Tools, record: Record, why: str) -> bool:
+    """Take back what a record holds. False if something stays; the record then says what."""
+    old_boot = record.boot_id != tools.book.boot_id
+    plan = record.plan
+    current = record
+    if old_boot or (record.phase is Phase.READY and not _stands(tools, record)):
+        # Whatever lies at the path now is not what we made: only a dead file of ours may go.
+        there = _is_namespace(tools, plan.netns_path)
+        plan = replace(
+            plan, netns_path="" if there else plan.netns_path, netns_owned=not there and plan.netns_owned
+        )
+        current = replace(record, plan=plan)
+    gone = reap.take_back(
+        tools, current, deadline=tools.clock.monotonic() + tools.settings.undo_timeout, tell=_silence
+    )
+    if gone.failed:
+        _keep(tools, record, gone.failed)
+        return False
+    release = reap.release_of(current, gone.waits_for, tools) if gone.waits_for else None
+    try:
+        if record.phase is Phase.SETTING_UP or (record.phase is Phase.FAILED and not old_boot):
+            # The caller that waited for it may ask: it hears why, and may set up again.
+            failure = record.failure or Failure(reason=Reason.INTERNAL, message=why, retryable=True)
+            cleared = replace(
+                record,
+                phase=Phase.FAILED,
+                plan=replace(record.plan, attachments=(), netns_owned=False),
+                failure=replace(failure, leftovers=()),
+                release_at=0.0,
+            )
+            tools.book.write(cleared)
+        else:
+            kept = tools.book.remove(record, release)
+            if kept is not None:
+                reap.watch(tools, kept)
+    except AgentError:
+        return False
+    return True
+
+
+def _keep(tools: Tools, record: Record, failed: tuple[AgentError, ...]) -> None:
+    told = failures.failure(failed[0])
+    leftovers = tuple(
+        Leftover(
+            kind=ResourceKind.CNI_ATTACHMENT,
+            what=f"{one.network}/{one.if_name}",
+            where=record.plan.netns_path,
+            cause=failed[0].message,
+        )
+        for one in record.plan.attachments
+    )
+    try:
+        tools.book.write(
+            replace(
+                record,
+                phase=Phase.FAILED,
+                failure=replace(told, leftovers=leftovers),
+                release_attempts=record.release_attempts + 1,
+            )
+        )
+    except AgentError:
+        # The row stays as it was, and the next start finds it again.
+        return
+
+
+def _is_namespace(tools: Tools, path: str) -> bool:
+    if not path:
+        return False
+    try:
+        tools.kernel.netns_identity(path)
+    except AgentError:
+        return False
+    return True
+
+
+def _silence(call: PluginCall) -> None:
+    """Nobody listens at start; failures are kept in the record."""
+    del call

@@ -1,0 +1,390 @@
+"""SetupNetwork: namespace, CNI ADD, the answer; everything taken back if a step fails.
+
+Read from top to bottom it is the life of one request. Nothing is touched before the journal knows of
+it; undo is pushed before the act it undoes; the commit is one journal write.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+from vmplumbd import vmconf
+from vmplumbd.cni import result as results
+from vmplumbd.cni.runtime import Added
+from vmplumbd.errors import (
+    AgentError,
+    DelFailed,
+    NotFound,
+    OperationTimeout,
+    PluginFailed,
+    TooManyNetworks,
+)
+from vmplumbd.model import net
+from vmplumbd.model.lifecycle import Happening, after
+from vmplumbd.model.outcome import Attachment, Outcome, Plan
+from vmplumbd.model.progress import (
+    Failure,
+    PluginCall,
+    ResourceKind,
+    Step,
+    StepEvent,
+    StepState,
+    Warning,
+)
+from vmplumbd.model.record import Record
+from vmplumbd.model.spec import NetworkSpec
+from vmplumbd.operations import chain, failures, namespace, reap, reconcile
+from vmplumbd.operations.book import Operation
+from vmplumbd.operations.cancel import Bounds, Deadline
+from vmplumbd.operations.chain import Chain
+from vmplumbd.operations.lanes import GoTo, LaneName, Park, Sleep, WaitFor, Work
+from vmplumbd.operations.retry import Attempts, is_transient
+from vmplumbd.operations.tools import Tools
+from vmplumbd.operations.undo import Undo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUpOrder:
+    """One request: the spec, and how it was sent. `timeout` in seconds."""
+
+    spec: NetworkSpec
+    spec_bytes: bytes
+    spec_hash: bytes
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A checked request: what it will touch."""
+
+    plan: Plan
+    chains: tuple[Chain, ...]
+
+
+def prepare(tools: Tools, vm_id: str, spec: NetworkSpec) -> Prepared:
+    """Check all that needs the host's files. Touches nothing.
+
+    Raises what `chain.prepare` raises, PathNotAllowed and NotANetns for the namespace.
+    """
+    defaults = tools.settings.defaults
+    if spec.netns_path:
+        namespace.check_path(spec.netns_path, defaults.policy)
+    chains = tuple(
+        chain.prepare(index, interface.cni, vm_id, defaults, tools.invoker)  # type: ignore[arg-type]  # a VmId
+        for index, interface in enumerate(spec.interfaces)
+        if interface.cni is not None
+    )
+    netns_path = spec.netns_path
+    owned = False
+    if chains:
+        netns_path = netns_path or f"{tools.settings.netns_dir}/{vm_id}"
+        owned = namespace.find(tools.kernel, netns_path) is None
+    elif netns_path and namespace.find(tools.kernel, netns_path) is None:
+        raise failures.no_such_netns(netns_path)
+    return Prepared(
+        plan=Plan(
+            netns_path=netns_path,
+            netns_owned=owned,
+            attachments=tuple(one.attachment for one in chains),
+        ),
+        chains=chains,
+    )
+
+
+def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
+    """The operation, from its first check to its last event. Ends `operation`; raises nothing."""
+    bounds = Bounds(Deadline(tools.clock, order.timeout), operation.token)
+    record: Record | None = None
+    undo = Undo()
+    try:
+        try:
+            if (old := tools.book.get(operation.vm_id)) is not None:
+                yield from _undo_the_old(tools, operation, old, order, bounds)
+            prepared = prepare(tools, operation.vm_id, order.spec)
+            if tools.book.count() >= tools.settings.max_networks:
+                raise TooManyNetworks(
+                    f"{tools.book.count()} networks are held, the limit is {tools.settings.max_networks}"
+                )
+            tell_step(operation, Step.CNI_LOAD, StepState.SUCCEEDED)
+            bounds.check("the first effect")
+            record = tools.book.write(_new_record(tools, operation, order, prepared.plan))
+            if not all(tools.built_in(one.type) for made in prepared.chains for one in made.network.plugins):
+                yield GoTo(lane=LaneName.EXEC)
+            outcome, plan = yield from _act(tools, operation, order, prepared, bounds, undo)
+            record = tools.book.write(
+                replace(
+                    record,
+                    phase=after(record.phase, Happening.COMMITTED),
+                    plan=plan,
+                    last_sequence=operation.log.last_sequence + 1,
+                )
+            )
+            undo.forget()
+        except Exception as exc:  # noqa: BLE001 - every fault is undone, told and recorded, whatever it is
+            _fail(tools, operation, record, undo, failures.as_agent_error(exc))
+            return
+        tools.kernel.close_kept()
+        operation.log.finish(outcome=outcome)
+    finally:
+        tools.book.ended(operation)
+
+
+def _act(
+    tools: Tools,
+    operation: Operation,
+    order: SetUpOrder,
+    prepared: Prepared,
+    bounds: Bounds,
+    undo: Undo,
+) -> Generator[Park, None, tuple[Outcome, Plan]]:
+    plan = prepared.plan
+    if plan.netns_owned:
+        tell_step(operation, Step.NETNS, StepState.STARTED)
+        undo.push(
+            ResourceKind.NETNS,
+            plan.netns_path,
+            plan.netns_path,
+            functools.partial(namespace.remove, tools.kernel, plan.netns_path),
+        )
+        identity = namespace.create(tools.kernel, plan.netns_path)
+        plan = replace(plan, netns_device=identity.device, netns_inode=identity.inode)
+        tell_step(operation, Step.NETNS, StepState.SUCCEEDED)
+    elif plan.netns_path:
+        adopted = tools.kernel.netns_identity(plan.netns_path)
+        plan = replace(plan, netns_device=adopted.device, netns_inode=adopted.inode)
+        tell_step(operation, Step.NETNS, StepState.SKIPPED)
+    made: list[vmconf.CniOutcome] = []
+    attachments: list[Attachment] = []
+    for attachment in plan.attachments:
+        cni = order.spec.interfaces[attachment.index].cni
+        assert cni is not None
+        bounds.check("CNI DEL")
+        _del_first(tools, operation, attachment, plan.netns_path, bounds, force=cni.force)
+        undo.push(
+            ResourceKind.CNI_ATTACHMENT,
+            f"{attachment.network}/{attachment.if_name}",
+            plan.netns_path,
+            functools.partial(_del_after_failure, tools, operation, attachment, plan.netns_path),
+        )
+        added = yield from _add(tools, operation, attachment, plan.netns_path, bounds)
+        outcome, grown = _look(tools, operation, attachment, added.result, added.raw, plan)
+        made.append(outcome)
+        attachments.append(grown)
+    tell_step(operation, Step.PARSE_RESULT, StepState.STARTED)
+    answer = vmconf.outcome(order.spec, operation.vm_id, plan.netns_path, made)
+    tell_step(operation, Step.PARSE_RESULT, StepState.SUCCEEDED, warnings=answer.warnings)
+    bounds.check("the commit")
+    return answer, replace(plan, attachments=tuple(attachments))
+
+
+def _del_first(
+    tools: Tools, operation: Operation, attachment: Attachment, netns: str, bounds: Bounds, *, force: bool
+) -> None:
+    tell_step(operation, Step.CNI_DEL_PREEXISTING, StepState.STARTED)
+    failed = chain.delete(
+        attachment,
+        operation.vm_id,
+        netns,
+        invoker=tools.invoker,
+        deadline=bounds.deadline.at,
+        tell=_calls(operation, Step.CNI_DEL_PREEXISTING, only_failures=True),
+        strict=tools.settings.strict_del,
+    )
+    if failed and not force:
+        raise DelFailed(
+            f"failed to delete pre-existing CNI network: {failed[0].message}",
+            failed[0].plugin_error,
+            hint="if what it left behind does not matter, does the same call with force go through?",
+        ) from failed[0]
+    tell_step(
+        operation,
+        Step.CNI_DEL_PREEXISTING,
+        StepState.SUCCEEDED,
+        warnings=tuple(Warning(reason="DEL_FAILED", message=str(one)) for one in failed),
+    )
+
+
+def _add(
+    tools: Tools, operation: Operation, attachment: Attachment, netns: str, bounds: Bounds
+) -> Generator[Park, None, Added]:
+    attempts = Attempts(policy=tools.settings.retry, transient=is_transient)
+    added: list[Added] = []
+
+    def attempt(number: int) -> None:
+        bounds.check("CNI ADD")
+        if number > 1:
+            # A failed ADD is followed by DEL before the next one (cni:SPEC.md, section 3).
+            _del_after_failure(tools, operation, attachment, netns)
+        tell_step(operation, Step.CNI_ADD, StepState.STARTED, attempt=number)
+        added.append(
+            chain.add(
+                attachment,
+                operation.vm_id,
+                netns,
+                invoker=tools.invoker,
+                deadline=bounds.deadline.at,
+                cancelled=bounds.token.cancelled,
+                attempt=number,
+                tell=_calls(operation, Step.CNI_ADD),
+            )
+        )
+
+    for again in attempts.run(attempt):
+        delay = again.delay
+        left = bounds.deadline.remaining()
+        if left is not None and left <= delay:
+            raise OperationTimeout(
+                f"operation_timeout of {bounds.deadline.seconds} s leaves no time for attempt "
+                f"{again.attempt + 1}: {again.error}"
+            ) from again.error
+        operation.log.flush()
+        operation.log.tell(
+            StepEvent(
+                step=Step.CNI_ADD,
+                state=StepState.RETRYING,
+                attempt=again.attempt,
+                max_attempts=tools.settings.retry.attempts,
+                retry_delay=delay,
+                failure=failures.failure(failures.as_agent_error(again.error)),
+            )
+        )
+        tools.kernel.close_kept()
+        yield Sleep(seconds=delay, token=bounds.token)
+    tell_step(operation, Step.CNI_ADD, StepState.SUCCEEDED, attempt=attempts.number)
+    return added[-1]
+
+
+def _look(
+    tools: Tools, operation: Operation, attachment: Attachment, result: results.Result, raw: bytes, plan: Plan
+) -> tuple[vmconf.CniOutcome, Attachment]:
+    """Read from the kernel what the result does not say: the tap's MTU, the host's end of the pair."""
+    pair = vmconf.vm_pair(result, operation.vm_id)
+    where = pair.tap.sandbox or plan.netns_path
+    peer = next((one.name for one in result.interfaces if not one.sandbox), "")
+    try:
+        with tools.kernel.open_netns(where) as inside:
+            tap, *ends = inside.apply([net.GetLink(name=pair.tap.name), net.GetLink(name=attachment.if_name)])
+    except NotFound as exc:
+        raise failures.tap_not_found(pair.tap.name, where) from exc
+    devices = ((peer, ends[0].peer_index),) if peer and ends and ends[0].peer_index else ()
+    return (
+        vmconf.CniOutcome(index=attachment.index, result=result, raw=raw, mtu=tap.mtu),
+        replace(attachment, result=raw, mtu=tap.mtu, host_devices=devices),
+    )
+
+
+def _del_after_failure(tools: Tools, operation: Operation, attachment: Attachment, netns: str) -> None:
+    """DEL on its own time budget: cleanup ignores the caller's deadline and a teardown's cancel."""
+    failed = chain.delete(
+        attachment,
+        operation.vm_id,
+        netns,
+        invoker=tools.invoker,
+        deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
+        tell=_calls(operation, Step.ROLLBACK),
+    )
+    if failed:
+        raise failed[0]
+
+
+def _fail(tools: Tools, operation: Operation, record: Record | None, undo: Undo, error: AgentError) -> None:
+    if record is None:
+        # Refused before the first effect: no record is left.
+        tools.kernel.close_kept()
+        operation.log.finish(error=error)
+        return
+    tell_step(operation, Step.ROLLBACK, StepState.STARTED)
+    leftovers = undo.run()
+    tools.kernel.close_kept()
+    state = StepState.FAILED if leftovers else StepState.SUCCEEDED
+    tell_step(operation, Step.ROLLBACK, state)
+    error.leftovers = leftovers
+    told = failures.failure(error)
+    plan = record.plan if leftovers else replace(record.plan, attachments=(), netns_owned=False)
+    try:
+        kept = tools.book.write(
+            replace(
+                record,
+                phase=after(record.phase, Happening.FAILED),
+                plan=plan,
+                failure=told,
+                last_sequence=operation.log.last_sequence,
+                release_at=tools.clock.now() if leftovers else 0.0,
+            )
+        )
+        reconcile.schedule(tools, kept)
+    except AgentError as lost:
+        error.add_note(f"and the failure could not be recorded: {lost}")
+    operation.log.finish(error=error)
+
+
+def _undo_the_old(
+    tools: Tools, operation: Operation, old: Record, order: SetUpOrder, bounds: Bounds
+) -> Generator[Park, None, None]:
+    """A FAILED record stands in the way: take back what it left, from its own data (amendment 20)."""
+    force = any(one.cni is not None and one.cni.force for one in order.spec.interfaces)
+    gone = reap.take_back(
+        tools, old, deadline=bounds.deadline.at, tell=_calls(operation, Step.CNI_DEL_PREEXISTING)
+    )
+    if gone.failed and not force:
+        first = gone.failed[0]
+        error = first.plugin_error if isinstance(first, PluginFailed) else failures.no_plugin_error(first)
+        raise DelFailed(f"what the failed network left cannot be taken back: {first}", error) from first
+    if gone.failed:
+        tell_step(
+            operation,
+            Step.CNI_DEL_PREEXISTING,
+            StepState.SUCCEEDED,
+            warnings=tuple(Warning(reason="DEL_FAILED", message=str(one)) for one in gone.failed),
+        )
+    due = gone.waits_for or gone.failed
+    release = reap.release_of(old, gone.waits_for, tools) if due else None
+    kept = tools.book.remove(replace(old, phase=after(old.phase, Happening.TEAR_DOWN)), release)
+    if kept is not None:
+        reap.watch(tools, kept)
+        if gone.waits_for:
+            yield WaitFor(
+                when=lambda wake: reap.when_gone(tools, gone.waits_for, wake),
+                seconds=bounds.deadline.remaining(),
+            )
+
+
+def tell_step(
+    operation: Operation,
+    step: Step,
+    state: StepState,
+    *,
+    attempt: int = 1,
+    warnings: tuple[Warning, ...] = (),
+    failure: Failure | None = None,
+) -> None:
+    """Tell that a step changed its state."""
+    operation.log.tell(StepEvent(step=step, state=state, attempt=attempt, warnings=warnings, failure=failure))
+
+
+def _calls(operation: Operation, step: Step, *, only_failures: bool = False) -> chain.Tell:
+    def told(call: PluginCall) -> None:
+        if call.failed or not only_failures:
+            operation.log.tell(
+                StepEvent(step=step, state=StepState.PLUGIN_CALLED, attempt=call.attempt, plugin_call=call)
+            )
+
+    return told
+
+
+def _new_record(tools: Tools, operation: Operation, order: SetUpOrder, plan: Plan) -> Record:
+    now = tools.clock.now()
+    return Record(
+        vm_id=operation.vm_id,
+        uid=operation.uid,
+        revision=0,
+        phase=after(None, Happening.BEGUN),
+        spec=order.spec_bytes,
+        spec_hash=order.spec_hash,
+        boot_id=tools.book.boot_id,
+        plan=plan,
+        create_time=now,
+        update_time=now,
+    )

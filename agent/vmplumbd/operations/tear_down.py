@@ -1,0 +1,121 @@
+"""TeardownNetwork: the VM is cut off, DEL of the whole chain, the namespace unlinked, the record forgotten.
+
+Works from the record alone. Every step is tried whatever fails before it, on the operation's own time
+budget; what could not be taken back stays in the journal and is tried again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from vmplumbd.errors import AgentError, DelFailed, PluginFailed, UidMismatch
+from vmplumbd.model.lifecycle import Happening, after
+from vmplumbd.model.progress import PluginCall, Step, StepEvent, StepState
+from vmplumbd.operations import chain, failures, reap, reconcile
+from vmplumbd.operations.book import Operation
+from vmplumbd.operations.lanes import GoTo, LaneName, WaitFor, Work
+from vmplumbd.operations.set_up import tell_step
+from vmplumbd.operations.tools import Tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TearDownOrder:
+    """One request. `uid` empty means whichever incarnation there is; `timeout` in seconds."""
+
+    uid: str = ""
+    force: bool = False
+    timeout: float
+    wait_for_devices: bool = False
+
+
+def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: Operation | None) -> Work:
+    """The operation, to its last event, once `before` has ended. Ends `operation`; raises nothing."""
+    try:
+        if before is not None:
+            # The set-up was told to end; it takes back what it did before it does.
+            yield WaitFor(when=before.when_ended)
+        record = tools.book.get(operation.vm_id)
+        if record is None:
+            operation.existed = False
+            operation.log.finish()
+            return
+        operation.network_uid = record.uid
+        try:
+            if order.uid and order.uid != record.uid:
+                raise UidMismatch(f"the network of {record.vm_id} has uid {record.uid}, not {order.uid}")
+            record = tools.book.write(
+                replace(record, phase=after(record.phase, Happening.TEAR_DOWN), release_at=0.0)
+            )
+            if not reap.all_built_in(tools, record):
+                yield GoTo(lane=LaneName.EXEC)
+            deadline = tools.clock.monotonic() + order.timeout
+            gone = reap.take_back(tools, record, deadline=deadline, tell=_calls(operation))
+            for step in gone.steps:
+                tell_step(operation, step, StepState.SUCCEEDED)
+            if gone.failed and not order.force:
+                raise _del_failed(gone.failed)
+            release = None
+            if gone.waits_for or gone.failed:
+                release = reap.release_of(record, gone.waits_for, tools)
+            operation.ignored_failures = gone.failed
+            kept = tools.book.remove(record, release)
+            if kept is not None:
+                reap.watch(tools, kept)
+            operation.devices_gone = not gone.waits_for
+            if order.wait_for_devices and gone.waits_for:
+                tell_step(operation, Step.DEVICES_GONE, StepState.STARTED)
+                yield WaitFor(
+                    when=lambda wake: reap.when_gone(tools, gone.waits_for, wake),
+                    seconds=max(0.0, deadline - tools.clock.monotonic()),
+                )
+                operation.devices_gone = reap.are_gone(tools, gone.waits_for)
+                state = StepState.SUCCEEDED if operation.devices_gone else StepState.FAILED
+                tell_step(operation, Step.DEVICES_GONE, state)
+        except Exception as exc:  # noqa: BLE001 - every fault is told and recorded, whatever it is
+            _fail(tools, operation, failures.as_agent_error(exc))
+            return
+        operation.log.finish()
+    finally:
+        tools.book.ended(operation)
+
+
+def _fail(tools: Tools, operation: Operation, error: AgentError) -> None:
+    told = failures.failure(error)
+    if not isinstance(error, UidMismatch):
+        try:
+            current = tools.book.get(operation.vm_id)
+            if current is not None:
+                kept = tools.book.write(
+                    replace(
+                        current,
+                        phase=after(current.phase, Happening.FAILED),
+                        failure=told,
+                        last_sequence=operation.log.last_sequence,
+                        release_at=tools.clock.now(),
+                    )
+                )
+                reconcile.schedule(tools, kept)
+        except (AgentError, ValueError) as lost:
+            error.add_note(f"and the failure could not be recorded: {lost}")
+    operation.log.finish(error=error)
+
+
+def _del_failed(failed: tuple[AgentError, ...]) -> AgentError:
+    first = failed[0]
+    if len(failed) == 1:
+        return first
+    error = first.plugin_error if isinstance(first, PluginFailed) else failures.no_plugin_error(first)
+    told = DelFailed("; ".join(one.message for one in failed), error, hint=first.hint)
+    told.__cause__ = ExceptionGroup("every step of the teardown was tried", list(failed))
+    return told
+
+
+def _calls(operation: Operation) -> chain.Tell:
+    def told(call: PluginCall) -> None:
+        operation.log.tell(
+            StepEvent(
+                step=Step.CNI_DEL, state=StepState.PLUGIN_CALLED, attempt=call.attempt, plugin_call=call
+            )
+        )
+
+    return told

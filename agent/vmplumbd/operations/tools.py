@@ -1,0 +1,59 @@
+"""What every operation works with: built once in `main`, handed down whole, never looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from vmplumbd.abc import Clock, DeviceWatch, Kernel
+from vmplumbd.cni.invoke import Invoker
+from vmplumbd.model.record import Release
+from vmplumbd.model.spec import NetworkSpec
+from vmplumbd.operations.book import Book
+from vmplumbd.operations.chain import ChainDefaults
+from vmplumbd.operations.lanes import Lanes
+from vmplumbd.operations.retry import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The operator's choices for operations. Times in seconds."""
+
+    defaults: ChainDefaults
+    netns_dir: str
+    operation_timeout: float = 120.0
+    undo_timeout: float = 60.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    max_networks: int = 4000
+    strict_del: bool = False
+    inline_config: bool = True
+    owned_networks: frozenset[str] = frozenset()
+
+
+class Reaper(Protocol):
+    """Who finishes a teardown once its devices have gone."""
+
+    def due(self, release: Release) -> None:
+        """Take back what a release still holds; try again until it is. Does not block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The outside, as operations see it.
+
+    `decode_spec` reads a record's spec, which the edge encoded. `built_in` says whether a plugin type
+    runs in process. `sparing_invoker` does all that DEL does but leaves addresses reserved.
+    """
+
+    kernel: Kernel
+    devices: DeviceWatch
+    book: Book
+    clock: Clock
+    invoker: Invoker
+    sparing_invoker: Invoker
+    lanes: Lanes
+    reaper: Reaper
+    settings: Settings
+    decode_spec: Callable[[bytes], NetworkSpec]
+    built_in: Callable[[str], bool]

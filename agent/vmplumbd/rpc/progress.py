@@ -1,0 +1,71 @@
+"""From an operation's thread to its streams: who reads an event log on the loop.
+
+Waking the loop costs the lane the interpreter lock, so a reader is woken by the end of the operation
+alone for the first moments; if that does not come, it asks to see each event as it happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from vmplumbd.operations.events import Entry, EventLog
+
+# Longer than a set-up of built-in plugins takes, shorter than a person notices. Seconds.
+_PATIENCE = 0.01
+
+
+class Bell:
+    """Rung on any thread, heard on the loop. Rings between two waits are one."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._rung = False
+
+    def ring(self) -> None:
+        """Wake who waits, or who waits next."""
+        if not self._rung:
+            self._rung = True
+            # The loop may be gone when the agent stops: then nobody listens any more.
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Wait for a ring. False if `seconds` passed without one."""
+        try:
+            await asyncio.wait_for(self._event.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._event.clear()
+        self._rung = False
+        return True
+
+
+async def entries(log: EventLog, *, after: int) -> AsyncIterator[Entry]:
+    """Events after a sequence number, then live ones, to the end of the operation."""
+    bell = Bell()
+    log.subscribe(bell.ring)
+    patience: float | None = _PATIENCE
+    position = after
+    try:
+        while True:
+            # In this order: an event written between the two is in the next read.
+            finished = log.finished
+            for entry in log.since(position):
+                position = entry.sequence
+                yield entry
+            if finished:
+                return
+            if not await bell.wait(patience):
+                patience = None
+                log.flush()
+    finally:
+        log.unsubscribe(bell.ring)
+
+
+async def ended(when_ended: Callable[[Callable[[], None]], None]) -> None:
+    """Wait until an operation has ended."""
+    bell = Bell()
+    when_ended(bell.ring)
+    await bell.wait()

@@ -1,0 +1,54 @@
+"""Listeners, health, reflection and drain."""
+
+from __future__ import annotations
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from vmplumb.v1 import network_agent_service_pb2 as pb
+from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
+from vmplumbd.rpc.servicer import Servicer
+
+SERVICE = "vmplumb.v1.NetworkAgentService"
+
+
+class Server:
+    """A gRPC server on a loop of its caller's."""
+
+    def __init__(self, servicer: Servicer) -> None:
+        self._server = grpc.aio.server(
+            options=(
+                # A second agent on the same address must not share it silently.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+            )
+        )
+        self._health = health.aio.HealthServicer()
+        pb_grpc.add_NetworkAgentServiceServicer_to_server(servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        assert pb.DESCRIPTOR.services_by_name["NetworkAgentService"].full_name == SERVICE
+        reflection.enable_server_reflection(names, self._server)
+
+    def listen_unix(self, path: str) -> None:
+        """Serve on a Unix socket. Raises RuntimeError if it cannot be bound."""
+        self._server.add_insecure_port(f"unix:{path}")
+
+    def listen_tls(self, address: str, *, certificate: bytes, key: bytes, client_ca: bytes) -> int:
+        """Serve on TCP with mutual TLS; answers the port. Raises RuntimeError if it cannot be bound."""
+        credentials = grpc.ssl_server_credentials(
+            [(key, certificate)], root_certificates=client_ca, require_client_auth=True
+        )
+        return int(self._server.add_secure_port(address, credentials))
+
+    async def start(self) -> None:
+        """Begin to serve, and say so to health checks."""
+        await self._server.start()
+        for name in ("", SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Stop: health says so first, open calls have `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)

@@ -1,0 +1,366 @@
+"""One method an RPC: check at the door, convert, call the agent, convert back."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from typing import TypeAlias
+
+import grpc
+from google.protobuf.message import Message
+
+from vmplumb.v1 import network_agent_service_pb2 as pb
+from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
+from vmplumb.v1 import vm_network_pb2
+from vmplumbd.errors import AgentError, InvalidSpec, ResumePositionLost, UnknownField, Unsupported, Violation
+from vmplumbd.model.ids import VmId
+from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.progress import StepEvent
+from vmplumbd.model.record import Record
+from vmplumbd.operations import failures
+from vmplumbd.operations.agent import Agent, Resume
+from vmplumbd.operations.book import Operation
+from vmplumbd.operations.collect import CollectOrder
+from vmplumbd.operations.describe import describe
+from vmplumbd.operations.set_up import SetUpOrder
+from vmplumbd.operations.tear_down import TearDownOrder
+from vmplumbd.rpc import convert, progress, status
+from vmplumbd.rpc.figures import status_response
+from vmplumbd.rpc.validation import RequestRules, unknown_fields
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Message, Message]"
+
+PAGE_DEFAULT = 100
+PAGE_MOST = 1000
+# gRPC's default receive limit is 4 MiB; a page stays well below it.
+PAGE_BYTES = 3 * 1024 * 1024
+# A watch tells that it lives at least this often, in seconds.
+_BOOKMARK_EVERY = 60.0
+
+
+class Servicer(pb_grpc.NetworkAgentServiceServicer):
+    """vmplumb.v1.NetworkAgentService, on the event loop; nothing here blocks."""
+
+    def __init__(self, agent: Agent, rules: RequestRules, *, max_watches: int = 256) -> None:
+        self._agent = agent
+        self._rules = rules
+        self._max_watches = max_watches
+        self._watches = 0
+
+    async def SetupNetwork(  # noqa: N802 - the contract's name
+        self, request: pb.SetupNetworkRequest, context: Context
+    ) -> AsyncIterator[pb.SetupNetworkResponse]:
+        """Set up, attach, replay or resume."""
+        async with _telling(context, request.vm_id):
+            self._check(request, mutates=True)
+            vm_id = VmId(request.vm_id)
+            spec = convert.network_spec(request.spec)
+            raw = convert.spec_bytes(request.spec)
+            order = SetUpOrder(
+                spec=spec,
+                spec_bytes=raw,
+                spec_hash=convert.spec_hash(raw),
+                timeout=self._timeout(request),
+            )
+            if request.validate_only:
+                await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash)
+                return
+            resume = _resume(request)
+            operation = self._agent.set_up(vm_id, order, resume)
+            before = operation.log.last_sequence
+            async for entry in progress.entries(operation.log, after=resume.sequence if resume else 0):
+                response = pb.SetupNetworkResponse(
+                    uid=operation.uid, sequence=entry.sequence, replayed=entry.sequence <= before
+                )
+                response.event_time.CopyFrom(convert.timestamp(entry.time))
+                if isinstance(entry.event, StepEvent):
+                    response.progress.CopyFrom(convert.progress(entry.event))
+                else:
+                    response.result.CopyFrom(self._result(operation))
+                yield response
+            if operation.log.error is not None:
+                raise operation.log.error
+
+    async def TeardownNetwork(  # noqa: N802 - the contract's name
+        self, request: pb.TeardownNetworkRequest, context: Context
+    ) -> AsyncIterator[pb.TeardownNetworkResponse]:
+        """Tear down, or attach to a teardown."""
+        async with _telling(context, request.vm_id):
+            self._check(request, mutates=True)
+            order = TearDownOrder(
+                uid=request.uid,
+                force=request.force,
+                timeout=self._timeout(request),
+                wait_for_devices=request.wait_for_devices,
+            )
+            resume = _resume(request)
+            operation = self._agent.tear_down(VmId(request.vm_id), order, resume)
+            if operation is None:
+                nothing = pb.TeardownNetworkResponse(sequence=1)
+                nothing.event_time.GetCurrentTime()
+                nothing.result.existed = False
+                nothing.result.devices_gone = True
+                yield nothing
+                return
+            before = operation.log.last_sequence
+            async for entry in progress.entries(operation.log, after=resume.sequence if resume else 0):
+                response = pb.TeardownNetworkResponse(
+                    uid=operation.uid, sequence=entry.sequence, replayed=entry.sequence <= before
+                )
+                response.event_time.CopyFrom(convert.timestamp(entry.time))
+                if isinstance(entry.event, StepEvent):
+                    response.progress.CopyFrom(convert.progress(entry.event))
+                else:
+                    response.result.CopyFrom(_teardown_result(operation))
+                yield response
+            if operation.log.error is not None:
+                raise operation.log.error
+
+    async def GetNetwork(  # noqa: N802 - the contract's name
+        self, request: pb.GetNetworkRequest, context: Context
+    ) -> pb.GetNetworkResponse:
+        """Read one record."""
+        async with _telling(context, request.vm_id):
+            self._check(request)
+            record = self._agent.get(VmId(request.vm_id))
+            return pb.GetNetworkResponse(network=convert.network(record, self._agent.outcome(record)))
+        raise AssertionError("unreachable: _telling aborts")
+
+    async def ListNetworks(  # noqa: N802 - the contract's name
+        self, request: pb.ListNetworksRequest, context: Context
+    ) -> pb.ListNetworksResponse:
+        """Read a page."""
+        async with _telling(context):
+            self._check(request)
+            revision = self._agent.tools.book.revision
+            response = pb.ListNetworksResponse(revision=revision)
+            phases = {Phase(value) for value in request.phases}
+            after = _read_token(request)
+            most = min(request.page_size or PAGE_DEFAULT, PAGE_MOST)
+            used = 0
+            last = ""
+            for record in self._agent.list():
+                if record.vm_id <= after or (phases and record.phase not in phases):
+                    continue
+                if len(response.networks) >= most:
+                    response.next_page_token = _token(request, last)
+                    break
+                message = convert.network(record, self._agent.outcome(record))
+                size = message.ByteSize()
+                if response.networks and used + size > PAGE_BYTES:
+                    response.next_page_token = _token(request, last)
+                    break
+                used += size
+                last = record.vm_id
+                response.networks.append(message)
+            return response
+        raise AssertionError("unreachable: _telling aborts")
+
+    async def WatchNetworks(  # noqa: N802 - the contract's name
+        self, request: pb.WatchNetworksRequest, context: Context
+    ) -> AsyncIterator[pb.WatchNetworksResponse]:
+        """Follow changes until the caller goes."""
+        async with _telling(context):
+            self._check(request)
+            with self._watching():
+                wanted = set(request.vm_ids)
+                book = self._agent.tools.book
+                bell = progress.Bell()
+                stop = self._agent.watch(bell.ring)
+                try:
+                    if request.HasField("after_revision"):
+                        position = request.after_revision
+                    else:
+                        position = book.revision
+                        for record in self._agent.list():
+                            if not wanted or record.vm_id in wanted:
+                                yield self._change(record)
+                        yield pb.WatchNetworksResponse(revision=position, bookmark=pb.WatchBookmark())
+                    while True:
+                        changes = book.changes_after(position)
+                        if changes is None:
+                            raise ResumePositionLost(f"changes after revision {position} are no longer held")
+                        for record in changes:
+                            position = record.revision
+                            if not wanted or record.vm_id in wanted:
+                                yield self._change(record)
+                        if not await bell.wait(_BOOKMARK_EVERY):
+                            yield pb.WatchNetworksResponse(revision=position, bookmark=pb.WatchBookmark())
+                finally:
+                    stop()
+
+    async def CheckNetwork(  # noqa: N802 - the contract's name
+        self, request: pb.CheckNetworkRequest, context: Context
+    ) -> pb.CheckNetworkResponse:
+        """Look whether a network is as it should be."""
+        async with _telling(context, request.vm_id):
+            self._check(request)
+            call = self._agent.check(VmId(request.vm_id))
+            await progress.ended(call.operation.when_ended)
+            if call.operation.log.error is not None:
+                raise call.operation.log.error
+            assert call.findings is not None
+            return pb.CheckNetworkResponse(
+                findings=[convert.failure_of(one) for one in call.findings.findings],
+                cni_check_skipped=call.findings.cni_check_skipped,
+            )
+        raise AssertionError("unreachable: _telling aborts")
+
+    async def DescribeNetwork(  # noqa: N802 - the contract's name
+        self, request: pb.DescribeNetworkRequest, context: Context
+    ) -> pb.DescribeNetworkResponse:
+        """Show the devices between the VM and the host."""
+        async with _telling(context, request.vm_id):
+            self._check(request)
+            record = self._agent.get(VmId(request.vm_id))
+            description = await asyncio.to_thread(describe, self._agent.tools, record)
+            response = convert.description(description)
+            response.network.CopyFrom(convert.network(record, self._agent.outcome(record)))
+            return response
+        raise AssertionError("unreachable: _telling aborts")
+
+    async def CollectGarbage(  # noqa: N802 - the contract's name
+        self, request: pb.CollectGarbageRequest, context: Context
+    ) -> pb.CollectGarbageResponse:
+        """Tear down what no valid VM owns."""
+        async with _telling(context):
+            self._check(request, mutates=True)
+            if request.collect_leaks:
+                raise Unsupported("collect_leaks is not supported by this agent")
+            call = self._agent.collect(
+                CollectOrder(
+                    valid_vm_ids=frozenset(request.valid_vm_ids),
+                    as_of_revision=request.as_of_revision,
+                    dry_run=request.dry_run,
+                )
+            )
+            await progress.ended(call.operation.when_ended)
+            if call.operation.log.error is not None:
+                raise call.operation.log.error
+            assert call.collected is not None
+            response = pb.CollectGarbageResponse(
+                cni_gc_networks=call.collected.gc_networks,
+                cni_gc_failures=[convert.failure_of(one) for one in call.collected.gc_errors],
+            )
+            for fate in call.collected.fates:
+                entry = response.collected.add(vm_id=fate.vm_id, uid=fate.uid)
+                if fate.error is not None:
+                    entry.failure.CopyFrom(convert.failure_of(fate.error))
+            return response
+        raise AssertionError("unreachable: _telling aborts")
+
+    async def DiagnoseHost(  # noqa: N802 - the contract's name
+        self, request: pb.DiagnoseHostRequest, context: Context
+    ) -> pb.DiagnoseHostResponse:
+        """Compare the four views."""
+        async with _telling(context):
+            self._check(request)
+            raise Unsupported("DiagnoseHost is not supported by this agent")
+        raise AssertionError("unreachable: _telling aborts")
+
+    async def GetStatus(  # noqa: N802 - the contract's name
+        self, request: pb.GetStatusRequest, context: Context
+    ) -> pb.GetStatusResponse:
+        """Tell what the agent is and does."""
+        async with _telling(context):
+            self._check(request)
+            return status_response(self._agent)
+        raise AssertionError("unreachable: _telling aborts")
+
+    def _check(self, request: Message, *, mutates: bool = False) -> None:
+        if mutates and (unknown := unknown_fields(request)):
+            raise UnknownField(
+                f"the request has fields this agent does not know: {', '.join(unknown)}",
+                tuple(
+                    Violation(field=path, rule="unknown_field", message="this agent does not know the field")
+                    for path in unknown
+                ),
+            )
+        violations = self._rules.violations(request.DESCRIPTOR.full_name, request.SerializeToString())
+        if violations:
+            more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+            raise InvalidSpec(f"{violations[0].field}: {violations[0].message}{more}", violations)
+
+    def _timeout(self, request: pb.SetupNetworkRequest | pb.TeardownNetworkRequest) -> float:
+        if request.HasField("operation_timeout"):
+            return convert.seconds_of(request.operation_timeout)
+        return self._agent.tools.settings.operation_timeout
+
+    def _result(self, operation: Operation) -> vm_network_pb2.SetupResult:
+        assert operation.log.outcome is not None
+        record = self._agent.tools.book.get(operation.vm_id)
+        adopted = record is not None and bool(record.plan.netns_path) and not record.plan.netns_owned
+        return convert.setup_result(operation.log.outcome, netns_adopted=adopted)
+
+    def _change(self, record: Record) -> pb.WatchNetworksResponse:
+        outcome = self._agent.outcome(record)
+        return pb.WatchNetworksResponse(revision=record.revision, network=convert.network(record, outcome))
+
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        if self._watches >= self._max_watches:
+            raise failures.too_many_watches(self._max_watches)
+        self._watches += 1
+        try:
+            yield
+        finally:
+            self._watches -= 1
+
+
+@contextlib.asynccontextmanager
+async def _telling(context: Context, vm_id: str = "") -> AsyncIterator[None]:
+    """Answer our errors with their status and details; a stranger is a fault of the agent."""
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError):
+        raise
+    except AgentError as exc:
+        await _abort(context, exc, vm_id)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a status that says so
+        await _abort(context, failures.as_agent_error(exc), vm_id)
+
+
+async def _abort(context: Context, error: AgentError, vm_id: str) -> None:
+    code, message, details = status.status_of(error, vm_id=vm_id)
+    await context.abort(code, message, (("grpc-status-details-bin", details),))
+
+
+def _resume(request: pb.SetupNetworkRequest | pb.TeardownNetworkRequest) -> Resume | None:
+    if not request.HasField("resume"):
+        return None
+    return Resume(uid=request.resume.uid, sequence=request.resume.sequence)
+
+
+def _teardown_result(operation: Operation) -> pb.TeardownResult:
+    return pb.TeardownResult(
+        existed=operation.existed,
+        network_uid=operation.network_uid,
+        ignored_failures=[convert.failure_of(one) for one in operation.ignored_failures],
+        devices_gone=operation.devices_gone,
+    )
+
+
+def _filter_mark(request: pb.ListNetworksRequest) -> bytes:
+    return hashlib.sha256(repr(sorted(request.phases)).encode()).digest()[:6]
+
+
+def _token(request: pb.ListNetworksRequest, last: str) -> str:
+    return base64.urlsafe_b64encode(_filter_mark(request) + last.encode()).decode()
+
+
+def _read_token(request: pb.ListNetworksRequest) -> str:
+    """The last vm_id of the page before. Raises InvalidSpec for a token of another filter or server."""
+    if not request.page_token:
+        return ""
+    try:
+        raw = base64.b64decode(request.page_token.encode(), altchars=b"-_", validate=True)
+        mark, last = raw[:6], raw[6:].decode()
+    except ValueError:
+        mark, last = b"", ""
+    if mark != _filter_mark(request) or not last:
+        wrong = Violation(field="page_token", rule="page_token", message="not a token for this filter")
+        raise InvalidSpec("page_token: not a token that this agent made for this filter", (wrong,))
+    return last

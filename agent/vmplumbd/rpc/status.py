@@ -1,0 +1,112 @@
+"""Error → gRPC status: one table, and the details every status carries.
+
+A status's details stay below 6 KiB: a bigger trailer begins to fail calls with RESOURCE_EXHAUSTED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from vmplumbd.errors import AgentError, InvalidSpec, Reason
+from vmplumbd.rpc import convert
+
+DOMAIN = "vmplumb.v1"
+MAX_DETAILS = 6 * 1024
+_MAX_TEXT = 1024
+_RETRY_AFTER_SECONDS = 1
+
+_C = grpc.StatusCode
+
+CODES: Mapping[Reason, grpc.StatusCode] = {
+    Reason.INVALID_REQUEST: _C.INVALID_ARGUMENT,
+    Reason.UNKNOWN_FIELD: _C.INVALID_ARGUMENT,
+    Reason.CONFIG_LIST_MISMATCH: _C.INVALID_ARGUMENT,
+    Reason.PATH_NOT_ALLOWED: _C.PERMISSION_DENIED,
+    Reason.SPEC_CONFLICT: _C.ALREADY_EXISTS,
+    Reason.OPERATION_PENDING: _C.ABORTED,
+    Reason.TORN_DOWN: _C.ABORTED,
+    Reason.VM_NOT_FOUND: _C.NOT_FOUND,
+    Reason.CNI_NETWORK_NOT_FOUND: _C.FAILED_PRECONDITION,
+    Reason.NOT_A_NETNS: _C.FAILED_PRECONDITION,
+    Reason.CNI_PLUGIN_UNAVAILABLE: _C.FAILED_PRECONDITION,
+    Reason.WRONG_PHASE: _C.FAILED_PRECONDITION,
+    Reason.CNI_ADD_FAILED: _C.INTERNAL,
+    Reason.CNI_DEL_FAILED: _C.INTERNAL,
+    Reason.CNI_RESULT_UNUSABLE: _C.INTERNAL,
+    Reason.CNI_TRY_AGAIN_LATER: _C.UNAVAILABLE,
+    Reason.OPERATION_TIMEOUT: _C.DEADLINE_EXCEEDED,
+    Reason.RESUME_POSITION_LOST: _C.OUT_OF_RANGE,
+    Reason.TOO_MANY_OPERATIONS: _C.RESOURCE_EXHAUSTED,
+    Reason.AGENT_NOT_READY: _C.UNAVAILABLE,
+    Reason.NETNS_SETUP_FAILED: _C.INTERNAL,
+    Reason.UID_MISMATCH: _C.ABORTED,
+    Reason.ADDRESSES_EXHAUSTED: _C.RESOURCE_EXHAUSTED,
+    Reason.KERNEL_FAULT: _C.INTERNAL,
+    Reason.JOURNAL_FAILED: _C.UNAVAILABLE,
+    Reason.ACCESS_DENIED: _C.PERMISSION_DENIED,
+    Reason.UNAUTHENTICATED: _C.UNAUTHENTICATED,
+    Reason.INTERNAL: _C.INTERNAL,
+    Reason.UNSUPPORTED: _C.FAILED_PRECONDITION,
+    Reason.TOO_MANY_NETWORKS: _C.RESOURCE_EXHAUSTED,
+    Reason.HOST_LIMIT_REACHED: _C.RESOURCE_EXHAUSTED,
+}
+
+_RETRY_INFO = frozenset({Reason.OPERATION_PENDING, Reason.CNI_TRY_AGAIN_LATER, Reason.AGENT_NOT_READY})
+
+
+def code_of(reason: Reason) -> grpc.StatusCode:
+    """The gRPC code of a reason."""
+    return CODES[reason]
+
+
+def status_of(error: AgentError, *, vm_id: str = "") -> tuple[grpc.StatusCode, str, bytes]:
+    """Code, message and the bytes of grpc-status-details-bin."""
+    code = code_of(error.reason)
+    message = str(error)[:_MAX_TEXT]
+    proto = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=message)
+    info = error_details_pb2.ErrorInfo(domain=DOMAIN, reason=error.reason.value)
+    if vm_id:
+        info.metadata["vm_id"] = vm_id
+    _add(proto, info)
+    failure = convert.failure_of(error)
+    failure.message = failure.message[:_MAX_TEXT]
+    if failure.HasField("cni_error"):
+        for field in ("msg", "details", "stderr_tail"):
+            setattr(failure.cni_error, field, getattr(failure.cni_error, field)[-_MAX_TEXT:])
+    while len(failure.leftovers) > 1 and failure.ByteSize() > MAX_DETAILS // 2:
+        del failure.leftovers[-1]
+    _add(proto, failure)
+    if error.reason in _RETRY_INFO:
+        _add(proto, error_details_pb2.RetryInfo(retry_delay=Duration(seconds=_RETRY_AFTER_SECONDS)))
+    if isinstance(error, InvalidSpec):
+        room = MAX_DETAILS - proto.ByteSize() - 256
+        _add(proto, _bad_request(error, room))
+    return code, message, proto.SerializeToString()
+
+
+def _bad_request(error: InvalidSpec, room: int) -> error_details_pb2.BadRequest:
+    """All violations that fit; the last one is `truncated` and says how many more there are."""
+    bad = error_details_pb2.BadRequest()
+    used = 0
+    for index, one in enumerate(error.violations):
+        entry = error_details_pb2.BadRequest.FieldViolation(
+            field=one.field[:512], reason=one.rule, description=one.message[:_MAX_TEXT]
+        )
+        used += entry.ByteSize() + 4
+        if used > room:
+            more = len(error.violations) - index
+            bad.field_violations.add(reason="truncated", description=f"and {more} more violations")
+            break
+        bad.field_violations.append(entry)
+    return bad
+
+
+def _add(proto: status_pb2.Status, detail: object) -> None:
+    packed = Any()
+    packed.Pack(detail)  # type: ignore[arg-type]  # every detail here is a message
+    proto.details.append(packed)
