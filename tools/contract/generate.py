@@ -16,20 +16,23 @@ import sys
 import sysconfig
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tools.contract import image  # noqa: E402  the tools are run as files, from a bare clone
 
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
 PYTHON_OUT = Path("clients/python")
 RULES = Path("agent/vmplumbd/rpc/rules.binpb")
 PACKAGE = Path("vmplumb/v1")
 
 
-def generate(out: Path) -> list[Path]:
+def generate(full: FileDescriptorSet, out: Path) -> list[Path]:
     """Write every generated file below `out`, laid out as in the repository, and list them."""
-    full = image.build(ROOT / "protos")
     slim = image.without_rules(full)
     names = [file.name for file in slim.file if file.package == image.CONTRACT]
     python_out = out / PYTHON_OUT
@@ -61,18 +64,18 @@ def generate(out: Path) -> list[Path]:
     return sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
 
 
-def differences(fresh: Path, made: list[Path]) -> list[str]:
-    """What in the repository is not as `fresh` has it: changed, missing, or no longer generated."""
+def differences(root: Path, fresh: Path, made: list[Path]) -> list[str]:
+    """What below `root` is not as `fresh` has it: changed, missing, or no longer generated."""
     found = []
     for path in made:
-        there = ROOT / path
+        there = root / path
         if not there.exists():
             found.append(f"missing: {path}")
         elif there.read_bytes() != (fresh / path).read_bytes():
             found.append(f"differs: {path}")
-    package = ROOT / PYTHON_OUT / PACKAGE
+    package = root / PYTHON_OUT / PACKAGE
     stale = {
-        path.relative_to(ROOT)
+        path.relative_to(root)
         for path in package.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     } - set(made)
@@ -85,8 +88,8 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch)
-        made = generate(fresh)
-        found = differences(fresh, made)
+        made = generate(image.build(ROOT / "protos"), fresh)
+        found = differences(ROOT, fresh, made)
         if arguments.check:
             for line in found:
                 print(line)

@@ -56,16 +56,16 @@ class NetworkAgentServiceStub:
     and ".." are resolved.
     8. Errors of every RPC, in addition to its own table:
 
-    | condition                          | code               | reason             | caller                   |
-    |------------------------------------|--------------------|--------------------|--------------------------|
-    | a rule is violated                 | INVALID_ARGUMENT   | INVALID_REQUEST    | MUST fix the request     |
-    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT   | UNKNOWN_FIELD      | MUST send less or update |
-    | agent starting or draining         | UNAVAILABLE        | AGENT_NOT_READY    | MAY retry with back-off  |
-    | journal cannot be read or written  | UNAVAILABLE        | JOURNAL_FAILED     | MAY retry with back-off  |
-    | caller is not allowed              | PERMISSION_DENIED  | ACCESS_DENIED      | MUST NOT retry           |
-    | caller is not authenticated        | UNAUTHENTICATED    | UNAUTHENTICATED    | MUST authenticate first  |
-    | a fault of the agent itself        | INTERNAL           | INTERNAL           | MAY retry; tell operator |
-    | no such RPC on this server         | UNIMPLEMENTED      | (none)             | MUST NOT retry           |
+    | condition                          | code              | reason          | caller                   |
+    |------------------------------------|-------------------|-----------------|--------------------------|
+    | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
+    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
+    | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
+    | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
+    | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
+    | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
+    | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
+    | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
     """
 
     def __init__(self, channel):
@@ -157,16 +157,16 @@ class NetworkAgentServiceServicer:
     and ".." are resolved.
     8. Errors of every RPC, in addition to its own table:
 
-    | condition                          | code               | reason             | caller                   |
-    |------------------------------------|--------------------|--------------------|--------------------------|
-    | a rule is violated                 | INVALID_ARGUMENT   | INVALID_REQUEST    | MUST fix the request     |
-    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT   | UNKNOWN_FIELD      | MUST send less or update |
-    | agent starting or draining         | UNAVAILABLE        | AGENT_NOT_READY    | MAY retry with back-off  |
-    | journal cannot be read or written  | UNAVAILABLE        | JOURNAL_FAILED     | MAY retry with back-off  |
-    | caller is not allowed              | PERMISSION_DENIED  | ACCESS_DENIED      | MUST NOT retry           |
-    | caller is not authenticated        | UNAUTHENTICATED    | UNAUTHENTICATED    | MUST authenticate first  |
-    | a fault of the agent itself        | INTERNAL           | INTERNAL           | MAY retry; tell operator |
-    | no such RPC on this server         | UNIMPLEMENTED      | (none)             | MUST NOT retry           |
+    | condition                          | code              | reason          | caller                   |
+    |------------------------------------|-------------------|-----------------|--------------------------|
+    | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
+    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
+    | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
+    | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
+    | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
+    | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
+    | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
+    | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
     """
 
     def SetupNetwork(self, request, context):
@@ -179,13 +179,13 @@ class NetworkAgentServiceServicer:
 
         Idempotency, by vm_id:
 
-        | record       | same spec                               | other spec                          |
-        |--------------|-----------------------------------------|-------------------------------------|
-        | none         | begins                                  | begins                              |
-        | SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS                      |
-        | READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS                      |
-        | FAILED       | undoes the rest, begins under a new uid | the same                            |
-        | TEARING_DOWN | ABORTED                                 | ABORTED                             |
+        | record       | same spec                               | other spec     |
+        |--------------|-----------------------------------------|----------------|
+        | none         | begins                                  | begins         |
+        | SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS |
+        | READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS |
+        | FAILED       | undoes the rest, begins under a new uid | the same       |
+        | TEARING_DOWN | ABORTED                                 | ABORTED        |
 
         FAILED: what is left of the old record is undone first, from the old
         record's own data. If that fails and the new spec has `force`, the failing
@@ -200,29 +200,29 @@ class NetworkAgentServiceServicer:
 
         Errors:
 
-        | condition                               | code                | reason                 | caller                                   |
-        |-----------------------------------------|---------------------|------------------------|------------------------------------------|
-        | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id   |
-        | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo                |
-        | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                   |
-        | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                     |
-        | json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                     |
-        | network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry     |
-        | plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry     |
-        | host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request         |
-        | netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request         |
-        | namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                  |
-        | DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`    |
-        | CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                  |
-        | CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo                |
-        | no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host               |
-        | result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration           |
-        | the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                  |
-        | operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                                |
-        | resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`         |
-        | too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                  |
-        | max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host               |
-        | a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host               |
+        | condition                               | code                | reason                 | caller                                 |
+        |-----------------------------------------|---------------------|------------------------|----------------------------------------|
+        | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id |
+        | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              |
+        | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 |
+        | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   |
+        | json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                   |
+        | network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry   |
+        | plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry   |
+        | host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request       |
+        | netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request       |
+        | namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                |
+        | DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`  |
+        | CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                |
+        | CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo              |
+        | no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host             |
+        | result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration         |
+        | the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                |
+        | operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                              |
+        | resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`       |
+        | too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                |
+        | max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host             |
+        | a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host             |
 
         A DEADLINE_EXCEEDED or CANCELLED without ErrorInfo was made by the caller's
         own gRPC library and says nothing about the operation.
@@ -257,15 +257,15 @@ class NetworkAgentServiceServicer:
 
         Errors:
 
-        | condition                        | code              | reason               | caller                                    |
-        |----------------------------------|-------------------|----------------------|-------------------------------------------|
-        | uid does not match               | ABORTED           | UID_MISMATCH         | MUST read the record again                |
-        | CNI DEL failed, not `force`      | INTERNAL          | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
-        | CNI error 11 outlasted retries   | UNAVAILABLE       | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
-        | the kernel refused               | INTERNAL          | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
-        | operation_timeout ran out        | DEADLINE_EXCEEDED | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
-        | resume.uid or sequence not held  | OUT_OF_RANGE      | RESUME_POSITION_LOST | MUST call again without `resume`          |
-        | too many operations              | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off                   |
+        | condition                       | code               | reason               | caller                                    |
+        |---------------------------------|--------------------|----------------------|-------------------------------------------|
+        | uid does not match              | ABORTED            | UID_MISMATCH         | MUST read the record again                |
+        | CNI DEL failed, not `force`     | INTERNAL           | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
+        | CNI error 11 outlasted retries  | UNAVAILABLE        | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
+        | the kernel refused              | INTERNAL           | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
+        | operation_timeout ran out       | DEADLINE_EXCEEDED  | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
+        | resume.uid or sequence not held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST call again without `resume`          |
+        | too many operations             | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                   |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -292,8 +292,8 @@ class NetworkAgentServiceServicer:
 
         Errors:
 
-        | condition                                            | code             | reason          | caller                     |
-        |------------------------------------------------------|------------------|-----------------|----------------------------|
+        | condition                                            | code             | reason          | caller                      |
+        |------------------------------------------------------|------------------|-----------------|-----------------------------|
         | page_token not of this server, or for another filter | INVALID_ARGUMENT | INVALID_REQUEST | MUST begin again without it |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -308,10 +308,10 @@ class NetworkAgentServiceServicer:
 
         Errors:
 
-        | condition                        | code               | reason               | caller                        |
-        |----------------------------------|--------------------|----------------------|-------------------------------|
-        | after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it   |
-        | too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off       |
+        | condition                        | code               | reason               | caller                                 |
+        |----------------------------------|--------------------|----------------------|----------------------------------------|
+        | after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it            |
+        | too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                |
         | agent goes away                  | UNAVAILABLE        | AGENT_NOT_READY      | MAY watch again with its last revision |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -325,12 +325,12 @@ class NetworkAgentServiceServicer:
 
         Errors:
 
-        | condition                         | code                | reason              | caller                    |
-        |-----------------------------------|---------------------|---------------------|---------------------------|
-        | no such vm_id                     | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
-        | phase is not READY                | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
-        | an operation runs on the vm_id    | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-        | too many operations               | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
+        | condition                      | code                | reason              | caller                    |
+        |--------------------------------|---------------------|---------------------|---------------------------|
+        | no such vm_id                  | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
+        | phase is not READY             | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
+        | an operation runs on the vm_id | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
+        | too many operations            | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -343,11 +343,11 @@ class NetworkAgentServiceServicer:
 
         Errors:
 
-        | condition                      | code               | reason              | caller                  |
-        |--------------------------------|--------------------|---------------------|-------------------------|
-        | no such vm_id                  | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
-        | the kernel refused             | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
-        | too many operations            | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
+        | condition           | code               | reason              | caller                  |
+        |---------------------|--------------------|---------------------|-------------------------|
+        | no such vm_id       | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
+        | the kernel refused  | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
+        | too many operations | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -367,10 +367,10 @@ class NetworkAgentServiceServicer:
 
         Errors:
 
-        | condition                   | code               | reason              | caller                           |
-        |-----------------------------|--------------------|---------------------|----------------------------------|
-        | another collection runs     | ABORTED            | OPERATION_PENDING   | MAY retry after RetryInfo        |
-        | collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED        | MUST call without it             |
+        | condition                   | code                | reason            | caller                    |
+        |-----------------------------|---------------------|-------------------|---------------------------|
+        | another collection runs     | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
+        | collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED       | MUST call without it      |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -383,11 +383,11 @@ class NetworkAgentServiceServicer:
 
         Errors:
 
-        | condition               | code                | reason              | caller                    |
-        |-------------------------|---------------------|---------------------|---------------------------|
-        | another diagnosis runs  | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-        | the kernel refused      | INTERNAL            | KERNEL_FAULT        | MAY retry with back-off   |
-        | not supported           | FAILED_PRECONDITION | UNSUPPORTED         | MUST NOT retry            |
+        | condition              | code                | reason            | caller                    |
+        |------------------------|---------------------|-------------------|---------------------------|
+        | another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
+        | the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   |
+        | not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -499,16 +499,16 @@ class NetworkAgentService:
     and ".." are resolved.
     8. Errors of every RPC, in addition to its own table:
 
-    | condition                          | code               | reason             | caller                   |
-    |------------------------------------|--------------------|--------------------|--------------------------|
-    | a rule is violated                 | INVALID_ARGUMENT   | INVALID_REQUEST    | MUST fix the request     |
-    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT   | UNKNOWN_FIELD      | MUST send less or update |
-    | agent starting or draining         | UNAVAILABLE        | AGENT_NOT_READY    | MAY retry with back-off  |
-    | journal cannot be read or written  | UNAVAILABLE        | JOURNAL_FAILED     | MAY retry with back-off  |
-    | caller is not allowed              | PERMISSION_DENIED  | ACCESS_DENIED      | MUST NOT retry           |
-    | caller is not authenticated        | UNAUTHENTICATED    | UNAUTHENTICATED    | MUST authenticate first  |
-    | a fault of the agent itself        | INTERNAL           | INTERNAL           | MAY retry; tell operator |
-    | no such RPC on this server         | UNIMPLEMENTED      | (none)             | MUST NOT retry           |
+    | condition                          | code              | reason          | caller                   |
+    |------------------------------------|-------------------|-----------------|--------------------------|
+    | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
+    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
+    | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
+    | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
+    | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
+    | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
+    | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
+    | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
     """
 
     @staticmethod

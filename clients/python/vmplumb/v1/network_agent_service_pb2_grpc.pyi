@@ -57,16 +57,16 @@ class NetworkAgentServiceStub:
         and ".." are resolved.
      8. Errors of every RPC, in addition to its own table:
 
-        | condition                          | code               | reason             | caller                   |
-        |------------------------------------|--------------------|--------------------|--------------------------|
-        | a rule is violated                 | INVALID_ARGUMENT   | INVALID_REQUEST    | MUST fix the request     |
-        | a field is unknown (mutating RPCs) | INVALID_ARGUMENT   | UNKNOWN_FIELD      | MUST send less or update |
-        | agent starting or draining         | UNAVAILABLE        | AGENT_NOT_READY    | MAY retry with back-off  |
-        | journal cannot be read or written  | UNAVAILABLE        | JOURNAL_FAILED     | MAY retry with back-off  |
-        | caller is not allowed              | PERMISSION_DENIED  | ACCESS_DENIED      | MUST NOT retry           |
-        | caller is not authenticated        | UNAUTHENTICATED    | UNAUTHENTICATED    | MUST authenticate first  |
-        | a fault of the agent itself        | INTERNAL           | INTERNAL           | MAY retry; tell operator |
-        | no such RPC on this server         | UNIMPLEMENTED      | (none)             | MUST NOT retry           |
+        | condition                          | code              | reason          | caller                   |
+        |------------------------------------|-------------------|-----------------|--------------------------|
+        | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
+        | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
+        | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
+        | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
+        | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
+        | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
+        | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
+        | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
     """
 
     @_typing.overload
@@ -83,13 +83,13 @@ class NetworkAgentServiceStub:
 
     Idempotency, by vm_id:
 
-        | record       | same spec                               | other spec                          |
-        |--------------|-----------------------------------------|-------------------------------------|
-        | none         | begins                                  | begins                              |
-        | SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS                      |
-        | READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS                      |
-        | FAILED       | undoes the rest, begins under a new uid | the same                            |
-        | TEARING_DOWN | ABORTED                                 | ABORTED                             |
+        | record       | same spec                               | other spec     |
+        |--------------|-----------------------------------------|----------------|
+        | none         | begins                                  | begins         |
+        | SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS |
+        | READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS |
+        | FAILED       | undoes the rest, begins under a new uid | the same       |
+        | TEARING_DOWN | ABORTED                                 | ABORTED        |
 
     FAILED: what is left of the old record is undone first, from the old
     record's own data. If that fails and the new spec has `force`, the failing
@@ -104,29 +104,29 @@ class NetworkAgentServiceStub:
 
     Errors:
 
-        | condition                               | code                | reason                 | caller                                   |
-        |-----------------------------------------|---------------------|------------------------|------------------------------------------|
-        | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id   |
-        | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo                |
-        | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                   |
-        | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                     |
-        | json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                     |
-        | network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry     |
-        | plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry     |
-        | host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request         |
-        | netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request         |
-        | namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                  |
-        | DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`    |
-        | CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                  |
-        | CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo                |
-        | no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host               |
-        | result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration           |
-        | the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                  |
-        | operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                                |
-        | resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`         |
-        | too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                  |
-        | max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host               |
-        | a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host               |
+        | condition                               | code                | reason                 | caller                                 |
+        |-----------------------------------------|---------------------|------------------------|----------------------------------------|
+        | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id |
+        | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              |
+        | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 |
+        | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   |
+        | json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                   |
+        | network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry   |
+        | plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry   |
+        | host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request       |
+        | netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request       |
+        | namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                |
+        | DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`  |
+        | CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                |
+        | CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo              |
+        | no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host             |
+        | result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration         |
+        | the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                |
+        | operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                              |
+        | resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`       |
+        | too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                |
+        | max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host             |
+        | a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host             |
 
     A DEADLINE_EXCEEDED or CANCELLED without ErrorInfo was made by the caller's
     own gRPC library and says nothing about the operation.
@@ -157,15 +157,15 @@ class NetworkAgentServiceStub:
 
     Errors:
 
-        | condition                        | code              | reason               | caller                                    |
-        |----------------------------------|-------------------|----------------------|-------------------------------------------|
-        | uid does not match               | ABORTED           | UID_MISMATCH         | MUST read the record again                |
-        | CNI DEL failed, not `force`      | INTERNAL          | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
-        | CNI error 11 outlasted retries   | UNAVAILABLE       | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
-        | the kernel refused               | INTERNAL          | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
-        | operation_timeout ran out        | DEADLINE_EXCEEDED | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
-        | resume.uid or sequence not held  | OUT_OF_RANGE      | RESUME_POSITION_LOST | MUST call again without `resume`          |
-        | too many operations              | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off                   |
+        | condition                       | code               | reason               | caller                                    |
+        |---------------------------------|--------------------|----------------------|-------------------------------------------|
+        | uid does not match              | ABORTED            | UID_MISMATCH         | MUST read the record again                |
+        | CNI DEL failed, not `force`     | INTERNAL           | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
+        | CNI error 11 outlasted retries  | UNAVAILABLE        | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
+        | the kernel refused              | INTERNAL           | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
+        | operation_timeout ran out       | DEADLINE_EXCEEDED  | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
+        | resume.uid or sequence not held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST call again without `resume`          |
+        | too many operations             | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                   |
     """
     GetNetwork: _grpc.UnaryUnaryMultiCallable[_network_agent_service_pb2.GetNetworkRequest, _network_agent_service_pb2.GetNetworkResponse]
     """GetNetwork reads one record.
@@ -184,8 +184,8 @@ class NetworkAgentServiceStub:
 
     Errors:
 
-        | condition                                            | code             | reason          | caller                     |
-        |------------------------------------------------------|------------------|-----------------|----------------------------|
+        | condition                                            | code             | reason          | caller                      |
+        |------------------------------------------------------|------------------|-----------------|-----------------------------|
         | page_token not of this server, or for another filter | INVALID_ARGUMENT | INVALID_REQUEST | MUST begin again without it |
     """
     WatchNetworks: _grpc.UnaryStreamMultiCallable[_network_agent_service_pb2.WatchNetworksRequest, _network_agent_service_pb2.WatchNetworksResponse]
@@ -196,10 +196,10 @@ class NetworkAgentServiceStub:
 
     Errors:
 
-        | condition                        | code               | reason               | caller                        |
-        |----------------------------------|--------------------|----------------------|-------------------------------|
-        | after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it   |
-        | too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off       |
+        | condition                        | code               | reason               | caller                                 |
+        |----------------------------------|--------------------|----------------------|----------------------------------------|
+        | after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it            |
+        | too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                |
         | agent goes away                  | UNAVAILABLE        | AGENT_NOT_READY      | MAY watch again with its last revision |
     """
     CheckNetwork: _grpc.UnaryUnaryMultiCallable[_network_agent_service_pb2.CheckNetworkRequest, _network_agent_service_pb2.CheckNetworkResponse]
@@ -209,12 +209,12 @@ class NetworkAgentServiceStub:
 
     Errors:
 
-        | condition                         | code                | reason              | caller                    |
-        |-----------------------------------|---------------------|---------------------|---------------------------|
-        | no such vm_id                     | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
-        | phase is not READY                | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
-        | an operation runs on the vm_id    | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-        | too many operations               | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
+        | condition                      | code                | reason              | caller                    |
+        |--------------------------------|---------------------|---------------------|---------------------------|
+        | no such vm_id                  | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
+        | phase is not READY             | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
+        | an operation runs on the vm_id | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
+        | too many operations            | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
     """
     DescribeNetwork: _grpc.UnaryUnaryMultiCallable[_network_agent_service_pb2.DescribeNetworkRequest, _network_agent_service_pb2.DescribeNetworkResponse]
     """DescribeNetwork reads one record and shows the devices between the VM and
@@ -223,11 +223,11 @@ class NetworkAgentServiceStub:
 
     Errors:
 
-        | condition                      | code               | reason              | caller                  |
-        |--------------------------------|--------------------|---------------------|-------------------------|
-        | no such vm_id                  | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
-        | the kernel refused             | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
-        | too many operations            | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
+        | condition           | code               | reason              | caller                  |
+        |---------------------|--------------------|---------------------|-------------------------|
+        | no such vm_id       | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
+        | the kernel refused  | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
+        | too many operations | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
     """
     CollectGarbage: _grpc.UnaryUnaryMultiCallable[_network_agent_service_pb2.CollectGarbageRequest, _network_agent_service_pb2.CollectGarbageResponse]
     """CollectGarbage tears down every network whose vm_id is not in valid_vm_ids
@@ -243,10 +243,10 @@ class NetworkAgentServiceStub:
 
     Errors:
 
-        | condition                   | code               | reason              | caller                           |
-        |-----------------------------|--------------------|---------------------|----------------------------------|
-        | another collection runs     | ABORTED            | OPERATION_PENDING   | MAY retry after RetryInfo        |
-        | collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED        | MUST call without it             |
+        | condition                   | code                | reason            | caller                    |
+        |-----------------------------|---------------------|-------------------|---------------------------|
+        | another collection runs     | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
+        | collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED       | MUST call without it      |
     """
     DiagnoseHost: _grpc.UnaryUnaryMultiCallable[_network_agent_service_pb2.DiagnoseHostRequest, _network_agent_service_pb2.DiagnoseHostResponse]
     """DiagnoseHost compares journal, CNI caches, IPAM reservations and kernel, and
@@ -255,11 +255,11 @@ class NetworkAgentServiceStub:
 
     Errors:
 
-        | condition               | code                | reason              | caller                    |
-        |-------------------------|---------------------|---------------------|---------------------------|
-        | another diagnosis runs  | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-        | the kernel refused      | INTERNAL            | KERNEL_FAULT        | MAY retry with back-off   |
-        | not supported           | FAILED_PRECONDITION | UNSUPPORTED         | MUST NOT retry            |
+        | condition              | code                | reason            | caller                    |
+        |------------------------|---------------------|-------------------|---------------------------|
+        | another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
+        | the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   |
+        | not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            |
     """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_network_agent_service_pb2.GetStatusRequest, _network_agent_service_pb2.GetStatusResponse]
     """GetStatus tells what the agent is, what it can do, how much of it it does
@@ -304,16 +304,16 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
         and ".." are resolved.
      8. Errors of every RPC, in addition to its own table:
 
-        | condition                          | code               | reason             | caller                   |
-        |------------------------------------|--------------------|--------------------|--------------------------|
-        | a rule is violated                 | INVALID_ARGUMENT   | INVALID_REQUEST    | MUST fix the request     |
-        | a field is unknown (mutating RPCs) | INVALID_ARGUMENT   | UNKNOWN_FIELD      | MUST send less or update |
-        | agent starting or draining         | UNAVAILABLE        | AGENT_NOT_READY    | MAY retry with back-off  |
-        | journal cannot be read or written  | UNAVAILABLE        | JOURNAL_FAILED     | MAY retry with back-off  |
-        | caller is not allowed              | PERMISSION_DENIED  | ACCESS_DENIED      | MUST NOT retry           |
-        | caller is not authenticated        | UNAUTHENTICATED    | UNAUTHENTICATED    | MUST authenticate first  |
-        | a fault of the agent itself        | INTERNAL           | INTERNAL           | MAY retry; tell operator |
-        | no such RPC on this server         | UNIMPLEMENTED      | (none)             | MUST NOT retry           |
+        | condition                          | code              | reason          | caller                   |
+        |------------------------------------|-------------------|-----------------|--------------------------|
+        | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
+        | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
+        | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
+        | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
+        | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
+        | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
+        | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
+        | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -327,13 +327,13 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Idempotency, by vm_id:
 
-        | record       | same spec                               | other spec                          |
-        |--------------|-----------------------------------------|-------------------------------------|
-        | none         | begins                                  | begins                              |
-        | SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS                      |
-        | READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS                      |
-        | FAILED       | undoes the rest, begins under a new uid | the same                            |
-        | TEARING_DOWN | ABORTED                                 | ABORTED                             |
+        | record       | same spec                               | other spec     |
+        |--------------|-----------------------------------------|----------------|
+        | none         | begins                                  | begins         |
+        | SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS |
+        | READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS |
+        | FAILED       | undoes the rest, begins under a new uid | the same       |
+        | TEARING_DOWN | ABORTED                                 | ABORTED        |
 
     FAILED: what is left of the old record is undone first, from the old
     record's own data. If that fails and the new spec has `force`, the failing
@@ -348,29 +348,29 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Errors:
 
-        | condition                               | code                | reason                 | caller                                   |
-        |-----------------------------------------|---------------------|------------------------|------------------------------------------|
-        | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id   |
-        | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo                |
-        | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                   |
-        | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                     |
-        | json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                     |
-        | network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry     |
-        | plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry     |
-        | host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request         |
-        | netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request         |
-        | namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                  |
-        | DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`    |
-        | CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                  |
-        | CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo                |
-        | no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host               |
-        | result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration           |
-        | the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                  |
-        | operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                                |
-        | resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`         |
-        | too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                  |
-        | max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host               |
-        | a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host               |
+        | condition                               | code                | reason                 | caller                                 |
+        |-----------------------------------------|---------------------|------------------------|----------------------------------------|
+        | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id |
+        | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              |
+        | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 |
+        | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   |
+        | json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                   |
+        | network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry   |
+        | plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry   |
+        | host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request       |
+        | netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request       |
+        | namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                |
+        | DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`  |
+        | CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                |
+        | CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo              |
+        | no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host             |
+        | result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration         |
+        | the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                |
+        | operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                              |
+        | resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`       |
+        | too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                |
+        | max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host             |
+        | a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host             |
 
     A DEADLINE_EXCEEDED or CANCELLED without ErrorInfo was made by the caller's
     own gRPC library and says nothing about the operation.
@@ -401,15 +401,15 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Errors:
 
-        | condition                        | code              | reason               | caller                                    |
-        |----------------------------------|-------------------|----------------------|-------------------------------------------|
-        | uid does not match               | ABORTED           | UID_MISMATCH         | MUST read the record again                |
-        | CNI DEL failed, not `force`      | INTERNAL          | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
-        | CNI error 11 outlasted retries   | UNAVAILABLE       | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
-        | the kernel refused               | INTERNAL          | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
-        | operation_timeout ran out        | DEADLINE_EXCEEDED | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
-        | resume.uid or sequence not held  | OUT_OF_RANGE      | RESUME_POSITION_LOST | MUST call again without `resume`          |
-        | too many operations              | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off                   |
+        | condition                       | code               | reason               | caller                                    |
+        |---------------------------------|--------------------|----------------------|-------------------------------------------|
+        | uid does not match              | ABORTED            | UID_MISMATCH         | MUST read the record again                |
+        | CNI DEL failed, not `force`     | INTERNAL           | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
+        | CNI error 11 outlasted retries  | UNAVAILABLE        | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
+        | the kernel refused              | INTERNAL           | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
+        | operation_timeout ran out       | DEADLINE_EXCEEDED  | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
+        | resume.uid or sequence not held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST call again without `resume`          |
+        | too many operations             | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                   |
     """
     GetNetwork: _aio.UnaryUnaryMultiCallable[_network_agent_service_pb2.GetNetworkRequest, _network_agent_service_pb2.GetNetworkResponse]  # type: ignore[assignment]
     """GetNetwork reads one record.
@@ -428,8 +428,8 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Errors:
 
-        | condition                                            | code             | reason          | caller                     |
-        |------------------------------------------------------|------------------|-----------------|----------------------------|
+        | condition                                            | code             | reason          | caller                      |
+        |------------------------------------------------------|------------------|-----------------|-----------------------------|
         | page_token not of this server, or for another filter | INVALID_ARGUMENT | INVALID_REQUEST | MUST begin again without it |
     """
     WatchNetworks: _aio.UnaryStreamMultiCallable[_network_agent_service_pb2.WatchNetworksRequest, _network_agent_service_pb2.WatchNetworksResponse]  # type: ignore[assignment]
@@ -440,10 +440,10 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Errors:
 
-        | condition                        | code               | reason               | caller                        |
-        |----------------------------------|--------------------|----------------------|-------------------------------|
-        | after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it   |
-        | too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off       |
+        | condition                        | code               | reason               | caller                                 |
+        |----------------------------------|--------------------|----------------------|----------------------------------------|
+        | after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it            |
+        | too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                |
         | agent goes away                  | UNAVAILABLE        | AGENT_NOT_READY      | MAY watch again with its last revision |
     """
     CheckNetwork: _aio.UnaryUnaryMultiCallable[_network_agent_service_pb2.CheckNetworkRequest, _network_agent_service_pb2.CheckNetworkResponse]  # type: ignore[assignment]
@@ -453,12 +453,12 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Errors:
 
-        | condition                         | code                | reason              | caller                    |
-        |-----------------------------------|---------------------|---------------------|---------------------------|
-        | no such vm_id                     | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
-        | phase is not READY                | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
-        | an operation runs on the vm_id    | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-        | too many operations               | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
+        | condition                      | code                | reason              | caller                    |
+        |--------------------------------|---------------------|---------------------|---------------------------|
+        | no such vm_id                  | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
+        | phase is not READY             | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
+        | an operation runs on the vm_id | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
+        | too many operations            | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
     """
     DescribeNetwork: _aio.UnaryUnaryMultiCallable[_network_agent_service_pb2.DescribeNetworkRequest, _network_agent_service_pb2.DescribeNetworkResponse]  # type: ignore[assignment]
     """DescribeNetwork reads one record and shows the devices between the VM and
@@ -467,11 +467,11 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Errors:
 
-        | condition                      | code               | reason              | caller                  |
-        |--------------------------------|--------------------|---------------------|-------------------------|
-        | no such vm_id                  | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
-        | the kernel refused             | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
-        | too many operations            | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
+        | condition           | code               | reason              | caller                  |
+        |---------------------|--------------------|---------------------|-------------------------|
+        | no such vm_id       | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
+        | the kernel refused  | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
+        | too many operations | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
     """
     CollectGarbage: _aio.UnaryUnaryMultiCallable[_network_agent_service_pb2.CollectGarbageRequest, _network_agent_service_pb2.CollectGarbageResponse]  # type: ignore[assignment]
     """CollectGarbage tears down every network whose vm_id is not in valid_vm_ids
@@ -487,10 +487,10 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Errors:
 
-        | condition                   | code               | reason              | caller                           |
-        |-----------------------------|--------------------|---------------------|----------------------------------|
-        | another collection runs     | ABORTED            | OPERATION_PENDING   | MAY retry after RetryInfo        |
-        | collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED        | MUST call without it             |
+        | condition                   | code                | reason            | caller                    |
+        |-----------------------------|---------------------|-------------------|---------------------------|
+        | another collection runs     | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
+        | collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED       | MUST call without it      |
     """
     DiagnoseHost: _aio.UnaryUnaryMultiCallable[_network_agent_service_pb2.DiagnoseHostRequest, _network_agent_service_pb2.DiagnoseHostResponse]  # type: ignore[assignment]
     """DiagnoseHost compares journal, CNI caches, IPAM reservations and kernel, and
@@ -499,11 +499,11 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
 
     Errors:
 
-        | condition               | code                | reason              | caller                    |
-        |-------------------------|---------------------|---------------------|---------------------------|
-        | another diagnosis runs  | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-        | the kernel refused      | INTERNAL            | KERNEL_FAULT        | MAY retry with back-off   |
-        | not supported           | FAILED_PRECONDITION | UNSUPPORTED         | MUST NOT retry            |
+        | condition              | code                | reason            | caller                    |
+        |------------------------|---------------------|-------------------|---------------------------|
+        | another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
+        | the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   |
+        | not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            |
     """
     GetStatus: _aio.UnaryUnaryMultiCallable[_network_agent_service_pb2.GetStatusRequest, _network_agent_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """GetStatus tells what the agent is, what it can do, how much of it it does
@@ -547,16 +547,16 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
         and ".." are resolved.
      8. Errors of every RPC, in addition to its own table:
 
-        | condition                          | code               | reason             | caller                   |
-        |------------------------------------|--------------------|--------------------|--------------------------|
-        | a rule is violated                 | INVALID_ARGUMENT   | INVALID_REQUEST    | MUST fix the request     |
-        | a field is unknown (mutating RPCs) | INVALID_ARGUMENT   | UNKNOWN_FIELD      | MUST send less or update |
-        | agent starting or draining         | UNAVAILABLE        | AGENT_NOT_READY    | MAY retry with back-off  |
-        | journal cannot be read or written  | UNAVAILABLE        | JOURNAL_FAILED     | MAY retry with back-off  |
-        | caller is not allowed              | PERMISSION_DENIED  | ACCESS_DENIED      | MUST NOT retry           |
-        | caller is not authenticated        | UNAUTHENTICATED    | UNAUTHENTICATED    | MUST authenticate first  |
-        | a fault of the agent itself        | INTERNAL           | INTERNAL           | MAY retry; tell operator |
-        | no such RPC on this server         | UNIMPLEMENTED      | (none)             | MUST NOT retry           |
+        | condition                          | code              | reason          | caller                   |
+        |------------------------------------|-------------------|-----------------|--------------------------|
+        | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
+        | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
+        | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
+        | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
+        | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
+        | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
+        | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
+        | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
     """
 
     @_abc_1.abstractmethod
@@ -574,13 +574,13 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotency, by vm_id:
 
-            | record       | same spec                               | other spec                          |
-            |--------------|-----------------------------------------|-------------------------------------|
-            | none         | begins                                  | begins                              |
-            | SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS                      |
-            | READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS                      |
-            | FAILED       | undoes the rest, begins under a new uid | the same                            |
-            | TEARING_DOWN | ABORTED                                 | ABORTED                             |
+            | record       | same spec                               | other spec     |
+            |--------------|-----------------------------------------|----------------|
+            | none         | begins                                  | begins         |
+            | SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS |
+            | READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS |
+            | FAILED       | undoes the rest, begins under a new uid | the same       |
+            | TEARING_DOWN | ABORTED                                 | ABORTED        |
 
         FAILED: what is left of the old record is undone first, from the old
         record's own data. If that fails and the new spec has `force`, the failing
@@ -595,29 +595,29 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-            | condition                               | code                | reason                 | caller                                   |
-            |-----------------------------------------|---------------------|------------------------|------------------------------------------|
-            | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id   |
-            | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo                |
-            | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                   |
-            | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                     |
-            | json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                     |
-            | network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry     |
-            | plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry     |
-            | host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request         |
-            | netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request         |
-            | namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                  |
-            | DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`    |
-            | CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                  |
-            | CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo                |
-            | no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host               |
-            | result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration           |
-            | the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                  |
-            | operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                                |
-            | resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`         |
-            | too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                  |
-            | max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host               |
-            | a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host               |
+            | condition                               | code                | reason                 | caller                                 |
+            |-----------------------------------------|---------------------|------------------------|----------------------------------------|
+            | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id |
+            | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              |
+            | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 |
+            | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   |
+            | json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                   |
+            | network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry   |
+            | plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry   |
+            | host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request       |
+            | netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request       |
+            | namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                |
+            | DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`  |
+            | CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                |
+            | CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo              |
+            | no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host             |
+            | result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration         |
+            | the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                |
+            | operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                              |
+            | resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`       |
+            | too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                |
+            | max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host             |
+            | a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host             |
 
         A DEADLINE_EXCEEDED or CANCELLED without ErrorInfo was made by the caller's
         own gRPC library and says nothing about the operation.
@@ -654,15 +654,15 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-            | condition                        | code              | reason               | caller                                    |
-            |----------------------------------|-------------------|----------------------|-------------------------------------------|
-            | uid does not match               | ABORTED           | UID_MISMATCH         | MUST read the record again                |
-            | CNI DEL failed, not `force`      | INTERNAL          | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
-            | CNI error 11 outlasted retries   | UNAVAILABLE       | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
-            | the kernel refused               | INTERNAL          | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
-            | operation_timeout ran out        | DEADLINE_EXCEEDED | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
-            | resume.uid or sequence not held  | OUT_OF_RANGE      | RESUME_POSITION_LOST | MUST call again without `resume`          |
-            | too many operations              | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off                   |
+            | condition                       | code               | reason               | caller                                    |
+            |---------------------------------|--------------------|----------------------|-------------------------------------------|
+            | uid does not match              | ABORTED            | UID_MISMATCH         | MUST read the record again                |
+            | CNI DEL failed, not `force`     | INTERNAL           | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
+            | CNI error 11 outlasted retries  | UNAVAILABLE        | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
+            | the kernel refused              | INTERNAL           | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
+            | operation_timeout ran out       | DEADLINE_EXCEEDED  | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
+            | resume.uid or sequence not held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST call again without `resume`          |
+            | too many operations             | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                   |
         """
 
     @_abc_1.abstractmethod
@@ -693,8 +693,8 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-            | condition                                            | code             | reason          | caller                     |
-            |------------------------------------------------------|------------------|-----------------|----------------------------|
+            | condition                                            | code             | reason          | caller                      |
+            |------------------------------------------------------|------------------|-----------------|-----------------------------|
             | page_token not of this server, or for another filter | INVALID_ARGUMENT | INVALID_REQUEST | MUST begin again without it |
         """
 
@@ -711,10 +711,10 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-            | condition                        | code               | reason               | caller                        |
-            |----------------------------------|--------------------|----------------------|-------------------------------|
-            | after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it   |
-            | too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off       |
+            | condition                        | code               | reason               | caller                                 |
+            |----------------------------------|--------------------|----------------------|----------------------------------------|
+            | after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it            |
+            | too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                |
             | agent goes away                  | UNAVAILABLE        | AGENT_NOT_READY      | MAY watch again with its last revision |
         """
 
@@ -730,12 +730,12 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-            | condition                         | code                | reason              | caller                    |
-            |-----------------------------------|---------------------|---------------------|---------------------------|
-            | no such vm_id                     | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
-            | phase is not READY                | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
-            | an operation runs on the vm_id    | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-            | too many operations               | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
+            | condition                      | code                | reason              | caller                    |
+            |--------------------------------|---------------------|---------------------|---------------------------|
+            | no such vm_id                  | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
+            | phase is not READY             | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
+            | an operation runs on the vm_id | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
+            | too many operations            | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
         """
 
     @_abc_1.abstractmethod
@@ -750,11 +750,11 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-            | condition                      | code               | reason              | caller                  |
-            |--------------------------------|--------------------|---------------------|-------------------------|
-            | no such vm_id                  | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
-            | the kernel refused             | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
-            | too many operations            | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
+            | condition           | code               | reason              | caller                  |
+            |---------------------|--------------------|---------------------|-------------------------|
+            | no such vm_id       | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
+            | the kernel refused  | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
+            | too many operations | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
         """
 
     @_abc_1.abstractmethod
@@ -776,10 +776,10 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-            | condition                   | code               | reason              | caller                           |
-            |-----------------------------|--------------------|---------------------|----------------------------------|
-            | another collection runs     | ABORTED            | OPERATION_PENDING   | MAY retry after RetryInfo        |
-            | collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED        | MUST call without it             |
+            | condition                   | code                | reason            | caller                    |
+            |-----------------------------|---------------------|-------------------|---------------------------|
+            | another collection runs     | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
+            | collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED       | MUST call without it      |
         """
 
     @_abc_1.abstractmethod
@@ -794,11 +794,11 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-            | condition               | code                | reason              | caller                    |
-            |-------------------------|---------------------|---------------------|---------------------------|
-            | another diagnosis runs  | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-            | the kernel refused      | INTERNAL            | KERNEL_FAULT        | MAY retry with back-off   |
-            | not supported           | FAILED_PRECONDITION | UNSUPPORTED         | MUST NOT retry            |
+            | condition              | code                | reason            | caller                    |
+            |------------------------|---------------------|-------------------|---------------------------|
+            | another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
+            | the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   |
+            | not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            |
         """
 
     @_abc_1.abstractmethod
