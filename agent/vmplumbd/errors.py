@@ -314,6 +314,13 @@ class Busy(KernelFault):
     errnos_ = frozenset({errnos.EBUSY, errnos.EAGAIN, errnos.EINTR, errnos.ENOBUFS})
 
 
+class ThreadLost(KernelFault):
+    """The calling thread is not in the host's namespace. It must end; nothing else may run on it."""
+
+    def __init__(self, *, errno: int) -> None:
+        super().__init__("bring the thread back", where="the host's network namespace", errno=errno)
+
+
 def kernel_fault(
     verb: str, *, where: str, errno: int, op: int = 0, note: str = "", hint: str | None = None
 ) -> KernelFault:

@@ -1,0 +1,325 @@
+"""Links, addresses and routes as rtnetlink messages, both ways. What is asked comes from `model.net`."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import struct
+from ipaddress import (
+    IPv4Interface,
+    IPv4Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
+
+from vmplumbd.kernel import rtnl
+from vmplumbd.kernel.rtnl import Message
+from vmplumbd.model import net
+
+AF_BRIDGE = 7
+
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK = 1, 3, 4, 5
+IFLA_MASTER, IFLA_PROTINFO, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO = 10, 12, 13, 16, 18
+IFLA_GROUP, IFLA_NET_NS_FD, IFLA_EXT_MASK = 27, 28, 29
+IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_BR_VLAN_FILTERING = 7
+IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED = 4, 33
+VETH_INFO_PEER = 1
+NLA_F_NESTED = 0x8000
+RTEXT_FILTER_SKIP_STATS = 8
+IF_OPER_UP = 6
+
+IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
+
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS = 1, 2, 4, 8
+IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x02, 0x08, 0x40
+
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = 1, 4, 5, 6, 7
+RTA_METRICS, RTA_MULTIPATH, RTA_TABLE = 8, 9, 15
+RTAX_MTU, RTAX_ADVMSS = 2, 8
+RTN_UNICAST = 1
+RTM_F_CLONED = 0x200
+TABLE_LOCAL = 255
+
+_IFINFO = struct.Struct("=BBHiII")  # family, pad, type, index, flags, change
+_IFADDR = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
+_RTMSG = struct.Struct("=BBBBBBBBI")  # family, dst len, src len, tos, table, protocol, scope, type, flags
+_RTNEXTHOP = struct.Struct("=HBBi")  # length, flags, hops, index
+_I32 = struct.Struct("=i")
+_U32 = struct.Struct("=I")
+
+_LINK_BY_INDEX = _IFINFO.pack(0, 0, 0, 0, 0, 0)
+_SKIP_STATS = rtnl.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+_PEER_TX_QUEUE = rtnl.u32(IFLA_TXQLEN, 0)  # as the reference plugins' library makes the far end
+
+DUMP_LINKS = Message(rtnl.RTM_GETLINK, rtnl.NLM_F_REQUEST, _LINK_BY_INDEX + _SKIP_STATS)
+DUMP_ROUTES4 = Message(
+    rtnl.RTM_GETROUTE, rtnl.NLM_F_REQUEST, _RTMSG.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+)
+DUMP_ROUTES6 = Message(
+    rtnl.RTM_GETROUTE, rtnl.NLM_F_REQUEST, _RTMSG.pack(socket.AF_INET6, 0, 0, 0, 0, 0, 0, 0, 0)
+)
+
+
+def add_veth(request: net.AddVeth, host_fd: int) -> Message:
+    """The pair in one message; the peer is born in the namespace behind `host_fd`."""
+    peer = _LINK_BY_INDEX + _name(request.peer) + _PEER_TX_QUEUE + rtnl.u32(IFLA_NET_NS_FD, host_fd)
+    here = _LINK_BY_INDEX + _name(request.name)
+    if request.mtu:
+        mtu = rtnl.u32(IFLA_MTU, request.mtu)
+        peer += mtu
+        here += mtu
+    if request.peer_mac is not None:
+        peer += rtnl.attribute(IFLA_ADDRESS, request.peer_mac)
+    if request.peer_group:
+        peer += rtnl.u32(IFLA_GROUP, request.peer_group)
+    if request.mac is not None:
+        here += rtnl.attribute(IFLA_ADDRESS, request.mac)
+    data = rtnl.attribute(IFLA_INFO_DATA, rtnl.attribute(VETH_INFO_PEER, peer))
+    return Message(
+        rtnl.RTM_NEWLINK, rtnl.CREATE_NEW, here + rtnl.attribute(IFLA_LINKINFO, _kind("veth") + data)
+    )
+
+
+def add_link(request: net.AddLink) -> Message:
+    """A link that its kind and a few settings describe."""
+    flags = IFF_UP if request.up else 0
+    body = _IFINFO.pack(0, 0, 0, 0, flags, flags) + _name(request.name)
+    if request.mtu:
+        body += rtnl.u32(IFLA_MTU, request.mtu)
+    if request.tx_queue_length is not None:
+        body += rtnl.u32(IFLA_TXQLEN, request.tx_queue_length)
+    info = _kind(request.kind)
+    if request.vlan_filtering is not None:
+        filtering = rtnl.attribute(IFLA_BR_VLAN_FILTERING, bytes([request.vlan_filtering]))
+        info += rtnl.attribute(IFLA_INFO_DATA, filtering)
+    return Message(rtnl.RTM_NEWLINK, rtnl.CREATE_NEW, body + rtnl.attribute(IFLA_LINKINFO, info))
+
+
+def get_link(request: net.GetLink) -> Message:
+    """One link by index, or by name."""
+    return Message(rtnl.RTM_GETLINK, rtnl.NLM_F_REQUEST, _which(request.index, request.name) + _SKIP_STATS)
+
+
+def set_link(request: net.SetLink) -> list[Message]:
+    """One message for the link, and one to its bridge where bridge port settings change."""
+    flags = change = 0
+    for wanted, flag in (
+        (request.up, IFF_UP),
+        (request.promisc, IFF_PROMISC),
+        (request.allmulti, IFF_ALLMULTI),
+    ):
+        if wanted is not None:
+            change |= flag
+            flags |= flag if wanted else 0
+    settings = b""
+    for value, kind in (
+        (request.mtu, IFLA_MTU),
+        (request.master, IFLA_MASTER),
+        (request.group, IFLA_GROUP),
+        (request.tx_queue_length, IFLA_TXQLEN),
+    ):
+        if value is not None:
+            settings += rtnl.u32(kind, value)
+    if request.mac is not None:
+        settings += rtnl.attribute(IFLA_ADDRESS, request.mac)
+    messages = []
+    if change or settings:
+        body = _which(request.index, request.name, flags, change) + settings
+        messages.append(Message(rtnl.RTM_SETLINK, rtnl.NLM_F_REQUEST, body))
+    port = b""
+    if request.hairpin is not None:
+        port += rtnl.attribute(IFLA_BRPORT_MODE, bytes([request.hairpin]))
+    if request.isolated is not None:
+        port += rtnl.attribute(IFLA_BRPORT_ISOLATED, bytes([request.isolated]))
+    if port:
+        body = _which(request.index, request.name, family=AF_BRIDGE)
+        body += rtnl.attribute(IFLA_PROTINFO | NLA_F_NESTED, port)
+        messages.append(Message(rtnl.RTM_SETLINK, rtnl.NLM_F_REQUEST, body))
+    return messages
+
+
+def del_link(request: net.DelLink) -> Message:
+    """One link by index, or by name."""
+    return Message(rtnl.RTM_DELLINK, rtnl.NLM_F_REQUEST, _which(request.index, request.name))
+
+
+def del_group(group: int) -> Message:
+    """Every link of a group, in one step."""
+    return Message(rtnl.RTM_DELLINK, rtnl.NLM_F_REQUEST, _LINK_BY_INDEX + rtnl.u32(IFLA_GROUP, group))
+
+
+def add_address(request: net.AddAddress) -> Message:
+    """An address, refused when it is there."""
+    body = _address(request.index, request.address)
+    if request.broadcast is not None:
+        body += rtnl.attribute(IFA_BROADCAST, request.broadcast.packed)
+    if request.no_dad:
+        body += rtnl.u32(IFA_FLAGS, IFA_F_NODAD)
+    return Message(rtnl.RTM_NEWADDR, rtnl.CREATE_NEW, body)
+
+
+def del_address(request: net.DelAddress) -> Message:
+    """The address with exactly this prefix length."""
+    return Message(rtnl.RTM_DELADDR, rtnl.NLM_F_REQUEST, _address(request.index, request.address))
+
+
+def dump_addresses(index: int) -> Message:
+    """The addresses of one link."""
+    return Message(rtnl.RTM_GETADDR, rtnl.NLM_F_REQUEST, _IFADDR.pack(0, 0, 0, 0, index))
+
+
+def add_route(request: net.AddRoute) -> Message:
+    """A unicast route, refused when it is there unless it is to be appended."""
+    body = _route(request.dst, request.table, protocol=net.PROTO_BOOT, scope=request.scope, kind=RTN_UNICAST)
+    if request.src is not None:
+        body += rtnl.attribute(RTA_PREFSRC, request.src.packed)
+    if request.gateway is not None:
+        body += rtnl.attribute(RTA_GATEWAY, request.gateway.packed)
+    if request.priority:
+        body += rtnl.u32(RTA_PRIORITY, request.priority)
+    metrics = b""
+    if request.mtu:
+        metrics += rtnl.u32(RTAX_MTU, request.mtu)
+    if request.advmss:
+        metrics += rtnl.u32(RTAX_ADVMSS, request.advmss)
+    if metrics:
+        body += rtnl.attribute(RTA_METRICS, metrics)
+    flags = rtnl.CREATE_NEW
+    if request.append:
+        flags = rtnl.NLM_F_REQUEST | rtnl.NLM_F_CREATE | rtnl.NLM_F_APPEND
+    return Message(rtnl.RTM_NEWROUTE, flags, body + rtnl.u32(RTA_OIF, request.index))
+
+
+def del_route(request: net.DelRoute) -> Message:
+    """The route to a destination over one link, whatever made it."""
+    body = _route(request.dst, request.table, protocol=0, scope=request.scope, kind=0)
+    return Message(rtnl.RTM_DELROUTE, rtnl.NLM_F_REQUEST, body + rtnl.u32(RTA_OIF, request.index))
+
+
+def link_index(body: memoryview) -> int:
+    """The ifindex of a link message, or 0 if a bridge sent it about its port."""
+    family, _, _, index, _, _ = _IFINFO.unpack_from(body)
+    return int(index) if family != AF_BRIDGE else 0
+
+
+def read_link(body: memoryview) -> net.LinkInfo:
+    """A link message of the kernel as a value."""
+    _, _, _, index, flags, _ = _IFINFO.unpack_from(body)
+    found = rtnl.attribute_map(body, 16)
+    kind = ""
+    if IFLA_LINKINFO in found:
+        kind = _text(rtnl.attribute_map(found[IFLA_LINKINFO], 0).get(IFLA_INFO_KIND))
+    operstate = found.get(IFLA_OPERSTATE)
+    return net.LinkInfo(
+        index=index,
+        name=_text(found.get(IFLA_IFNAME)),
+        kind=kind,
+        mac=bytes(found.get(IFLA_ADDRESS, b"")),
+        mtu=_number(found.get(IFLA_MTU)),
+        up=bool(flags & IFF_UP),
+        peer_index=_number(found.get(IFLA_LINK)),
+        master=_number(found.get(IFLA_MASTER)),
+        group=_number(found.get(IFLA_GROUP)),
+        promisc=bool(flags & IFF_PROMISC),
+        oper_up=operstate is not None and operstate[0] == IF_OPER_UP,
+    )
+
+
+def read_address(body: memoryview) -> net.AddressInfo:
+    """An address message as a value: of a pair of addresses, our own end."""
+    _, length, flags, scope, index = _IFADDR.unpack_from(body)
+    found = rtnl.attribute_map(body, 8)
+    flags |= _number(found.get(IFA_FLAGS))
+    packed = bytes(found.get(IFA_LOCAL) or found[IFA_ADDRESS])
+    return net.AddressInfo(
+        index=index,
+        address=ip_interface((packed, length)),
+        scope=scope,
+        tentative=bool(flags & IFA_F_TENTATIVE),
+        dad_failed=bool(flags & IFA_F_DADFAILED),
+    )
+
+
+def read_route(body: memoryview) -> list[net.RouteInfo]:
+    """A route message as values, one a next hop; none when it is not a unicast route, or a local one."""
+    family, length, _, _, table, protocol, scope, kind, flags = _RTMSG.unpack_from(body)
+    found = rtnl.attribute_map(body, 12)
+    table = _number(found.get(RTA_TABLE)) or table
+    if kind != RTN_UNICAST or table == TABLE_LOCAL or flags & RTM_F_CLONED:
+        return []
+    packed = bytes(found.get(RTA_DST, b"\0" * (4 if family == socket.AF_INET else 16)))
+    dst = ip_network((packed, length))
+    hops = [(_number(found.get(RTA_OIF)), found.get(RTA_GATEWAY))]
+    if RTA_MULTIPATH in found:
+        hops = _next_hops(found[RTA_MULTIPATH])
+    return [
+        net.RouteInfo(
+            dst=dst,
+            index=index,
+            gateway=_ip(gateway),
+            src=_ip(found.get(RTA_PREFSRC)),
+            scope=scope,
+            table=table,
+            priority=_number(found.get(RTA_PRIORITY)),
+            protocol=protocol,
+        )
+        for index, gateway in hops
+    ]
+
+
+def _which(index: int, name: str, flags: int = 0, change: int = 0, family: int = 0) -> bytes:
+    header = _IFINFO.pack(family, 0, 0, index, flags, change)
+    return header if index else header + _name(name)
+
+
+@functools.lru_cache(maxsize=64)
+def _kind(kind: str) -> bytes:
+    return rtnl.text(IFLA_INFO_KIND, kind)
+
+
+def _name(name: str) -> bytes:
+    return rtnl.text(IFLA_IFNAME, name)
+
+
+def _address(index: int, address: net.Interface) -> bytes:
+    family = socket.AF_INET if isinstance(address, IPv4Interface) else socket.AF_INET6
+    packed = address.packed
+    return (
+        _IFADDR.pack(family, address.network.prefixlen, 0, 0, index)
+        + rtnl.attribute(IFA_LOCAL, packed)
+        + rtnl.attribute(IFA_ADDRESS, packed)
+    )
+
+
+def _route(dst: net.Network, table: int, *, protocol: int, scope: int, kind: int) -> bytes:
+    length = dst.prefixlen
+    family = socket.AF_INET if isinstance(dst, IPv4Network) else socket.AF_INET6
+    # The header has one byte for the table; a greater number goes into an attribute.
+    header = _RTMSG.pack(family, length, 0, 0, table if table < 256 else 0, protocol, scope, kind, 0)
+    if length:
+        header += rtnl.attribute(RTA_DST, dst.network_address.packed)
+    return header if table < 256 else header + rtnl.u32(RTA_TABLE, table)
+
+
+def _next_hops(body: memoryview) -> list[tuple[int, memoryview | None]]:
+    hops = []
+    offset = 0
+    while offset + 8 <= len(body):
+        size, _, _, index = _RTNEXTHOP.unpack_from(body, offset)
+        hops.append((index, rtnl.attribute_map(body[offset : offset + size], 8).get(RTA_GATEWAY)))
+        offset += max((size + 3) & ~3, 8)
+    return hops
+
+
+def _text(value: memoryview | None) -> str:
+    return bytes(value).rstrip(b"\0").decode() if value is not None else ""
+
+
+def _number(value: memoryview | None) -> int:
+    return int(_U32.unpack_from(value)[0]) if value is not None else 0
+
+
+def _ip(value: memoryview | None) -> net.Address | None:
+    return ip_address(bytes(value)) if value is not None else None

@@ -1,0 +1,381 @@
+"""The concrete kernel: `abc.Kernel` and `abc.Netns` over netlink, namespaces and files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeVar
+
+from vmplumbd import abc, errors
+from vmplumbd.kernel import links, netns, requests, sysctl, tap, tc, watch
+from vmplumbd.kernel.rtnl import Channel, Message, Refused
+from vmplumbd.model import net
+
+T = TypeVar("T")
+
+# A receive queue of the usual size holds the answers to some hundred questions; far below it none is lost.
+MOST_MESSAGES = 64
+
+
+class LinuxNetns:
+    """An open namespace. See `abc.Netns`."""
+
+    def __init__(
+        self,
+        home: netns.Home,
+        where: str,
+        identity: net.NetnsIdentity,
+        opened: netns.Opened,
+        *,
+        is_home: bool,
+    ) -> None:
+        self._home = home
+        self._where = where
+        self._identity = identity
+        self._opened = opened
+        self._is_home = is_home
+        self._owner = threading.get_ident()
+        self._taps: list[int] = []
+
+    @property
+    def identity(self) -> net.NetnsIdentity:
+        return self._identity
+
+    def apply(self, requests_: Sequence[net.Request]) -> Sequence[net.LinkInfo]:
+        self._check()
+        messages: list[Message] = []
+        origins: list[int] = []
+        home = self._home.fd
+        for index, request in enumerate(requests_):
+            for message in requests.encode(request, home):
+                messages.append(message)
+                origins.append(index)
+        found: list[net.LinkInfo] = []
+        first: Refused | None = None
+        failed = 0
+        for start in range(0, len(messages), MOST_MESSAGES):
+            try:
+                answers = self._opened.channel.batch(messages[start : start + MOST_MESSAGES])
+            except Refused as exc:
+                if first is None:
+                    first, failed = exc, start + exc.refusal.place
+            except OSError as exc:
+                raise self._fault("apply requests", exc) from exc
+            else:
+                found += [links.read_link(answer.body) for answer in answers]
+        if first is not None:
+            request = requests_[origins[failed]]
+            raise errors.kernel_fault(
+                requests.words(request),
+                where=self._where,
+                errno=first.refusal.errno,
+                op=origins[failed],
+                note=first.refusal.note,
+                hint=requests.hint(request),
+            ) from first
+        return found
+
+    def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.LinkInfo:
+        self._check()
+        what = f"add tap {name or 'tapN'}"
+        tun = self._opened.take_tun()
+        try:
+            if tun is None:
+                with self._entered():
+                    tun = os.open(netns.TUN_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+            chosen = tap.claim(tun, name, uid=uid, gid=gid)
+        except OSError as exc:
+            if tun is not None:
+                os.close(tun)
+            raise self._fault(what, exc) from exc
+        try:
+            asked: list[net.Request] = [net.GetLink(name=chosen)]
+            if mtu:
+                asked.insert(0, net.SetLink(name=chosen, mtu=mtu))
+            (made,) = self.apply(asked)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                tap.forget(tun)
+            os.close(tun)
+            raise
+        self._taps.append(tun)
+        return made
+
+    def link(self, *, name: str = "", index: int = 0) -> net.LinkInfo:
+        (found,) = self.apply([net.GetLink(name=name, index=index)])
+        return found
+
+    def links(self) -> Sequence[net.LinkInfo]:
+        found = self._dump("list links", links.DUMP_LINKS)
+        return sorted((links.read_link(body) for body in found), key=lambda link: link.index)
+
+    def addresses(self, index: int) -> Sequence[net.AddressInfo]:
+        try:
+            found = self._dump("list addresses", links.dump_addresses(index))
+        except errors.NotFound:
+            return []
+        return [info for body in found if (info := links.read_address(body)).index == index]
+
+    def routes(self) -> Sequence[net.RouteInfo]:
+        bodies = self._dump("list routes", links.DUMP_ROUTES4) + self._dump("list routes", links.DUMP_ROUTES6)
+        return [route for body in bodies for route in links.read_route(body)]
+
+    def has_ingress(self, index: int) -> bool:
+        found = self._dump("list qdiscs", tc.dump_qdiscs(index))
+        return any(tc.is_ingress_of(body, index) for body in found)
+
+    def redirects(self, index: int) -> Sequence[int]:
+        try:
+            found = self._dump("list filters", tc.dump_ingress_filters(index))
+        except errors.NotFound:
+            return []
+        return [target for body in found for target in tc.redirects(body)]
+
+    def read_sysctl(self, key: str) -> str:
+        return self._setting(f"read {key}", lambda: sysctl.read(key))
+
+    def write_sysctl(self, key: str, value: str) -> None:
+        self._setting(f"write {key}", lambda: sysctl.write(key, value))
+
+    def set_group(self, group: int, indexes: Collection[int]) -> None:
+        """Move links to a group; those that are gone are left out."""
+        moves = [m for index in indexes for m in links.set_link(net.SetLink(index=index, group=group))]
+        self._exchange(f"move links to group {group}", moves)
+
+    def delete_group(self, group: int) -> None:
+        """Delete every link of a group; an empty one is success."""
+        self._exchange(f"delete the links of group {group}", [links.del_group(group)])
+
+    def close_taps(self) -> None:
+        """Take the carrier from the taps made here; they stay."""
+        for tun in self._taps:
+            os.close(tun)
+        self._taps.clear()
+
+    def _setting(self, verb: str, act: Callable[[], T]) -> T:
+        self._check()
+        try:
+            with self._entered():
+                return act()
+        except OSError as exc:
+            raise self._fault(verb, exc) from exc
+
+    def _entered(self) -> contextlib.AbstractContextManager[None]:
+        if self._is_home:
+            return contextlib.nullcontext()
+        return netns.Inside(self._home, self._opened.fd())
+
+    def _exchange(self, verb: str, messages: list[Message]) -> None:
+        """Send, and forgive what is gone already."""
+        self._check()
+        for start in range(0, len(messages), MOST_MESSAGES):
+            try:
+                _, refusals = self._opened.channel.exchange(messages[start : start + MOST_MESSAGES])
+            except OSError as exc:
+                raise self._fault(verb, exc) from exc
+            for refusal in refusals:
+                fault = errors.kernel_fault(
+                    verb, where=self._where, errno=refusal.errno, op=start + refusal.place, note=refusal.note
+                )
+                if not isinstance(fault, errors.NotFound):
+                    raise fault
+
+    def _dump(self, verb: str, message: Message) -> list[memoryview]:
+        self._check()
+        try:
+            return self._opened.channel.dump(message)
+        except OSError as exc:
+            raise self._fault(verb, exc) from exc
+
+    def _check(self) -> None:
+        if threading.get_ident() != self._owner:
+            raise RuntimeError(f"the handle of {self._where} belongs to another thread")
+
+    def _fault(self, verb: str, exc: OSError) -> errors.KernelFault:
+        return errors.kernel_fault(verb, where=self._where, errno=exc.errno or 0, note=_note(exc))
+
+
+class LinuxKernel:
+    """The kernel of this host. Made in the namespace that is the host's; see `abc.Kernel`."""
+
+    def __init__(self) -> None:
+        self._home = netns.Home()
+        self._threads = threading.local()
+        self._kept = _Kept()
+
+    def close(self) -> None:
+        """Give back what is held on behalf of all threads. Their host handles go with the threads."""
+        self._kept.close()
+        self._threads = threading.local()
+        self._home.close()
+
+    def host(self) -> LinuxNetns:
+        netns.refuse_lost_thread()
+        mine: _ThreadsHost | None = getattr(self._threads, "host", None)
+        if mine is None:
+            if not self._home.has_this_thread():
+                raise errors.ThreadLost(errno=errno.EXDEV)
+            mine = self._threads.host = _ThreadsHost(self._home)
+        return mine.netns
+
+    def create_netns(self, path: str) -> net.NetnsIdentity:
+        identity, opened = netns.create(self._home, path)
+        self._kept.put(path, identity, opened)
+        return identity
+
+    @contextlib.contextmanager
+    def open_netns(self, path: str) -> Iterator[abc.Netns]:
+        kept = self._kept.borrow(path)
+        if kept is not None:
+            # The path may lead elsewhere by now; the name decides, not what we remember.
+            try:
+                current = netns.identity(self._home, path)
+            except BaseException:
+                self._kept.give_back(path)
+                self._kept.drop(path)
+                raise
+            if current != kept.identity:
+                self._kept.give_back(path)
+                self._kept.drop(path)
+                kept = None
+        if kept is not None:
+            handle = LinuxNetns(self._home, path, kept.identity, kept.opened, is_home=False)
+            try:
+                yield handle
+            finally:
+                handle.close_taps()
+                self._kept.give_back(path)
+            return
+        identity, opened = netns.open_existing(self._home, path)
+        handle = LinuxNetns(self._home, path, identity, opened, is_home=False)
+        try:
+            yield handle
+        finally:
+            handle.close_taps()
+            opened.close()
+
+    def netns_identity(self, path: str) -> net.NetnsIdentity:
+        return netns.identity(self._home, path)
+
+    def delete_netns(self, path: str) -> None:
+        netns.delete(path)
+        self._kept.drop(path)
+
+    def prepare_netns_dir(self, path: str) -> net.NetnsDir:
+        return netns.prepare_directory(path)
+
+    def undo_netns_dir(self, made: net.NetnsDir) -> None:
+        netns.undo_directory(made)
+
+    def close_kept(self) -> None:
+        self._kept.drop_of_thread(threading.get_ident())
+
+    def delete_group(self, group: int, indexes: Collection[int]) -> None:
+        host = self.host()
+        ours = frozenset(indexes)
+        host.set_group(group, ours)
+        foreign = [link.name for link in host.links() if link.group == group and link.index not in ours]
+        if foreign:
+            host.set_group(0, ours)
+            raise errors.Busy(
+                f"delete the links of group {group}",
+                where="the host",
+                errno=errno.EBUSY,
+                note=f"it holds {', '.join(sorted(foreign))}",
+                hint="does something else use this group number?",
+            )
+        host.delete_group(group)
+
+    def watch(self) -> abc.DeviceWatch:
+        if not self._home.has_this_thread():
+            raise errors.ThreadLost(errno=errno.EXDEV)
+        return watch.DeviceWatch()
+
+
+class _ThreadsHost:
+    """A thread's handle of the host: it goes with the thread, which closes nothing itself."""
+
+    def __init__(self, home: netns.Home) -> None:
+        self._opened = netns.Opened(Channel(), None)
+        self.netns = LinuxNetns(home, "the host", home.identity, self._opened, is_home=True)
+
+    def __del__(self) -> None:
+        self.netns.close_taps()
+        self._opened.close()
+
+
+class _KeptNetns:
+    """What create_netns opened, and who has it."""
+
+    __slots__ = ("identity", "in_use", "opened", "thread", "unwanted")
+
+    def __init__(self, identity: net.NetnsIdentity, opened: netns.Opened) -> None:
+        self.identity = identity
+        self.opened = opened
+        self.thread = threading.get_ident()
+        self.in_use = False
+        self.unwanted = False
+
+
+class _Kept:
+    """One opened namespace a thread, by path. A teardown on another thread can drop it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_path: dict[str, _KeptNetns] = {}
+
+    def put(self, path: str, identity: net.NetnsIdentity, opened: netns.Opened) -> None:
+        self.drop_of_thread(threading.get_ident())
+        self.drop(path)
+        with self._lock:
+            self._by_path[path] = _KeptNetns(identity, opened)
+
+    def borrow(self, path: str) -> _KeptNetns | None:
+        """The calling thread's, unless it is lent already."""
+        with self._lock:
+            kept = self._by_path.get(path)
+            if kept is None or kept.in_use or kept.thread != threading.get_ident():
+                return None
+            kept.in_use = True
+            return kept
+
+    def give_back(self, path: str) -> None:
+        with self._lock:
+            kept = self._by_path[path]
+            kept.in_use = False
+            if kept.unwanted:
+                del self._by_path[path]
+                kept.opened.close()
+
+    def drop(self, path: str) -> None:
+        with self._lock:
+            self._drop(path)
+
+    def drop_of_thread(self, thread: int) -> None:
+        with self._lock:
+            for path in [path for path, kept in self._by_path.items() if kept.thread == thread]:
+                self._drop(path)
+
+    def close(self) -> None:
+        with self._lock:
+            for path in list(self._by_path):
+                self._drop(path)
+
+    def _drop(self, path: str) -> None:
+        kept = self._by_path.get(path)
+        if kept is None:
+            return
+        if kept.in_use:
+            kept.unwanted = True
+            return
+        del self._by_path[path]
+        kept.opened.close()
+
+
+def _note(exc: OSError) -> str:
+    if isinstance(exc, Refused):
+        return exc.refusal.note
+    return ""

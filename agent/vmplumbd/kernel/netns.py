@@ -1,0 +1,312 @@
+"""Network namespaces: the one place that enters them, and their files.
+
+A thread inside belongs to another namespace until it is back, so inside there is no waiting, no
+new thread, no call of anybody else's code and no garbage collection (a finalizer is such code).
+What opens there - a netlink socket, a tun device - stays there when the thread has come back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import gc
+import os
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from vmplumbd import errors
+from vmplumbd.kernel import syscalls
+from vmplumbd.kernel.rtnl import Channel
+from vmplumbd.model import net
+
+TUN_DEVICE = "/dev/net/tun"
+
+_OWN = "/proc/thread-self/ns/net"
+_NS_GET_NSTYPE = 0xB703
+_SIOCGSKNS = 0x894C
+
+_lost = threading.local()
+
+
+class Home:
+    """The namespace that threads come back to: the one this was made in."""
+
+    def __init__(self) -> None:
+        self.fd = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+        self.identity = _identity(os.fstat(self.fd))
+
+    def close(self) -> None:
+        """Nothing can be entered after it."""
+        os.close(self.fd)
+
+    def has_this_thread(self) -> bool:
+        """Whether the calling thread is at home."""
+        return _identity(Path(_OWN).stat()) == self.identity
+
+
+class Inside:
+    """`with Inside(home, fd):` the thread is in the namespace of `fd`, or in a fresh one if None.
+
+    Raises ThreadLost when it cannot come back, and from then on whenever this thread asks again.
+    """
+
+    __slots__ = ("_fd", "_home")
+
+    def __init__(self, home: Home, fd: int | None = None) -> None:
+        self._home = home
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        refuse_lost_thread()
+        _collector.pause()
+        try:
+            if self._fd is None:
+                syscalls.unshare(syscalls.CLONE_NEWNET)
+            else:
+                syscalls.setns(self._fd, syscalls.CLONE_NEWNET)
+        except BaseException:
+            _collector.resume()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            syscalls.setns(self._home.fd, syscalls.CLONE_NEWNET)
+        except OSError as exc:
+            _lost.errno = exc.errno
+            raise errors.ThreadLost(errno=exc.errno or 0) from exc
+        finally:
+            _collector.resume()
+
+
+def refuse_lost_thread() -> None:
+    """Raises ThreadLost on a thread that did not come back once."""
+    code = getattr(_lost, "errno", None)
+    if code is not None:
+        raise errors.ThreadLost(errno=code)
+
+
+class Opened:
+    """What was opened in a namespace: a channel, and a tun device that no tap has claimed yet, if any."""
+
+    __slots__ = ("_fd", "channel", "tun")
+
+    def __init__(self, channel: Channel, tun: int | None, fd: int | None = None) -> None:
+        self.channel = channel
+        self.tun = tun
+        self._fd = fd
+
+    def fd(self) -> int:
+        """The namespace itself, to enter it again. Open as long as this is."""
+        if self._fd is None:
+            # The socket knows its namespace; a path may lead to another one by now.
+            self._fd = fcntl.ioctl(self.channel.fileno(), _SIOCGSKNS)
+        return self._fd
+
+    def take_tun(self) -> int | None:
+        """The tun device, which is then the caller's."""
+        tun, self.tun = self.tun, None
+        return tun
+
+    def close(self) -> None:
+        """Give everything back. Nothing of this process holds the namespace after it."""
+        self.channel.close()
+        for fd in (self.take_tun(), self._fd):
+            if fd is not None:
+                os.close(fd)
+        self._fd = None
+
+
+def create(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
+    """Make a namespace, bind it at `path`, and open what a set-up needs in it, entering once."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+    except OSError as exc:
+        raise _fault("create network namespace", path, exc) from exc
+    channel: Channel | None = None
+    tun: int | None = None
+    try:
+        with Inside(home):
+            channel = Channel()
+            # Without the device the namespace is still good for a chain that makes no tap.
+            with contextlib.suppress(OSError):
+                tun = os.open(TUN_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+            syscalls.mount(_OWN, path, syscalls.MS_BIND)
+        return _identity(Path(path).stat()), Opened(channel, tun)
+    except BaseException as exc:
+        if channel is not None:
+            channel.close()
+        if tun is not None:
+            os.close(tun)
+        with contextlib.suppress(OSError):
+            _detach(path)
+        if isinstance(exc, OSError):
+            raise _fault("create network namespace", path, exc) from exc
+        raise
+
+
+def open_existing(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
+    """A channel in the namespace at `path`."""
+    fd, identity = _open(home, path)
+    try:
+        with Inside(home, fd):
+            channel = Channel()
+    except OSError as exc:
+        os.close(fd)
+        raise _fault("enter network namespace", path, exc) from exc
+    except BaseException:
+        os.close(fd)
+        raise
+    return identity, Opened(channel, None, fd)
+
+
+def identity(home: Home, path: str) -> net.NetnsIdentity:
+    """Which namespace `path` leads to. Raises NotFound; NotANetns also for the host's own."""
+    fd, found = _open(home, path)
+    os.close(fd)
+    return found
+
+
+def delete(path: str) -> None:
+    """Detach and unlink. What still holds the namespace goes on holding it, without a name."""
+    try:
+        _detach(path)
+    except OSError as exc:
+        raise _fault("delete network namespace", path, exc) from exc
+
+
+def prepare_directory(path: str) -> net.NetnsDir:
+    """Make a directory in which a mount made here is seen in every mount namespace that shares it."""
+    made: list[str] = []
+    mounted = False
+    try:
+        folders = [Path(path), *Path(path).parents]
+        for folder in reversed([folder for folder in folders if not folder.is_dir()]):
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                made.append(str(folder))
+                # Whatever the umask: others list and open namespaces by path.
+                folder.chmod(0o755)
+        with _locked(path):
+            try:
+                syscalls.mount("", path, syscalls.MS_SHARED | syscalls.MS_REC)
+            except OSError as exc:
+                if exc.errno != errno.EINVAL:
+                    raise
+                # Only a mount point can be shared: bind the directory to itself first, as iproute2 does.
+                syscalls.mount(path, path, syscalls.MS_BIND | syscalls.MS_REC)
+                mounted = True
+                syscalls.mount("", path, syscalls.MS_SHARED | syscalls.MS_REC)
+    except OSError as exc:
+        undo_directory(net.NetnsDir(path=path, made=tuple(made), mounted=mounted))
+        raise _fault("prepare namespace directory", path, exc) from exc
+    return net.NetnsDir(path=path, made=tuple(made), mounted=mounted)
+
+
+def undo_directory(made: net.NetnsDir) -> None:
+    """Take back what `prepare_directory` made, as far as it is empty."""
+    with contextlib.suppress(FileNotFoundError):
+        if made.mounted:
+            with _locked(made.path):
+                if any(Path(made.path).iterdir()):
+                    return
+            # Not detached by force: EBUSY tells that a namespace was bound here meanwhile.
+            with contextlib.suppress(OSError):
+                syscalls.umount(made.path, syscalls.UMOUNT_NOFOLLOW)
+    for directory in reversed(made.made):
+        try:
+            Path(directory).rmdir()
+        except OSError:  # in use, or gone: both end the undoing here
+            return
+
+
+class _locked(contextlib.AbstractContextManager[None]):  # noqa: N801  reads as a participle in `with`
+    """The directory's lock, which iproute2 takes too before it changes how the directory is mounted."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+def _open(home: Home, path: str) -> tuple[int, net.NetnsIdentity]:
+    """The namespace at `path`, open, and which it is."""
+    try:
+        # O_NONBLOCK: a fifo in this place must not hold the agent.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as exc:
+        if exc.errno in (errno.EACCES, errno.ENXIO, errno.ELOOP, errno.ENOTDIR):
+            raise errors.NotANetns(f"cannot open {path} as a network namespace: {exc.strerror}") from exc
+        raise _fault("open network namespace", path, exc) from exc
+    try:
+        try:
+            kind = fcntl.ioctl(fd, _NS_GET_NSTYPE)
+        except OSError as exc:
+            raise errors.NotANetns(
+                f"{path} is not a network namespace", hint="was its mount lost in a reboot?"
+            ) from exc
+        if kind != syscalls.CLONE_NEWNET:
+            raise errors.NotANetns(f"{path} is a namespace, but not a network namespace")
+        found = _identity(os.fstat(fd))
+        if found == home.identity:
+            raise errors.NotANetns(f"{path} is the network namespace of the host itself")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd, found
+
+
+def _detach(path: str) -> None:
+    try:
+        # A loop, since a mount may lie on another one; EINVAL says that none is left.
+        while True:
+            syscalls.umount(path, syscalls.MNT_DETACH | syscalls.UMOUNT_NOFOLLOW)
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.ENOENT):
+            raise
+    Path(path).unlink(missing_ok=True)
+
+
+def _identity(found: os.stat_result) -> net.NetnsIdentity:
+    return net.NetnsIdentity(device=found.st_dev, inode=found.st_ino)
+
+
+def _fault(verb: str, path: str, exc: OSError) -> errors.KernelFault:
+    return errors.kernel_fault(verb, where=path, errno=exc.errno or 0, note=_elsewhere(path, exc))
+
+
+def _elsewhere(path: str, exc: OSError) -> str:
+    return str(exc.filename) if exc.filename not in (None, path) else ""
+
+
+class _Collector:
+    """Garbage collection, off while any thread is inside a namespace."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._was_on = False
+
+    def pause(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._inside += 1
+
+    def resume(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._was_on:
+                gc.enable()
+
+
+_collector = _Collector()
