@@ -115,7 +115,7 @@ def load(
     for name, text in (flags or {}).items():
         section, _, key = name.partition(".")
         tree.setdefault(section, {})[key] = text
-    config = _section(Config(), tree, "", wrong)
+    config: Config = _section(Config(), tree, "", wrong)
     _check(config, wrong)
     if wrong:
         listed = "; ".join(f"{one.field}: {one.message}" for one in wrong)
@@ -203,10 +203,13 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         wrong.append(
             Violation(field="cni.prefer", rule="choice", message='must be "built-in" or "executable"')
         )
-    for name in ("max_operations", "exec_threads", "operation_timeout", "undo_timeout", "attempts"):
-        if getattr(limits, name) <= 0:
-            wrong.append(Violation(field=f"limits.{name}", rule="positive", message="must be above 0"))
-    paths = config.paths
-    for name in ("state_dir", "netns_dir", "conf_dir", "cache_root"):
-        if not getattr(paths, name).startswith("/"):
-            wrong.append(Violation(field=f"paths.{name}", rule="absolute", message="must be absolute"))
+    wrong.extend(
+        Violation(field=f"limits.{name}", rule="positive", message="must be above 0")
+        for name in ("max_operations", "exec_threads", "operation_timeout", "undo_timeout", "attempts")
+        if getattr(limits, name) <= 0
+    )
+    wrong.extend(
+        Violation(field=f"paths.{name}", rule="absolute", message="must be absolute")
+        for name in ("state_dir", "netns_dir", "conf_dir", "cache_root")
+        if not getattr(config.paths, name).startswith("/")
+    )

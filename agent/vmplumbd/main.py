@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import grp
 import os
 import signal
@@ -13,11 +14,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from vmplumbd.cni.config import parse_list
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.config import Config
 from vmplumbd.errors import AgentError, JournalFailed, Reason
 from vmplumbd.journal.store import SqliteJournal
-from vmplumbd.kernel.host import LinuxKernel
+from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.model.progress import Failure
 from vmplumbd.observe.log import Log
 from vmplumbd.operations import reconcile
@@ -28,6 +30,7 @@ from vmplumbd.operations.lanes import LaneName, Lanes
 from vmplumbd.operations.reap import Reaper
 from vmplumbd.operations.retry import RetryPolicy
 from vmplumbd.operations.tools import Settings, Tools
+from vmplumbd.plugins import builtin
 from vmplumbd.plugins.builtin import BuiltinInvoker
 from vmplumbd.policy.paths import PathPolicy
 from vmplumbd.rpc import convert
@@ -95,8 +98,8 @@ def build(config: Config, log: Log) -> Daemon:
         fell=lambda exc: log.error("operation.fault", error=repr(exc)),
     )
     executor = ExecInvoker(passthrough=config.cni.environment)
-    prefer_executable = config.cni.prefer == "executable"
-    invoker = BuiltinInvoker(kernel, executor, prefer_executable=prefer_executable)
+    executed = builtin.TYPES if config.cni.prefer == "executable" else ()
+    invoker = BuiltinInvoker(kernel, executor, executed=executed)
     holder: list[Tools] = []
     tools = Tools(
         kernel=kernel,
@@ -104,12 +107,15 @@ def build(config: Config, log: Log) -> Daemon:
         book=book,
         clock=clock,
         invoker=invoker,
-        sparing_invoker=invoker.sparing_addresses(),
+        sparing_invoker=invoker.sparing(),
         lanes=lanes,
         reaper=Reaper(lambda: holder[0]),
         settings=settings(config),
         decode_spec=convert.decode_spec,
-        built_in=invoker.is_built_in,
+        runs_in_process=functools.lru_cache(maxsize=256)(
+            lambda raw: invoker.runs_in_process(parse_list(raw))
+        ),
+        preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
     )
     holder.append(tools)
     problems: list[Failure] = []
@@ -169,7 +175,7 @@ def serve(config: Config) -> int:
     try:
         daemon = build(config, log)
     except (AgentError, OSError) as exc:
-        log.error("start.failed", error=str(exc))
+        log.error("start.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 3 if isinstance(exc, JournalFailed) else 1
     try:
         return asyncio.run(_serve(config, daemon))
@@ -205,7 +211,7 @@ async def _serve(config: Config, daemon: Daemon) -> int:
         if listen.unix:
             _own_socket(listen.unix, int(listen.unix_mode, 8), listen.unix_group)
     except (RuntimeError, OSError, KeyError) as exc:
-        daemon.log.error("listen.failed", error=str(exc))
+        daemon.log.error("listen.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 1
     daemon.log.info("serving", unix=listen.unix, tcp=listen.tcp)
     await stop.wait()

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,7 @@ from vmplumbd.policy import paths
 from vmplumbd.policy.paths import PathPolicy
 
 Tell = Callable[[PluginCall], None]
+Preflight = Callable[[NetworkConfigList, tuple[str, ...]], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class Chain:
 
 
 def prepare(
-    index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults, invoker: Invoker
+    index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults, preflight: Preflight
 ) -> Chain:
     """Find and check the chain of interface `index`. Touches nothing.
 
@@ -86,13 +87,11 @@ def prepare(
         network = _parse_inline(index, cni.network_config)
     else:
         network = load(cni.conf_dir or defaults.conf_dir, cni.network_name)
-    for plugin in network.plugins:
-        try:
-            invoker.find(plugin.type, bin_path)
-        except PluginNotFound as exc:
-            raise PluginUnavailable(
-                str(exc), hint=f"is {plugin.type} installed in {':'.join(bin_path)}?"
-            ) from exc
+    problems = preflight(network, bin_path)
+    if problems:
+        raise PluginUnavailable(
+            "; ".join(problems), hint=f"is the right version installed in {':'.join(bin_path)}?"
+        )
     return Chain(
         network=network,
         attachment=Attachment(
@@ -132,7 +131,7 @@ def add(
             cache=Cache(attachment.cache_dir),
             deadline=deadline,
             cancelled=cancelled,
-            tell=_told(tell, invoker),
+            tell=_told(tell),
             attempt=attempt,
         )
     except CniError as exc:
@@ -161,7 +160,7 @@ def delete(
             prev_result=attachment.result or None,
             deadline=deadline,
             strict=strict,
-            tell=_told(tell, invoker),
+            tell=_told(tell),
             attempt=attempt,
         )
     except runtime.SeveralFailed as exc:
@@ -192,11 +191,6 @@ def check(
     except CniError as exc:
         return (failure(exc, PluginFailed, "CNI CHECK: "),)
     return ()
-
-
-def plugin_types(attachment: Attachment) -> tuple[str, ...]:
-    """The types of an attachment's plugins, in order."""
-    return tuple(plugin.type for plugin in _parsed(attachment.conf_list).plugins)
 
 
 def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentError:
@@ -304,7 +298,7 @@ def _runtime_conf(attachment: Attachment, vm_id: VmId, netns: str) -> RuntimeCon
     )
 
 
-def _told(tell: Tell, invoker: Invoker) -> Callable[[runtime.PluginCall], None]:
+def _told(tell: Tell) -> Callable[[runtime.PluginCall], None]:
     def told(call: runtime.PluginCall) -> None:
         error = call.error
         tell(
@@ -318,17 +312,10 @@ def _told(tell: Tell, invoker: Invoker) -> Callable[[runtime.PluginCall], None]:
                 stderr_tail=error.stderr_tail if error else "",
                 failed=error is not None,
                 position=call.index,
-                built_in=is_built_in(invoker, call.plugin),
             )
         )
 
     return told
-
-
-def is_built_in(invoker: Invoker, plugin: str) -> bool:
-    """Whether the invoker runs this plugin type in process."""
-    has = getattr(invoker, "is_built_in", None)
-    return bool(has(plugin)) if has is not None else False
 
 
 def _del_failed(exc: CniError, network: str) -> PluginFailed:

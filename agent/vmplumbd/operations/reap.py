@@ -40,11 +40,7 @@ class TakenBack:
 
 def all_built_in(tools: Tools, record: Record) -> bool:
     """Whether every plugin of the record's chains runs in process."""
-    return all(
-        tools.built_in(kind)
-        for attachment in record.plan.attachments
-        for kind in chain.plugin_types(attachment)
-    )
+    return all(tools.runs_in_process(one.conf_list) for one in record.plan.attachments)
 
 
 def take_back(tools: Tools, record: Record, *, deadline: float | None, tell: chain.Tell) -> TakenBack:

@@ -72,7 +72,7 @@ def prepare(tools: Tools, vm_id: str, spec: NetworkSpec) -> Prepared:
     if spec.netns_path:
         namespace.check_path(spec.netns_path, defaults.policy)
     chains = tuple(
-        chain.prepare(index, interface.cni, vm_id, defaults, tools.invoker)  # type: ignore[arg-type]  # a VmId
+        chain.prepare(index, interface.cni, vm_id, defaults, tools.preflight)  # type: ignore[arg-type]  # a VmId
         for index, interface in enumerate(spec.interfaces)
         if interface.cni is not None
     )
@@ -110,7 +110,7 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
             tell_step(operation, Step.CNI_LOAD, StepState.SUCCEEDED)
             bounds.check("the first effect")
             record = tools.book.write(_new_record(tools, operation, order, prepared.plan))
-            if not all(tools.built_in(one.type) for made in prepared.chains for one in made.network.plugins):
+            if not all(tools.runs_in_process(one.conf_list) for one in prepared.plan.attachments):
                 yield GoTo(lane=LaneName.EXEC)
             outcome, plan = yield from _act(tools, operation, order, prepared, bounds, undo)
             record = tools.book.write(

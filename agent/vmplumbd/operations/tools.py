@@ -11,7 +11,7 @@ from vmplumbd.cni.invoke import Invoker
 from vmplumbd.model.record import Release
 from vmplumbd.model.spec import NetworkSpec
 from vmplumbd.operations.book import Book
-from vmplumbd.operations.chain import ChainDefaults
+from vmplumbd.operations.chain import ChainDefaults, Preflight
 from vmplumbd.operations.lanes import Lanes
 from vmplumbd.operations.retry import RetryPolicy
 
@@ -42,8 +42,9 @@ class Reaper(Protocol):
 class Tools:
     """The outside, as operations see it.
 
-    `decode_spec` reads a record's spec, which the edge encoded. `built_in` says whether a plugin type
-    runs in process. `sparing_invoker` does all that DEL does but leaves addresses reserved.
+    `decode_spec` reads a record's spec, which the edge encoded. `runs_in_process` says whether no plugin
+    of a conflist is executed, `preflight` what keeps a list from being added here. `sparing_invoker` does
+    all that DEL does but leaves addresses reserved, and links to the end of their namespace.
     """
 
     kernel: Kernel
@@ -56,4 +57,5 @@ class Tools:
     reaper: Reaper
     settings: Settings
     decode_spec: Callable[[bytes], NetworkSpec]
-    built_in: Callable[[str], bool]
+    runs_in_process: Callable[[bytes], bool]
+    preflight: Preflight

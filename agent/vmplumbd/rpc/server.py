@@ -24,7 +24,7 @@ class Server:
                 ("grpc.max_receive_message_length", 4 * 1024 * 1024),
             )
         )
-        self._health = health.aio.HealthServicer()
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined, unused-ignore]  # named at run time
         pb_grpc.add_NetworkAgentServiceServicer_to_server(servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -8,14 +8,12 @@ once more, into a message of a private pool that has them, and judged there.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import protovalidate
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf import unknown_fields as unknown
 
 from vmplumbd.errors import Violation
+from vmplumbd.rpc import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,64 +21,34 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import FieldDescriptor
     from google.protobuf.message import Message
 
-RULES = Path(__file__).with_name("rules.binpb")
-PACKAGE = "vmplumb.v1"
 # exec(2) refuses a string above 128 KiB; half of it leaves room for the rest of the environment.
 ARGS_MAX_BYTES = 65536
 
 
 class RequestRules:
-    """Judges requests. Make one at start with `load`; every rule is compiled by then."""
+    """Judges requests. Make one at start with `load`: every rule is read by then."""
 
-    def __init__(self, classes: Mapping[str, type[Message]]) -> None:
-        self._classes = classes
-        self._validator = protovalidate.Validator()
-        for message in classes.values():
-            self._validator.collect_violations(message())
+    def __init__(self, requests: Mapping[str, tuple[type[Message], rules.MessageRules]]) -> None:
+        self._requests = requests
 
     @classmethod
-    def load(cls, path: Path = RULES) -> RequestRules:
-        """Read the rules and compile them. Raises OSError, or protovalidate's CompilationError."""
-        pool = descriptor_pool.DescriptorPool()
-        requests = []
-        for file in descriptor_pb2.FileDescriptorSet.FromString(path.read_bytes()).file:
-            pool.Add(file)  # type: ignore[no-untyped-call, unused-ignore]  # stubs differ by release
-            if file.package == PACKAGE:
-                requests += [
-                    name for message in file.message_type if (name := message.name).endswith("Request")
-                ]
-        names = [f"{PACKAGE}.{name}" for name in requests]
-        return cls(
-            {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in names}
-        )
+    def load(cls) -> RequestRules:
+        """Read the rules that lie beside this package's code. Raises OSError, rules.UnknownRule."""
+        return cls(rules.load())
 
     def violations(self, full_message_name: str, serialized: bytes) -> tuple[Violation, ...]:
         """All rules the request breaks, in the order of its fields; empty if it breaks none.
 
         Raises KeyError for a message that is no request of the contract, and protobuf's DecodeError.
         """
-        message = self._classes[full_message_name].FromString(serialized)
-        found = [_violation(each.proto) for each in self._validator.collect_violations(message)]
-        return (*found, *_beyond_cel(message))
+        request, judge = self._requests[full_message_name]
+        message = request.FromString(serialized)
+        return (*judge.violations(message), *_beyond_cel(message))
 
 
 def unknown_fields(message: Message) -> tuple[str, ...]:
     """Paths of the fields, anywhere in `message`, that this build does not know: "spec.#7" is field 7."""
     return tuple(_unknown_paths(message, ""))
-
-
-def _violation(proto: protovalidate.ViolationPb) -> Violation:
-    return Violation(field=_path(proto.field), rule=proto.rule_id, message=proto.message)
-
-
-def _path(field: protovalidate.FieldPathPb | None) -> str:
-    if field is None:
-        return ""
-    parts = []
-    for element in field.elements:
-        subscript = f"[{element.subscript.value}]" if element.subscript is not None else ""
-        parts.append(f"{element.field_name}{subscript}")
-    return ".".join(parts)
 
 
 def _beyond_cel(message: Message) -> Iterator[Violation]:
