@@ -154,7 +154,13 @@ def by_libcni(home: Home, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 # cnitool has no setting for its cache: it gets a /var/lib of its own, with ours bound where it looks.
-_IN_ITS_OWN_VAR_LIB = 'mount -t tmpfs none /var/lib && mkdir -p /var/lib/cni "$CACHE" && mount --bind "$CACHE" /var/lib/cni && exec "$@"'
+_IN_ITS_OWN_VAR_LIB = """
+set -e
+mount -t tmpfs none /var/lib
+mkdir -p /var/lib/cni "$CACHE"
+mount --bind "$CACHE" /var/lib/cni
+exec "$@"
+"""
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--propagation", "private")
 
 
@@ -172,10 +178,10 @@ def cnitool_container_id(netns: str) -> str:
 def by_cnitool(home: Home, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run the steps, each by one call of cnitool."""
     outcomes = []
+    cnitool = BUILD / "cnitool"
     for step in steps:
         done = subprocess.run(
-            [*_UNSHARE, "sh", "-c", _IN_ITS_OWN_VAR_LIB, "sh"]
-            + [str(BUILD / "cnitool"), step["verb"], step["network"], step["netns"]],
+            [*_UNSHARE, "sh", "-c", _IN_ITS_OWN_VAR_LIB, "sh", cnitool, step["verb"], "net", step["netns"]],
             env={
                 "PATH": os.environ["PATH"],
                 "CACHE": home.cache_dir,
