@@ -24,7 +24,7 @@ from vmplumbd.model.progress import Failure
 from vmplumbd.observe.log import Log
 from vmplumbd.operations import reconcile
 from vmplumbd.operations.agent import Agent
-from vmplumbd.operations.book import Book
+from vmplumbd.operations.book import Book, Operation
 from vmplumbd.operations.chain import ChainDefaults
 from vmplumbd.operations.lanes import LaneName, Lanes
 from vmplumbd.operations.reap import Reaper
@@ -126,6 +126,7 @@ def build(config: Config, log: Log) -> Daemon:
         log.error("journal.set_aside", kept=state.set_aside)
         problems.append(Failure(reason=Reason.JOURNAL_FAILED, message=message))
     agent = Agent(tools, problems)
+    book.listener = functools.partial(_log_operation, log)
     done = reconcile.reconcile(
         tools, lambda what, vm_id, detail: log.info("reconcile", what=what, vm_id=vm_id, detail=detail)
     )
@@ -139,6 +140,20 @@ def build(config: Config, log: Log) -> Daemon:
     )
     agent.open()
     return Daemon(agent=agent, journal=journal, lanes=lanes, tools=tools, log=log)
+
+
+def _log_operation(log: Log, operation: Operation) -> None:
+    error = operation.log.error
+    entries = operation.log.since(0)
+    fields = {
+        "vm_id": operation.vm_id,
+        "uid": operation.uid,
+        "seconds": round(entries[-1].time - entries[0].time, 6) if entries else 0,
+    }
+    if error is None:
+        log.info(operation.kind.value, **fields)
+    else:
+        log.warning(operation.kind.value, **fields, reason=error.reason.value, error=str(error))
 
 
 def settings(config: Config) -> Settings:

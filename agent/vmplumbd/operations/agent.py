@@ -25,7 +25,7 @@ from vmplumbd.model.outcome import Outcome
 from vmplumbd.model.progress import Failure
 from vmplumbd.model.record import Record
 from vmplumbd.model.spec import NetworkSpec
-from vmplumbd.operations import answer, failures, set_up, tear_down
+from vmplumbd.operations import answer, chain, failures, set_up, tear_down
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.check import Findings, check
 from vmplumbd.operations.collect import Collected, CollectOrder, collect
@@ -78,7 +78,9 @@ class Agent:
         with self.tools.book.mutex:
             self._decide_set_up(vm_id, spec_hash)
         self._check_inline(spec)
-        set_up.prepare(self.tools, vm_id, spec)
+        prepared = set_up.prepare(self.tools, vm_id, spec)
+        for found in prepared.chains:
+            chain.check_plugins(found, self.tools.preflight)
 
     def set_up(self, vm_id: VmId, order: SetUpOrder, resume: Resume | None = None) -> Operation:
         """Begin, attach to, or replay a set-up.

@@ -86,6 +86,8 @@ class Book:
         self._revision = state.revision
         self._history: collections.deque[Record] = collections.deque(maxlen=HISTORY)
         self._watchers: list[Callable[[], None]] = []
+        # Told of every operation that ended, on its own thread: the log, the metrics.
+        self.listener: Callable[[Operation], None] | None = None
 
     @property
     def mutex(self) -> threading.Lock:
@@ -160,6 +162,8 @@ class Book:
             if self.running.get(operation.vm_id) is operation:
                 del self.running[operation.vm_id]
         operation.end()
+        if self.listener is not None:
+            self.listener(operation)
 
     def changes_after(self, revision: int) -> list[Record] | None:
         """Changes newer than `revision`, oldest first; None if that position is no longer held."""

@@ -74,12 +74,10 @@ class Chain:
     attachment: Attachment
 
 
-def prepare(
-    index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults, preflight: Preflight
-) -> Chain:
-    """Find and check the chain of interface `index`. Touches nothing.
+def find(index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults) -> Chain:
+    """Find the chain of interface `index` and check its paths. Reads files, touches nothing.
 
-    Raises PathNotAllowed, NetworkNotFound, ConfigListMismatch, PluginUnavailable.
+    Raises PathNotAllowed, NetworkNotFound, ConfigListMismatch.
     """
     _check_paths(index, cni, defaults.policy)
     bin_path = cni.bin_path or defaults.bin_path
@@ -87,11 +85,6 @@ def prepare(
         network = _parse_inline(index, cni.network_config)
     else:
         network = load(cni.conf_dir or defaults.conf_dir, cni.network_name)
-    problems = preflight(network, bin_path)
-    if problems:
-        raise PluginUnavailable(
-            "; ".join(problems), hint=f"is the right version installed in {':'.join(bin_path)}?"
-        )
     return Chain(
         network=network,
         attachment=Attachment(
@@ -105,6 +98,41 @@ def prepare(
             cache_dir=cni.cache_dir or f"{defaults.cache_root}/{vm_id}",
         ),
     )
+
+
+def check_plugins(found: Chain, preflight: Preflight) -> None:
+    """Raises PluginUnavailable unless every plugin is there and speaks the list's version.
+
+    Executed plugins may be asked for their VERSION: this blocks.
+    """
+    problems = preflight(found.network, found.attachment.bin_path)
+    if problems:
+        path = ":".join(found.attachment.bin_path)
+        raise PluginUnavailable("; ".join(problems), hint=f"is the right version installed in {path}?")
+
+
+def gc(
+    network: NetworkConfigList,
+    valid: Sequence[tuple[str, str]],
+    *,
+    invoker: Invoker,
+    bin_path: tuple[str, ...],
+    deadline: float | None,
+) -> tuple[AgentError, ...]:
+    """CNI GC of a network, with the (vm_id, if_name) pairs that stay; answers what failed."""
+    try:
+        runtime.gc(
+            network,
+            [runtime.Attachment(container_id=vm_id, if_name=if_name) for vm_id, if_name in valid],
+            invoker=invoker,
+            path=bin_path,
+            deadline=deadline,
+        )
+    except runtime.SeveralFailed as exc:
+        return tuple(failure(one, PluginFailed, f'CNI GC of "{network.name}": ') for one in exc.failures)
+    except CniError as exc:
+        return (failure(exc, PluginFailed, f'CNI GC of "{network.name}": '),)
+    return ()
 
 
 def add(

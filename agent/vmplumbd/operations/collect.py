@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vmplumbd.errors import AgentError
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.record import Record
-from vmplumbd.operations import failures
+from vmplumbd.operations import chain, failures
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.lanes import WaitFor, Work
 from vmplumbd.operations.tear_down import TearDownOrder
@@ -65,13 +65,41 @@ def collect(
                 if torn is not None:
                     yield WaitFor(when=torn.when_ended)
                     fates.append(Fate(vm_id=record.vm_id, uid=record.uid, error=torn.log.error))
-            answer(Collected(fates=tuple(fates)))
+            networks, errors = _collect_cni(tools, order)
+            answer(Collected(fates=tuple(fates), gc_networks=networks, gc_errors=errors))
         except Exception as exc:  # noqa: BLE001 - every fault is told, whatever it is
             operation.log.finish(error=failures.as_agent_error(exc))
         else:
             operation.log.finish()
     finally:
         operation.end()
+
+
+def _collect_cni(tools: Tools, order: CollectOrder) -> tuple[tuple[str, ...], tuple[AgentError, ...]]:
+    """CNI GC on the networks that the operator marks as ours: it drops what other runtimes attached."""
+    errors: list[AgentError] = []
+    defaults = tools.settings.defaults
+    names = tuple(sorted(tools.settings.owned_networks))
+    for name in () if order.dry_run else names:
+        # An address that waits for its device to go is still in use.
+        held = [(one.vm_id, one.plan) for one in tools.book.records()]
+        held += [(one.vm_id, one.plan) for one in tools.book.releases()]
+        valid = [
+            (vm_id, attachment.if_name)
+            for vm_id, plan in held
+            for attachment in plan.attachments
+            if attachment.network == name
+        ]
+        try:
+            network = chain.load(defaults.conf_dir, name)
+        except AgentError as exc:
+            errors.append(exc)
+            continue
+        deadline = tools.clock.monotonic() + tools.settings.operation_timeout
+        errors.extend(
+            chain.gc(network, valid, invoker=tools.invoker, bin_path=defaults.bin_path, deadline=deadline)
+        )
+    return names, tuple(errors)
 
 
 def _stale(tools: Tools, order: CollectOrder) -> list[Record]:

@@ -57,9 +57,10 @@ Work: TypeAlias = Generator[Park, None, None]
 
 
 class _Job:
-    __slots__ = ("lane", "work")
+    __slots__ = ("background", "lane", "work")
 
-    def __init__(self, work: Work, lane: LaneName) -> None:
+    def __init__(self, work: Work, lane: LaneName, *, background: bool) -> None:
+        self.background = background
         self.work = work
         self.lane = lane
 
@@ -104,15 +105,18 @@ class Lanes:
         """Operations under way, queued or parked."""
         return self._admitted
 
-    def submit(self, work: Work, lane: LaneName, *, always: bool = False) -> None:
-        """Queue work. Raises TooManyOperations beyond the limit, unless `always` (teardowns, recovery)."""
+    def submit(self, work: Work, lane: LaneName, *, always: bool = False, background: bool = False) -> None:
+        """Queue work. Raises TooManyOperations beyond the limit, unless `always` (teardowns).
+
+        Work in the `background` (recovery) is neither limited nor waited for at a drain.
+        """
         with self._mutex:
-            if self._admitted >= self.limit and not always:
+            if self._admitted >= self.limit and not (always or background):
                 raise TooManyOperations(
                     f"{self._admitted} operations are under way, the limit is {self.limit}"
                 )
-            self._admitted += 1
-        self._queues[lane].put(_Job(work, lane))
+            self._admitted += not background
+        self._queues[lane].put(_Job(work, lane, background=background))
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
         """Call back on the timer thread; the callback must not block."""
@@ -155,7 +159,7 @@ class Lanes:
             self._park(job, park)
             return
         with self._mutex:
-            self._admitted -= 1
+            self._admitted -= not job.background
             self._mutex.notify_all()
 
     def _park(self, job: _Job, park: Park) -> None:

@@ -127,7 +127,7 @@ class Reaper:
     def due(self, release: Release) -> None:
         """A release whose devices are gone. Does not block."""
         tools = self._tools()
-        tools.lanes.submit(self._finish(tools, release), LaneName.TEAR_DOWN, always=True)
+        tools.lanes.submit(self._finish(tools, release), LaneName.TEAR_DOWN, background=True)
 
     def _finish(self, tools: Tools, release: Release) -> Work:
         delay = _FIRST_DELAY

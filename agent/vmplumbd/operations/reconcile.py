@@ -72,7 +72,7 @@ def reconcile(tools: Tools, tell: Callable[[str, str, str], None]) -> Reconciled
 def schedule(tools: Tools, record: Record) -> None:
     """Try again, with back-off and for ever, to take back what a FAILED record still holds."""
     if _owes(record):
-        tools.lanes.submit(_again(tools, record), LaneName.TEAR_DOWN, always=True)
+        tools.lanes.submit(_again(tools, record), LaneName.TEAR_DOWN, background=True)
 
 
 def _again(tools: Tools, record: Record) -> Work:

@@ -22,6 +22,7 @@ from vmplumbd.errors import (
     TooManyNetworks,
 )
 from vmplumbd.model import net
+from vmplumbd.model.ids import VmId
 from vmplumbd.model.lifecycle import Happening, after
 from vmplumbd.model.outcome import Attachment, Outcome, Plan
 from vmplumbd.model.progress import (
@@ -63,16 +64,16 @@ class Prepared:
     chains: tuple[Chain, ...]
 
 
-def prepare(tools: Tools, vm_id: str, spec: NetworkSpec) -> Prepared:
-    """Check all that needs the host's files. Touches nothing.
+def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec) -> Prepared:
+    """Find all that the request names on the host. Touches nothing.
 
-    Raises what `chain.prepare` raises, PathNotAllowed and NotANetns for the namespace.
+    Raises what `chain.find` raises, PathNotAllowed and NotANetns for the namespace.
     """
     defaults = tools.settings.defaults
     if spec.netns_path:
         namespace.check_path(spec.netns_path, defaults.policy)
     chains = tuple(
-        chain.prepare(index, interface.cni, vm_id, defaults, tools.preflight)  # type: ignore[arg-type]  # a VmId
+        chain.find(index, interface.cni, vm_id, defaults)
         for index, interface in enumerate(spec.interfaces)
         if interface.cni is not None
     )
@@ -107,11 +108,13 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
                 raise TooManyNetworks(
                     f"{tools.book.count()} networks are held, the limit is {tools.settings.max_networks}"
                 )
+            if not all(tools.runs_in_process(one.conf_list) for one in prepared.plan.attachments):
+                yield GoTo(lane=LaneName.EXEC)
+            for found in prepared.chains:
+                chain.check_plugins(found, tools.preflight)
             tell_step(operation, Step.CNI_LOAD, StepState.SUCCEEDED)
             bounds.check("the first effect")
             record = tools.book.write(_new_record(tools, operation, order, prepared.plan))
-            if not all(tools.runs_in_process(one.conf_list) for one in prepared.plan.attachments):
-                yield GoTo(lane=LaneName.EXEC)
             outcome, plan = yield from _act(tools, operation, order, prepared, bounds, undo)
             record = tools.book.write(
                 replace(
