@@ -5,6 +5,7 @@ What the process has is handed in, so that only the entry point touches it (cni:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -46,7 +47,8 @@ def run(
             stderr=f"CNI {kind} plugin of vmplumbd\nCNI protocol versions supported: {supported}\n",
         )
     try:
-        return Outcome(exit_code=0, stdout=skel.dispatch(plugin, _call(kind, command, environ, read_stdin)))
+        printed = skel.dispatch(plugin, _call(kind, command, environ, read_stdin))
+        return Outcome(exit_code=0, stdout=_indented(printed) if command == Command.ADD else printed)
     except CniError as exc:
         return Outcome(exit_code=1, stdout=exc.to_json() + b"\n", stderr=_notes(exc))
 
@@ -65,6 +67,10 @@ def _call(kind: str, command: str, environ: Mapping[str, str], read_stdin: Calla
         path=tuple(each for each in environ.get("CNI_PATH", "").split(":") if each),
         env={key: value for key, value in environ.items() if not key.startswith("CNI_")},
     )
+
+
+def _indented(printed: bytes) -> bytes:
+    return json.dumps(json.loads(printed), indent=4, ensure_ascii=False).encode() if printed else printed
 
 
 def _notes(exc: BaseException) -> str:

@@ -41,8 +41,8 @@ class Book(Protocol):
     def next_free(self, family: int, number: int) -> int:
         """The first address from `number` upward that nobody holds."""
 
-    def last_reserved(self, range_set: int) -> str:
-        """The last address given out of a range set, "" if none is known."""
+    def last_reserved(self, range_set: int) -> net.Address | None:
+        """The last address given out of a range set, None if none is known."""
 
     def reserve(self, address: net.Address, content: str, range_set: int) -> bool:
         """Take an address. False if it is taken after all."""
@@ -143,7 +143,7 @@ def _held(book: Book, range_set: RangeSet, container_id: str, content: str) -> l
 
 
 def _take(book: Book, range_set: RangeSet, index: int, content: str) -> Allocation | None:
-    for found, first, last in _stretches(range_set, _parsed(book.last_reserved(index))):
+    for found, first, last in _stretches(range_set, book.last_reserved(index)):
         number = first
         while (number := book.next_free(found.family, number)) <= last:
             address = found.address(number)

@@ -134,11 +134,30 @@ def _parse(top: Section, cni_args: str) -> HostLocalConf:
     )
 
 
-def _range_sets(holder: Section, key: str) -> list[list[Section]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A range as it is written."""
+
+    subnet: net.Interface | None
+    start: net.Address | None
+    end: net.Address | None
+    gateway: net.Address | None
+
+
+def _draft(given: Section) -> _Draft:
+    return _Draft(
+        subnet=conf.parse_cidr(given.text("subnet")) if given.has("subnet") else None,
+        start=given.address("rangeStart"),
+        end=given.address("rangeEnd"),
+        gateway=given.address("gateway"),
+    )
+
+
+def _range_sets(holder: Section, key: str) -> list[list[_Draft]]:
     sets = holder.items(key) or []
     if not all(isinstance(each, list) for each in sets):
         raise Malformed(f"json: cannot unmarshal into Go struct field {holder.struct}.{key} of type RangeSet")
-    return [[conf.section(one, "Range") for one in each] for each in sets]
+    return [[_draft(conf.section(one, "Range")) for one in each] for each in sets]
 
 
 def _requested(holder: Section) -> list[net.Address | None]:
@@ -184,7 +203,7 @@ def _route(value: object) -> result.Route:
     )
 
 
-def _range_set(drafts: Sequence[Section]) -> RangeSet:
+def _range_set(drafts: Sequence[_Draft]) -> RangeSet:
     if not drafts:
         raise Malformed("empty range set")
     ranges: list[Range] = []
@@ -199,11 +218,10 @@ def _range_set(drafts: Sequence[Section]) -> RangeSet:
     return RangeSet(tuple(ranges))
 
 
-def _range(draft: Section) -> Range:
-    text = draft.text("subnet")
-    if not text:
+def _range(draft: _Draft) -> Range:
+    given, start, end = draft.subnet, draft.start, draft.end
+    if given is None:
         raise Malformed("IP <nil> not v4 nor v6")
-    given = conf.parse_cidr(text)
     subnet: net.Network = given.network
     if subnet.prefixlen > subnet.max_prefixlen - 2:
         raise Malformed(f"Network {given} too small to allocate from")
@@ -214,7 +232,6 @@ def _range(draft: Section) -> Range:
         )
     lowest = int(subnet.network_address)
     highest = int(subnet.broadcast_address)
-    start, end = draft.address("rangeStart"), draft.address("rangeEnd")
     if start is not None and (start not in subnet or (end is not None and not _ordered(start, end))):
         raise Malformed(f"RangeStart {start} not in network {subnet}")
     first = lowest + 1 if start is None else int(start)
@@ -226,7 +243,7 @@ def _range(draft: Section) -> Range:
         subnet=subnet,
         first=first,
         last=last,
-        gateway=draft.address("gateway") or subnet.network_address + 1,
+        gateway=draft.gateway or subnet.network_address + 1,
     )
 
 

@@ -22,7 +22,7 @@ import bisect
 import ipaddress
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vmplumbd.model import net
 from vmplumbd.plugins.host_local.store import Change, Signature, Store
@@ -30,9 +30,9 @@ from vmplumbd.plugins.host_local.store import Change, Signature, Store
 _SETTLED_NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     content: str
+    address: net.Address | None
     signature: Signature
     settled: bool
 
@@ -95,13 +95,13 @@ class Index:
         self._entries: dict[str, _Entry] = {}
         self._owned: dict[str, list[str]] = {}
         self._taken: dict[int, Numbers] = {4: Numbers(), 6: Numbers()}
-        self._last: dict[int, str] = {}
+        self._last: dict[int, net.Address | None] = {}
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock, and stand on what the directory says now. Raises OSError, PluginFault."""
-        with self._store.locked():
-            if self._seen is None or self._store.change() != self._seen:
+        with self._store.locked(self._seen) as now:
+            if now != self._seen:
                 self._look()
             self._dirty = False
             try:
@@ -127,10 +127,10 @@ class Index:
         """The first address from `number` upward that nobody holds."""
         return self._taken[family].next_absent(number)
 
-    def last_reserved(self, range_set: int) -> str:
-        """The last address given out of a range set, "" if none is known."""
+    def last_reserved(self, range_set: int) -> net.Address | None:
+        """The last address given out of a range set, None if none is known."""
         if range_set not in self._last:
-            self._last[range_set] = self._store.last_reserved(range_set)
+            self._last[range_set] = _address(self._store.last_reserved(range_set))
         return self._last[range_set]
 
     def reserve(self, address: net.Address, content: str, range_set: int) -> bool:
@@ -142,7 +142,9 @@ class Index:
         self._dirty = True
         signature = self._store.create(name, content)
         if signature is None:
-            self._remember(name, _Entry(self._store.read(name) or "", Signature(0, 0, 0), settled=False))
+            self._remember(
+                name, _Entry(self._store.read(name) or "", address, Signature(0, 0, 0), settled=False)
+            )
             return False
         try:
             self._store.set_last_reserved(range_set, name)
@@ -150,8 +152,8 @@ class Index:
             self._last.pop(range_set, None)
             self._store.remove(name)
             raise
-        self._last[range_set] = name
-        self._remember(name, _Entry(content.strip(), signature, settled=False))
+        self._last[range_set] = address
+        self._remember(name, _Entry(content, address, signature, settled=False))
         return True
 
     def release(self, content: str) -> Sequence[str]:
@@ -178,7 +180,7 @@ class Index:
             settled = signature.mtime_ns < now - _SETTLED_NS
             content = self._store.read(name)
             if content is not None:
-                self._remember(name, _Entry(content, signature, settled))
+                self._remember(name, _Entry(content, _address(name), signature, settled))
         self._last.clear()
         self._seen = self._store.stamp(now)
 
@@ -187,9 +189,8 @@ class Index:
             self._forget(name)
         self._entries[name] = entry
         self._owned.setdefault(entry.content, []).append(name)
-        address = _address(name)
-        if address is not None:
-            self._taken[address.version].add(int(address))
+        if entry.address is not None:
+            self._taken[entry.address.version].add(int(entry.address))
 
     def _forget(self, name: str) -> None:
         entry = self._entries.pop(name)
@@ -197,9 +198,8 @@ class Index:
         names.remove(name)
         if not names:
             del self._owned[entry.content]
-        address = _address(name)
-        if address is not None:
-            self._taken[address.version].discard(int(address))
+        if entry.address is not None:
+            self._taken[entry.address.version].discard(int(entry.address))
 
 
 def _address(name: str) -> net.Address | None:
