@@ -122,8 +122,10 @@ def test_a_requested_address_is_given_with_its_range_s_mask() -> None:
             ["10.0.0.2"],
             ["10.0.0.2"],
             NotAvailable,
-            "failed to allocate for range 0: "
-            "requested IP address 10.0.0.2 is not available in range set 10.0.0.1-10.0.0.2",
+            (
+                "failed to allocate for range 0: "
+                "requested IP address 10.0.0.2 is not available in range set 10.0.0.1-10.0.0.2"
+            ),
         ),
         ([], ["10.9.0.1"], NotAvailable, "failed to allocate all requested IPs: 10.9.0.1"),
     ],

@@ -104,8 +104,10 @@ TWO_SETS = ranges([{"subnet": "10.1.2.0/24"}], [{"subnet": "11.1.2.0/24"}])
         (
             conf({"subnet": "10.1.2.3/24"}),
             "",
-            "invalid range set 0: Network has host bits set. "
-            "For a subnet mask of length 24 the network address is 10.1.2.0",
+            (
+                "invalid range set 0: Network has host bits set. "
+                "For a subnet mask of length 24 the network address is 10.1.2.0"
+            ),
         ),
         (conf({"subnet": "10.1.2"}), "", "invalid CIDR address: 10.1.2"),
         (

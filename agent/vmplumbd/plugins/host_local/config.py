@@ -99,10 +99,10 @@ def _parse(top: Section, cni_args: str) -> HostLocalConf:
     cni = (top.section("args") or Section("Net.args", {})).section("cni") or Section("Net.args.cni", {})
     if ipam is None:
         raise PluginFault("IPAM config missing 'ipam' key")
-    old_style = ipam if ipam.has("subnet") else None
+    old_style = _draft(ipam)
     drafts = [
         *_range_sets(runtime, "ipRanges"),
-        *([[old_style]] if old_style else []),
+        *([] if old_style.subnet is None else [[old_style]]),
         *_range_sets(ipam, "ranges"),
     ]
     in_config = [*_requested(cni), *_requested(runtime)]
