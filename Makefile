@@ -1,0 +1,64 @@
+# Each target needs git, make and Python >= 3.11, and makes or finds the rest: its own environment from
+# requirements.lock, programs from the system's packages where it is root, or a line that says what it
+# leaves out and why.
+.POSIX:
+.NOTPARALLEL:
+SHELL = /bin/sh
+PYTHON = .venv/bin/python
+ARGS =
+.PHONY: help demo test lint bench generate lock guest reference-plugins env clean
+
+help:
+	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
+	@echo 'make test      every test;  ARGS="-k redirect" for some'
+	@echo 'make lint      ruff, mypy, import contracts, fences, the contract and its generated code'
+	@echo 'make bench     set-up and teardown, measured beside their peers'
+	@echo 'make generate  the code that is made from protos/'
+	@echo 'make lock      requirements.lock, anew'
+	@echo 'make guest     the guest that tests and demo boot;  ARGS=--from-source for a kernel built here'
+	@echo 'make clean     forget what the targets made, but for the environment'
+
+demo: env
+	@tools/system_packages.sh iproute2 || true
+	@tools/system_packages.sh qemu || true
+	@$(PYTHON) -m tools.demo $(ARGS)
+
+test: env
+	@tools/system_packages.sh iproute2 nftables gcc qemu go || true
+	@if [ -x tools/reference_plugins.sh ] && command -v go >/dev/null; then \
+		tools/reference_plugins.sh >/dev/null || echo 'left out: the reference plugins could not be installed' >&2; fi
+	@$(PYTHON) -m tools.guest.build >/dev/null || true
+	$(PYTHON) -m pytest $(ARGS)
+
+lint: env
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) tools/fences.py
+	$(PYTHON) tools/contract/lint.py
+
+bench: env
+	@tools/system_packages.sh iproute2 nftables gcc go || true
+	@test -f bench/__main__.py || { echo 'make bench: this version has no benchmark yet' >&2; exit 1; }
+	$(PYTHON) -m bench $(ARGS)
+
+generate: env
+	$(PYTHON) tools/contract/generate.py
+
+lock: env
+	tools/lock.sh $(ARGS)
+	@tools/env.sh
+
+guest: env
+	$(PYTHON) -m tools.guest.build $(ARGS)
+
+reference-plugins:
+	@tools/system_packages.sh go
+	tools/reference_plugins.sh
+
+env:
+	@tools/env.sh
+
+clean:
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
