@@ -45,7 +45,7 @@ class Netns(Protocol):
         """The addresses of a link, IPv4 first."""
 
     def routes(self) -> Sequence[net.RouteInfo]:
-        """Unicast routes of every table but local, IPv4 first."""
+        """Unicast routes of every table but local, IPv4 first, then by destination."""
 
     def has_ingress(self, index: int) -> bool:
         """Whether the link has an ingress qdisc."""

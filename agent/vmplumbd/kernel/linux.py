@@ -121,7 +121,8 @@ class LinuxNetns:
 
     def routes(self) -> Sequence[net.RouteInfo]:
         bodies = self._dump("list routes", links.DUMP_ROUTES4) + self._dump("list routes", links.DUMP_ROUTES6)
-        return [route for body in bodies for route in links.read_route(body)]
+        found = [route for body in bodies for route in links.read_route(body)]
+        return sorted(found, key=_route_order)
 
     def has_ingress(self, index: int) -> bool:
         found = self._dump("list qdiscs", tc.dump_qdiscs(index))
@@ -373,6 +374,10 @@ class _Kept:
             return
         del self._by_path[path]
         kept.opened.close()
+
+
+def _route_order(route: net.RouteInfo) -> tuple[int, int, int]:
+    return route.dst.version, int(route.dst.network_address), route.dst.prefixlen
 
 
 def _note(exc: OSError) -> str:

@@ -1,0 +1,638 @@
+"""What every kernel owes its callers, the fake one and Linux."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv6Interface, ip_address, ip_interface, ip_network
+from pathlib import Path
+
+import pytest
+
+from tests import host as hosts
+from tests.fakes.kernel import FakeKernel
+from vmplumbd import abc, errors
+from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.model import net
+
+DIRECTORY = "/run/netns"
+ONE = f"{DIRECTORY}/one"
+VM = ip_interface("10.200.0.2/16")
+GATEWAY = ip_address("10.200.0.1")
+SUBNET = ip_network("10.200.0.0/16")
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.host)])
+def kernel(request: pytest.FixtureRequest) -> Iterator[abc.Kernel]:
+    if request.param == "fake":
+        yield FakeKernel()
+        return
+    reason = hosts.refusal()
+    if reason is not None:
+        pytest.skip(reason)
+    with hosts.private_host():
+        real = LinuxKernel()
+        yield real
+        real.close()
+
+
+@contextmanager
+def opened(kernel: abc.Kernel, path: str = ONE) -> Iterator[abc.Netns]:
+    kernel.create_netns(path)
+    with kernel.open_netns(path) as netns:
+        yield netns
+
+
+def add_pair(netns: abc.Netns, name: str = "eth0", peer: str = "veth1234") -> net.LinkInfo:
+    (made,) = netns.apply([net.AddVeth(name=name, peer=peer), net.GetLink(name=name)])
+    return made
+
+
+def set_up_pair(kernel: abc.Kernel, netns: abc.Netns) -> net.LinkInfo:
+    """A pair with both ends up and an address in the namespace."""
+    made = add_pair(netns)
+    kernel.host().apply([net.SetLink(index=made.peer_index, up=True)])
+    netns.apply([net.AddAddress(index=made.index, address=VM), net.SetLink(index=made.index, up=True)])
+    return made
+
+
+def addresses(netns: abc.Netns, index: int) -> list[net.Interface]:
+    return [info.address for info in netns.addresses(index) if not info.address.ip.is_link_local]
+
+
+def routes(netns: abc.Netns) -> list[net.RouteInfo]:
+    return [route for route in netns.routes() if not route.dst.is_link_local and not route.dst.is_multicast]
+
+
+# Namespaces.
+
+
+def test_a_new_namespace_holds_loopback_alone(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        assert [(link.index, link.name, link.up) for link in netns.links()] == [(1, "lo", False)]
+
+
+def test_create_open_and_identity_speak_of_one_namespace(kernel: abc.Kernel) -> None:
+    made = kernel.create_netns(ONE)
+    with kernel.open_netns(ONE) as netns:
+        assert netns.identity == made == kernel.netns_identity(ONE)
+    kernel.close_kept()
+    with kernel.open_netns(ONE) as netns:
+        assert netns.identity == made
+
+
+def test_two_namespaces_differ_from_each_other_and_from_the_host(kernel: abc.Kernel) -> None:
+    identities = {kernel.create_netns(ONE), kernel.create_netns(f"{DIRECTORY}/two"), kernel.host().identity}
+    assert len(identities) == 3
+
+
+def test_a_taken_path_is_refused(kernel: abc.Kernel) -> None:
+    made = kernel.create_netns(ONE)
+    with pytest.raises(errors.Exists):
+        kernel.create_netns(ONE)
+    assert kernel.netns_identity(ONE) == made
+
+
+def test_a_namespace_needs_its_directory(kernel: abc.Kernel) -> None:
+    with pytest.raises(errors.NotFound):
+        kernel.create_netns("/run/none/one")
+
+
+def test_nothing_at_a_path_is_not_found(kernel: abc.Kernel) -> None:
+    with pytest.raises(errors.NotFound):
+        kernel.netns_identity(ONE)
+    with pytest.raises(errors.NotFound), kernel.open_netns(ONE):
+        pass
+
+
+def test_a_file_is_not_a_namespace_and_delete_takes_it_away(kernel: abc.Kernel) -> None:
+    put_file(kernel, ONE)
+    with pytest.raises(errors.NotANetns):
+        kernel.netns_identity(ONE)
+    with pytest.raises(errors.NotANetns), kernel.open_netns(ONE):
+        pass
+    with pytest.raises(errors.Exists):
+        kernel.create_netns(ONE)
+    kernel.delete_netns(ONE)
+    kernel.create_netns(ONE)
+
+
+def put_file(kernel: abc.Kernel, path: str) -> None:
+    if isinstance(kernel, FakeKernel):
+        kernel.put_file(path)
+    else:
+        Path(path).touch()
+
+
+def test_delete_is_done_however_often_it_is_asked(kernel: abc.Kernel) -> None:
+    kernel.create_netns(ONE)
+    kernel.delete_netns(ONE)
+    kernel.delete_netns(ONE)
+    with pytest.raises(errors.NotFound):
+        kernel.netns_identity(ONE)
+
+
+def test_a_path_can_be_used_again_on_the_same_thread(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        add_pair(netns)
+        before = netns.identity
+    kernel.delete_netns(ONE)
+    with opened(kernel) as netns:
+        assert [link.name for link in netns.links()] == ["lo"]
+        assert netns.identity == kernel.netns_identity(ONE)
+    assert isinstance(before, net.NetnsIdentity)
+
+
+def test_preparing_a_directory_twice_makes_it_once(kernel: abc.Kernel) -> None:
+    first = kernel.prepare_netns_dir("/run/vm-netns")
+    again = kernel.prepare_netns_dir("/run/vm-netns")
+    assert first == net.NetnsDir(path="/run/vm-netns", made=("/run/vm-netns",), mounted=True)
+    assert again == net.NetnsDir(path="/run/vm-netns")
+    kernel.create_netns("/run/vm-netns/one")
+
+
+def test_undoing_a_directory_leaves_one_in_use(kernel: abc.Kernel) -> None:
+    made = kernel.prepare_netns_dir("/run/vm-netns")
+    identity = kernel.create_netns("/run/vm-netns/one")
+    kernel.undo_netns_dir(made)
+    assert kernel.netns_identity("/run/vm-netns/one") == identity
+    kernel.delete_netns("/run/vm-netns/one")
+    kernel.undo_netns_dir(made)
+    with pytest.raises(errors.NotFound):
+        kernel.create_netns("/run/vm-netns/one")
+    kernel.undo_netns_dir(made)
+
+
+# Links.
+
+
+def test_a_pair_has_one_end_here_and_one_in_the_host(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        near = add_pair(netns)
+        far = kernel.host().link(name="veth1234")
+        assert (near.index, near.kind, near.peer_index) == (2, "veth", far.index)
+        assert (far.kind, far.peer_index, far.up) == ("veth", near.index, False)
+        assert near.mac != far.mac
+
+
+def test_a_pair_takes_what_it_is_given(kernel: abc.Kernel) -> None:
+    mac, peer_mac = b"\x02\x00\x00\x00\x00\x07", b"\x02\x00\x00\x00\x00\x08"
+    request = net.AddVeth(name="eth0", peer="veth1234", mtu=1400, mac=mac, peer_mac=peer_mac, peer_group=77)
+    with opened(kernel) as netns:
+        near, *_ = netns.apply([request, net.GetLink(name="eth0")])
+        far = kernel.host().link(name="veth1234")
+        assert (near.mac, near.mtu, near.group) == (mac, 1400, 0)
+        assert (far.mac, far.mtu, far.group) == (peer_mac, 1400, 77)
+
+
+def test_answers_come_in_the_order_of_their_questions(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        add_pair(netns)
+        found = netns.apply([net.GetLink(index=2), net.GetLink(name="lo"), net.GetLink(name="eth0")])
+        assert [link.name for link in found] == ["eth0", "lo", "eth0"]
+
+
+def test_both_ends_up_is_operational(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        assert netns.link(index=made.index).oper_up
+        kernel.host().apply([net.SetLink(index=made.peer_index, up=False)])
+        assert not kernel.host().link(index=made.peer_index).up
+
+
+def test_deleting_one_end_deletes_both(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        kernel.host().apply([net.DelLink(index=made.peer_index)])
+        with pytest.raises(errors.NotFound):
+            netns.link(name="eth0")
+
+
+def test_a_link_changes_only_where_asked(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        mac = b"\x02\x00\x00\x00\x00\x09"
+        netns.apply([net.SetLink(index=made.index, mtu=1300, mac=mac, group=9, promisc=True)])
+        changed = netns.link(name="eth0")
+        assert (changed.mtu, changed.mac, changed.group, changed.promisc, changed.up) == (
+            1300,
+            mac,
+            9,
+            True,
+            False,
+        )
+        netns.apply([net.SetLink(name="eth0", promisc=False, up=True)])
+        changed = netns.link(name="eth0")
+        assert (changed.mtu, changed.promisc, changed.up) == (1300, False, True)
+
+
+def test_a_bridge_takes_and_releases_its_port(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        (bridge,) = host.apply([net.AddLink(name="br0", kind="bridge", up=True), net.GetLink(name="br0")])
+        assert (bridge.kind, bridge.up) == ("bridge", True)
+        host.apply(
+            [net.SetLink(index=made.peer_index, master=bridge.index, hairpin=True, isolated=True, up=True)]
+        )
+        assert host.link(index=made.peer_index).master == bridge.index
+        host.apply([net.SetLink(index=made.peer_index, master=0)])
+        assert host.link(index=made.peer_index).master == 0
+
+
+def test_a_namespace_takes_its_links_with_it(kernel: abc.Kernel) -> None:
+    watch = kernel.watch()
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        netns.add_tap("tap0", uid=0, gid=0, mtu=1500)
+    told: list[frozenset[int]] = []
+    seen = threading.Event()
+
+    def tell(gone: frozenset[int]) -> None:
+        told.append(gone)
+        seen.set()
+
+    watch.on_gone([made.peer_index], tell)
+    assert watch.wait_gone([made.peer_index], 0) == frozenset()
+    kernel.delete_netns(ONE)
+    assert watch.wait_gone([made.peer_index], 10) == {made.peer_index}
+    assert seen.wait(10)
+    assert told == [{made.peer_index}]
+    watch.on_gone([made.peer_index], told.append)
+    assert len(told) == 2
+    watch.close()
+
+
+def test_a_group_is_deleted_in_one_step(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        far = [add_pair(netns, f"eth{n}", f"veth{n}").peer_index for n in range(3)]
+        stays = add_pair(netns, "eth9", "veth9")
+        kernel.delete_group(4242, [*far, 10_000])
+        assert [link.name for link in netns.links()] == ["lo", "eth9"]
+        assert kernel.host().link(name="veth9").index == stays.peer_index
+        kernel.delete_group(4242, far)
+
+
+def test_a_group_with_a_foreign_link_is_left_alone(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        ours = add_pair(netns)
+        foreign = add_pair(netns, "eth1", "foreign0")
+        kernel.host().apply([net.SetLink(index=foreign.peer_index, group=4242)])
+        with pytest.raises(errors.Busy):
+            kernel.delete_group(4242, [ours.peer_index])
+        found = {link.name: link.group for link in kernel.host().links() if link.name != "lo"}
+        assert found == {"veth1234": 0, "foreign0": 4242}
+
+
+# Addresses and routes.
+
+
+def test_addresses_come_and_go(kernel: abc.Kernel) -> None:
+    six = ip_interface("fd00::2/64")
+    assert isinstance(six, IPv6Interface)
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        netns.apply(
+            [
+                net.AddAddress(index=made.index, address=six, no_dad=True),
+                net.AddAddress(index=made.index, address=VM, broadcast=IPv4Address("10.200.255.255")),
+            ]
+        )
+        assert addresses(netns, made.index) == [VM, six]
+        netns.apply([net.DelAddress(index=made.index, address=VM)])
+        assert addresses(netns, made.index) == [six]
+
+
+def test_an_address_on_a_link_that_is_up_has_its_route(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        assert routes(netns) == [
+            net.RouteInfo(
+                dst=SUBNET,
+                index=made.index,
+                src=VM.ip,
+                scope=net.SCOPE_LINK,
+                protocol=net.PROTO_KERNEL,
+            )
+        ]
+        netns.apply([net.DelAddress(index=made.index, address=VM)])
+        assert routes(netns) == []
+
+
+def test_the_routes_of_ptp(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        index = made.index
+        netns.apply(
+            [
+                net.DelRoute(dst=SUBNET, index=index),
+                net.AddRoute(dst=ip_network(GATEWAY), index=index, scope=net.SCOPE_LINK, src=VM.ip),
+                net.AddRoute(dst=SUBNET, index=index, gateway=GATEWAY, src=VM.ip),
+                net.AddRoute(dst=ip_network("0.0.0.0/0"), index=index, gateway=GATEWAY),
+            ]
+        )
+        host = kernel.host()
+        host.apply(
+            [
+                net.AddAddress(index=made.peer_index, address=ip_interface("10.200.0.1/32")),
+                net.AddRoute(dst=ip_network(VM.ip), index=made.peer_index, scope=net.SCOPE_HOST),
+            ]
+        )
+        assert routes(netns) == [
+            net.RouteInfo(dst=ip_network("0.0.0.0/0"), index=index, gateway=GATEWAY),
+            net.RouteInfo(dst=SUBNET, index=index, gateway=GATEWAY, src=VM.ip),
+            net.RouteInfo(dst=ip_network(GATEWAY), index=index, src=VM.ip, scope=net.SCOPE_LINK),
+        ]
+        assert routes(host) == [
+            net.RouteInfo(dst=ip_network(VM.ip), index=made.peer_index, scope=net.SCOPE_HOST)
+        ]
+
+
+def test_a_table_and_a_priority_of_ones_own(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        other = ip_network("10.50.0.0/16")
+        added = net.AddRoute(
+            dst=other, index=made.index, table=1000, priority=5, scope=net.SCOPE_LINK, mtu=1300, advmss=1200
+        )
+        netns.apply([added])
+        want = net.RouteInfo(dst=other, index=made.index, table=1000, priority=5, scope=net.SCOPE_LINK)
+        assert want in netns.routes()
+        netns.apply([net.DelRoute(dst=other, index=made.index, table=1000)])
+        assert want not in netns.routes()
+
+
+def test_a_second_next_hop_is_appended(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        other = ip_network("10.50.0.0/16")
+        first = net.AddRoute(dst=other, index=made.index, gateway=GATEWAY)
+        second = net.AddRoute(dst=other, index=made.index, gateway=ip_address("10.200.0.9"), append=True)
+        netns.apply([first, second])
+        hops = {route.gateway for route in netns.routes() if route.dst == other}
+        assert hops == {GATEWAY, ip_address("10.200.0.9")}
+
+
+def test_a_link_that_goes_down_loses_its_routes_and_keeps_its_address(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        netns.apply([net.SetLink(index=made.index, up=False)])
+        assert (routes(netns), addresses(netns, made.index)) == ([], [VM])
+
+
+def test_ipv6_routes(kernel: abc.Kernel) -> None:
+    six, gateway = ip_interface("fd00::2/64"), ip_address("fd00::1")
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        netns.apply(
+            [
+                net.AddAddress(index=made.index, address=six, no_dad=True),
+                net.AddRoute(dst=ip_network("::/0"), index=made.index, gateway=gateway),
+            ]
+        )
+        assert [route for route in routes(netns) if route.dst.version == 6] == [
+            net.RouteInfo(dst=ip_network("::/0"), index=made.index, gateway=gateway, priority=1024),
+            net.RouteInfo(
+                dst=ip_network("fd00::/64"), index=made.index, priority=256, protocol=net.PROTO_KERNEL
+            ),
+        ]
+
+
+# Taps and redirects.
+
+
+def test_a_tap_is_made_down_with_the_mtu_asked(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = netns.add_tap("vm0", uid=123, gid=456, mtu=1400)
+        assert made == netns.link(name="vm0")
+        assert (made.kind, made.mtu, made.up) == ("tun", 1400, False)
+
+
+def test_the_kernel_names_taps(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        names = [netns.add_tap("", uid=0, gid=0, mtu=1500).name for _ in range(2)]
+        assert names == ["tap0", "tap1"]
+
+
+@pytest.mark.parametrize("taken", ["eth0", "tap0", "lo"])
+def test_a_tap_takes_nobodys_name(kernel: abc.Kernel, taken: str) -> None:
+    with opened(kernel) as netns:
+        add_pair(netns)
+        netns.add_tap("tap0", uid=0, gid=0, mtu=1500)
+        before = netns.links()
+        with pytest.raises(errors.Exists):
+            netns.add_tap(taken, uid=0, gid=0, mtu=1500)
+        assert netns.links() == before
+
+
+def test_a_tap_that_is_refused_its_mtu_is_not_there(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        with pytest.raises(errors.KernelFault):
+            netns.add_tap("tap0", uid=0, gid=0, mtu=5)
+        assert [link.name for link in netns.links()] == ["lo"]
+
+
+def test_a_tap_stays_when_the_handle_is_closed(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        netns.add_tap("tap0", uid=0, gid=0, mtu=1500)
+    kernel.close_kept()
+    with kernel.open_netns(ONE) as netns:
+        assert netns.link(name="tap0").kind == "tun"
+        netns.apply([net.DelLink(name="tap0")])
+        assert [link.name for link in netns.links()] == ["lo"]
+
+
+def test_a_redirect_both_ways(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        veth = set_up_pair(kernel, netns).index
+        tap = netns.add_tap("tap0", uid=0, gid=0, mtu=1500).index
+        assert (netns.has_ingress(veth), list(netns.redirects(veth))) == (False, [])
+        netns.apply(
+            [
+                net.SetLink(index=tap, up=True),
+                net.AddIngress(index=tap),
+                net.AddIngress(index=veth),
+                net.AddRedirect(index=tap, to=veth),
+                net.AddRedirect(index=veth, to=tap),
+            ]
+        )
+        assert (netns.has_ingress(veth), list(netns.redirects(veth))) == (True, [tap])
+        assert (netns.has_ingress(tap), list(netns.redirects(tap))) == (True, [veth])
+        netns.apply([net.DelIngress(index=veth)])
+        assert (netns.has_ingress(veth), list(netns.redirects(veth))) == (False, [])
+        assert list(netns.redirects(tap)) == [veth]
+
+
+# Refusals.
+
+NOWHERE = 99
+REFUSALS: list[tuple[str, net.Request, type[errors.KernelFault], int]] = [
+    ("no such link", net.GetLink(name="none"), errors.NotFound, errno.ENODEV),
+    ("no such index", net.SetLink(index=NOWHERE, up=True), errors.NotFound, errno.ENODEV),
+    ("delete no link", net.DelLink(name="none"), errors.NotFound, errno.ENODEV),
+    ("pair: name taken", net.AddVeth(name="eth0", peer="veth9"), errors.Exists, errno.EEXIST),
+    ("pair: peer taken", net.AddVeth(name="eth9", peer="veth1234"), errors.Exists, errno.EEXIST),
+    ("pair: long name", net.AddVeth(name="e" * 16, peer="veth9"), errors.KernelFault, errno.ERANGE),
+    ("pair: long peer", net.AddVeth(name="eth9", peer="v" * 16), errors.KernelFault, errno.ERANGE),
+    ("unknown kind", net.AddLink(name="x", kind="nosuch"), errors.KernelFault, errno.EOPNOTSUPP),
+    ("small mtu", net.SetLink(index=2, mtu=5), errors.KernelFault, errno.EINVAL),
+    ("no master", net.SetLink(index=2, master=NOWHERE), errors.KernelFault, errno.EINVAL),
+    ("no bridge port", net.SetLink(index=2, hairpin=True), errors.KernelFault, errno.EOPNOTSUPP),
+    ("address twice", net.AddAddress(index=2, address=VM), errors.Exists, errno.EEXIST),
+    ("address, no link", net.AddAddress(index=NOWHERE, address=VM), errors.NotFound, errno.ENODEV),
+    (
+        "no such address",
+        net.DelAddress(index=2, address=ip_interface("10.200.0.3/16")),
+        errors.NotFound,
+        errno.EADDRNOTAVAIL,
+    ),
+    (
+        "route twice",
+        net.AddRoute(dst=SUBNET, index=2, scope=net.SCOPE_LINK),
+        errors.Exists,
+        errno.EEXIST,
+    ),
+    (
+        "gateway afar",
+        net.AddRoute(dst=ip_network("9.9.9.0/24"), index=2, gateway=ip_address("8.8.8.8")),
+        errors.KernelFault,
+        errno.ENETUNREACH,
+    ),
+    (
+        "foreign source",
+        net.AddRoute(dst=ip_network("9.9.9.0/24"), index=2, src=ip_address("8.8.8.8")),
+        errors.KernelFault,
+        errno.EINVAL,
+    ),
+    (
+        "link down",
+        net.AddRoute(dst=ip_network("9.9.9.0/24"), index=1),
+        errors.KernelFault,
+        errno.ENETDOWN,
+    ),
+    ("no such route", net.DelRoute(dst=ip_network("9.9.9.0/24"), index=2), errors.NotFound, errno.ESRCH),
+    ("ingress twice", net.AddIngress(index=2), errors.Exists, errno.EEXIST),
+    ("ingress, no link", net.AddIngress(index=NOWHERE), errors.NotFound, errno.ENODEV),
+    ("no ingress", net.DelIngress(index=1), errors.NotFound, errno.ENOENT),
+    ("redirect, no ingress", net.AddRedirect(index=1, to=2), errors.KernelFault, errno.EINVAL),
+    ("redirect to nowhere", net.AddRedirect(index=2, to=NOWHERE), errors.NotFound, errno.ENODEV),
+]
+
+
+@pytest.mark.parametrize(
+    ("request_", "family", "code"),
+    [row[1:] for row in REFUSALS],
+    ids=[row[0].replace(" ", "_") for row in REFUSALS],
+)
+def test_a_refusal_tells_which_request_and_changes_nothing(
+    kernel: abc.Kernel, request_: net.Request, family: type[errors.KernelFault], code: int
+) -> None:
+    with opened(kernel) as netns:
+        set_up_pair(kernel, netns)
+        netns.apply([net.AddIngress(index=2)])
+        before = everything(netns)
+        with pytest.raises(family) as caught:
+            netns.apply([net.GetLink(index=1), request_])
+        assert (caught.value.errno, caught.value.op, caught.value.where) == (code, 1, ONE)
+        assert everything(netns) == before
+
+
+def everything(netns: abc.Netns) -> tuple[object, ...]:
+    links = netns.links()
+    return (
+        [(link.index, link.name, link.mtu, link.master) for link in links],
+        [(addresses(netns, link.index), list(netns.redirects(link.index))) for link in links],
+        [netns.has_ingress(link.index) for link in links],
+        routes(netns),
+    )
+
+
+def test_requests_after_a_refused_one_take_effect(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        with pytest.raises(errors.NotFound) as caught:
+            netns.apply(
+                [
+                    net.DelLink(name="none"),
+                    net.SetLink(index=made.index, mtu=1300),
+                    net.DelLink(name="nor this"),
+                ]
+            )
+        assert caught.value.op == 0
+        assert netns.link(index=made.index).mtu == 1300
+
+
+def test_no_requests_is_no_work(kernel: abc.Kernel) -> None:
+    assert list(kernel.host().apply([])) == []
+
+
+def test_a_batch_may_be_long(kernel: abc.Kernel) -> None:
+    many = [ip_interface(f"10.200.{n >> 8}.{n & 255}/32") for n in range(1, 301)]
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        asked: list[net.Request] = []
+        for address in many:
+            asked += [net.AddAddress(index=made.index, address=address), net.GetLink(index=made.index)]
+        assert len(netns.apply(asked)) == len(many)
+        assert addresses(netns, made.index) == many
+
+
+# Settings.
+
+
+def test_a_setting_belongs_to_its_namespace(kernel: abc.Kernel) -> None:
+    key = "net/ipv4/ip_forward"
+    with opened(kernel) as netns:
+        netns.write_sysctl(key, "0")
+        kernel.host().write_sysctl(key, "1")
+        assert (netns.read_sysctl(key), kernel.host().read_sysctl(key)) == ("0", "1")
+        netns.write_sysctl(key, "1")
+        kernel.host().write_sysctl(key, "0")
+        assert (netns.read_sysctl(key), kernel.host().read_sysctl(key)) == ("1", "0")
+
+
+def test_a_link_has_settings_while_it_is_there(kernel: abc.Kernel) -> None:
+    key = "net/ipv6/conf/eth0/accept_ra"
+    with opened(kernel) as netns:
+        with pytest.raises(errors.NotFound):
+            netns.write_sysctl(key, "0")
+        add_pair(netns)
+        netns.write_sysctl(key, "0")
+        assert netns.read_sysctl(key) == "0"
+        with pytest.raises(errors.NotFound):
+            kernel.host().read_sysctl(key)
+
+
+@pytest.mark.parametrize("key", ["kernel/hostname", "net/../kernel/hostname", "net/ipv4/none"])
+def test_only_network_settings_are_there(kernel: abc.Kernel, key: str) -> None:
+    with pytest.raises(errors.NotFound):
+        kernel.host().read_sysctl(key)
+
+
+# Threads.
+
+
+def test_a_handle_belongs_to_its_thread(kernel: abc.Kernel) -> None:
+    faults: list[BaseException] = []
+
+    def use(netns: abc.Netns) -> None:
+        try:
+            netns.links()
+        except RuntimeError as exc:
+            faults.append(exc)
+
+    with opened(kernel) as netns:
+        thread = threading.Thread(target=use, args=(netns,))
+        thread.start()
+        thread.join()
+    assert len(faults) == 1
+
+
+def test_every_thread_has_the_host(kernel: abc.Kernel) -> None:
+    names: list[Sequence[str]] = []
+    thread = threading.Thread(target=lambda: names.append([link.name for link in kernel.host().links()]))
+    thread.start()
+    thread.join()
+    assert names == [["lo"]]

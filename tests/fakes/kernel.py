@@ -1,0 +1,727 @@
+"""A kernel as a value: requests are played on a frozen world, and refused as Linux refuses them.
+
+It obeys the suite in tests/contract/test_kernel.py, as the real one does. What it leaves out:
+link-local addresses, neighbours, packets, and any time a real kernel takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
+from pathlib import PurePosixPath
+from typing import Any
+
+from vmplumbd import abc, errors
+from vmplumbd.kernel import requests
+from vmplumbd.model import net
+
+HOST = 1  # the number of the host's own namespace
+LONGEST_NAME = 15
+KINDS = frozenset({"bridge", "dummy", "ifb"})
+SETTINGS = {
+    "net/ipv4/ip_forward": "0",
+    "net/ipv4/conf/*/accept_local": "0",
+    "net/ipv4/conf/*/arp_notify": "0",
+    "net/ipv4/conf/*/forwarding": "0",
+    "net/ipv4/conf/*/proxy_arp": "0",
+    "net/ipv4/conf/*/route_localnet": "0",
+    "net/ipv4/conf/*/rp_filter": "0",
+    "net/ipv6/conf/*/accept_dad": "1",
+    "net/ipv6/conf/*/accept_ra": "1",
+    "net/ipv6/conf/*/addr_gen_mode": "0",
+    "net/ipv6/conf/*/disable_ipv6": "0",
+    "net/ipv6/conf/*/forwarding": "0",
+    "net/ipv6/conf/*/keep_addr_on_down": "0",
+}
+STAYS = frozenset({"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link and what hangs on it. `peer` is the namespace and ifindex of a veth's other end."""
+
+    index: int
+    name: str
+    kind: str = ""
+    mac: bytes = b""
+    mtu: int = 1500
+    up: bool = False
+    peer: tuple[int, int] | None = None
+    master: int = 0
+    group: int = 0
+    promisc: bool = False
+    allmulti: bool = False
+    tx_queue_length: int = 1000
+    hairpin: bool = False
+    isolated: bool = False
+    vlan_filtering: bool = False
+    owner: tuple[int, int] | None = None
+    addresses: tuple[net.Interface, ...] = ()
+    ingress: bool = False
+    redirects: tuple[int, ...] = ()
+
+
+LOOPBACK = Link(index=1, name="lo", mac=bytes(6), mtu=65536)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """One namespace."""
+
+    links: tuple[Link, ...] = (LOOPBACK,)
+    routes: tuple[net.RouteInfo, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    next_index: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Namespaces by number; paths lead to a number, or to None for a file that is no namespace."""
+
+    spaces: Mapping[int, Space] = field(default_factory=lambda: {HOST: Space()})
+    paths: Mapping[str, int | None] = field(default_factory=dict)
+    directories: frozenset[str] = frozenset({"/run/netns"})
+
+
+class FakeKernel:
+    """See `abc.Kernel`. `world` may be read and replaced by a test at any time."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World()
+        self.steps: list[str] = []
+        self.kept: set[str] = set()
+        self.lock = threading.RLock()
+        self._numbers = itertools.count(HOST + 1)
+        self._macs = itertools.count(1)
+        self._held: set[int] = set()
+        self._failure: tuple[int, int] | None = None
+        self._watches: list[FakeWatch] = []
+
+    # For tests.
+
+    def snapshot(self, *, bridges: Collection[str] = ()) -> dict[str, Any]:
+        """The world without what may stay after a tear-down, to compare before and after."""
+        with self.lock:
+            named = {number: path for path, number in self.world.paths.items() if number is not None}
+            spaces = {
+                "host" if number == HOST else named.get(number, f"unnamed {number}"): space
+                for number, space in self.world.spaces.items()
+            }
+            files = sorted(path for path, number in self.world.paths.items() if number is None)
+            shown: dict[str, Any] = {name: _lasting(space, bridges) for name, space in spaces.items()}
+            return shown | {"files": files}
+
+    def fail_step(self, nth: int, code: int = errno.EIO) -> None:
+        """Refuse the nth act from now (0 is the next) with this errno; those after it are played again."""
+        self._failure = (len(self.steps) + nth, code)
+
+    def put_file(self, path: str) -> None:
+        """Something at `path` that is no namespace, as a crash leaves it."""
+        self.world = replace(self.world, paths={**self.world.paths, path: None})
+
+    def hold(self, path: str) -> Callable[[], None]:
+        """Keep a namespace alive without its path, as a VMM with an open tap does; answers the release."""
+        with self.lock:
+            number = self._at(path, "hold")
+            self._held.add(number)
+
+        def release() -> None:
+            with self.lock:
+                self._held.discard(number)
+                if number not in self.world.paths.values():
+                    self._destroy(number)
+
+        return release
+
+    # abc.Kernel.
+
+    def host(self) -> FakeNetns:
+        return FakeNetns(self, HOST, "the host")
+
+    def create_netns(self, path: str) -> net.NetnsIdentity:
+        with self.lock:
+            self._step(f"create network namespace {path}", path)
+            if path in self.world.paths:
+                raise errors.kernel_fault("create network namespace", where=path, errno=errno.EEXIST)
+            if str(PurePosixPath(path).parent) not in self.world.directories:
+                raise errors.kernel_fault("create network namespace", where=path, errno=errno.ENOENT)
+            number = next(self._numbers)
+            self.world = replace(
+                self.world,
+                spaces={**self.world.spaces, number: Space()},
+                paths={**self.world.paths, path: number},
+            )
+            self.kept.add(path)
+            return _identity(number)
+
+    @contextlib.contextmanager
+    def open_netns(self, path: str) -> Iterator[abc.Netns]:
+        with self.lock:
+            handle = FakeNetns(self, self._at(path, "open network namespace"), path)
+        try:
+            yield handle
+        finally:
+            handle.close()
+
+    def netns_identity(self, path: str) -> net.NetnsIdentity:
+        with self.lock:
+            return _identity(self._at(path, "open network namespace"))
+
+    def delete_netns(self, path: str) -> None:
+        with self.lock:
+            self._step(f"delete network namespace {path}", path)
+            self.kept.discard(path)
+            if path not in self.world.paths:
+                return
+            paths = dict(self.world.paths)
+            number = paths.pop(path)
+            self.world = replace(self.world, paths=paths)
+            if number is not None and number not in self._held and number not in paths.values():
+                self._destroy(number)
+
+    def prepare_netns_dir(self, path: str) -> net.NetnsDir:
+        with self.lock:
+            self._step(f"prepare namespace directory {path}", path)
+            if path in self.world.directories:
+                return net.NetnsDir(path=path)
+            self.world = replace(self.world, directories=self.world.directories | {path})
+            return net.NetnsDir(path=path, made=(path,), mounted=True)
+
+    def undo_netns_dir(self, made: net.NetnsDir) -> None:
+        with self.lock:
+            in_use = any(str(PurePosixPath(path).parent) == made.path for path in self.world.paths)
+            if made.made and not in_use:
+                self.world = replace(self.world, directories=self.world.directories - set(made.made))
+
+    def close_kept(self) -> None:
+        with self.lock:
+            self.kept.clear()
+
+    def delete_group(self, group: int, indexes: Collection[int]) -> None:
+        with self.lock:
+            self._step(f"delete the links of group {group}", "the host")
+            ours = [link.index for link in self.world.spaces[HOST].links if link.index in set(indexes)]
+            foreign = [
+                link.name
+                for link in self.world.spaces[HOST].links
+                if link.group == group and link.index not in ours
+            ]
+            if foreign:
+                raise errors.Busy(f"delete the links of group {group}", where="the host", errno=errno.EBUSY)
+            for index in ours:
+                self._remove_link(HOST, index)
+
+    def watch(self) -> FakeWatch:
+        made = FakeWatch(self)
+        with self.lock:
+            self._watches.append(made)
+        return made
+
+    # What the handles use.
+
+    def _step(self, words: str, where: str, op: int = 0) -> None:
+        self.steps.append(words)
+        if self._failure is not None and self._failure[0] == len(self.steps) - 1:
+            _, code = self._failure
+            self._failure = None
+            raise errors.kernel_fault(words, where=where, errno=code, op=op, note="a fault of the test")
+
+    def _at(self, path: str, verb: str) -> int:
+        if path not in self.world.paths:
+            raise errors.kernel_fault(verb, where=path, errno=errno.ENOENT)
+        number = self.world.paths[path]
+        if number is None:
+            raise errors.NotANetns(f"{path} is not a network namespace")
+        return number
+
+    def _put(self, number: int, space: Space) -> None:
+        self.world = replace(self.world, spaces={**self.world.spaces, number: space})
+
+    def _put_link(self, number: int, link: Link) -> None:
+        space = self.world.spaces[number]
+        links = tuple(link if old.index == link.index else old for old in space.links)
+        self._put(number, replace(space, links=links))
+
+    def _new_link(self, number: int, link: Link) -> Link:
+        space = self.world.spaces[number]
+        made = replace(
+            link, index=space.next_index, mac=link.mac or b"\x02\0" + next(self._macs).to_bytes(4, "big")
+        )
+        self._put(number, replace(space, links=(*space.links, made), next_index=space.next_index + 1))
+        return made
+
+    def _remove_link(self, number: int, index: int) -> None:
+        space = self.world.spaces.get(number)
+        link = _by_index(space, index) if space is not None else None
+        if space is None or link is None:
+            return
+        links = tuple(
+            replace(other, master=0) if other.master == index else other
+            for other in space.links
+            if other is not link
+        )
+        routes = tuple(route for route in space.routes if route.index != index)
+        settings = {key: value for key, value in space.settings.items() if key.split("/")[3:4] != [link.name]}
+        self._put(number, replace(space, links=links, routes=routes, settings=settings))
+        if link.peer is not None:
+            self._remove_link(*link.peer)
+        if number == HOST:
+            for watch in self._watches:
+                watch.changed()
+
+    def _destroy(self, number: int) -> None:
+        for link in self.world.spaces[number].links:
+            self._remove_link(number, link.index)
+        self.world = replace(
+            self.world, spaces={key: space for key, space in self.world.spaces.items() if key != number}
+        )
+
+
+class FakeNetns:
+    """See `abc.Netns`."""
+
+    def __init__(self, kernel: FakeKernel, number: int, where: str) -> None:
+        self._kernel = kernel
+        self._number = number
+        self._where = where
+        self._owner = threading.get_ident()
+        self._open = True
+
+    @property
+    def identity(self) -> net.NetnsIdentity:
+        return _identity(self._number)
+
+    def close(self) -> None:
+        """Refuse all further use."""
+        self._open = False
+
+    def apply(self, requests_: Sequence[net.Request]) -> Sequence[net.LinkInfo]:
+        answers: list[net.LinkInfo] = []
+        first: errors.KernelFault | None = None
+        with self._kernel.lock:
+            for op, request in enumerate(requests_):
+                try:
+                    self._space()
+                    self._kernel._step(requests.words(request), self._where, op)
+                    found = self._play(request)
+                except _Refusal as exc:
+                    first = first or errors.kernel_fault(
+                        requests.words(request),
+                        where=self._where,
+                        errno=exc.code,
+                        op=op,
+                        hint=requests.hint(request),
+                    )
+                except errors.KernelFault as exc:
+                    first = first or exc
+                else:
+                    if found is not None:
+                        answers.append(found)
+        if first is not None:
+            raise first
+        return answers
+
+    def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.LinkInfo:
+        with self._kernel.lock:
+            self._kernel._step(f"add tap {name or 'tapN'}", self._where)
+            taken = {link.name for link in self._space().links}
+            chosen = name or next(f"tap{n}" for n in itertools.count() if f"tap{n}" not in taken)
+            code = 0
+            if chosen in taken:
+                code = errno.EEXIST
+            elif len(chosen) > LONGEST_NAME:
+                code = errno.ERANGE
+            elif mtu and mtu < 68:
+                code = errno.EINVAL
+            if code:
+                raise errors.kernel_fault(f"add tap {chosen}", where=self._where, errno=code)
+            made = Link(index=0, name=chosen, kind="tun", mtu=mtu or 1500, owner=(uid, gid))
+            return self._info(self._kernel._new_link(self._number, made))
+
+    def link(self, *, name: str = "", index: int = 0) -> net.LinkInfo:
+        (found,) = self.apply([net.GetLink(name=name, index=index)])
+        return found
+
+    def links(self) -> Sequence[net.LinkInfo]:
+        with self._kernel.lock:
+            return [self._info(link) for link in self._space().links]
+
+    def addresses(self, index: int) -> Sequence[net.AddressInfo]:
+        with self._kernel.lock:
+            link = _by_index(self._space(), index)
+            held = link.addresses if link is not None else ()
+            ordered = sorted(held, key=lambda address: address.version)
+            return [net.AddressInfo(index=index, address=address, scope=0) for address in ordered]
+
+    def routes(self) -> Sequence[net.RouteInfo]:
+        with self._kernel.lock:
+            return sorted(
+                self._space().routes,
+                key=lambda route: (route.dst.version, int(route.dst.network_address), route.dst.prefixlen),
+            )
+
+    def has_ingress(self, index: int) -> bool:
+        with self._kernel.lock:
+            link = _by_index(self._space(), index)
+            return link is not None and link.ingress
+
+    def redirects(self, index: int) -> Sequence[int]:
+        with self._kernel.lock:
+            link = _by_index(self._space(), index)
+            return list(link.redirects) if link is not None else []
+
+    def read_sysctl(self, key: str) -> str:
+        with self._kernel.lock:
+            return self._space().settings.get(key, self._default(key))
+
+    def write_sysctl(self, key: str, value: str) -> None:
+        with self._kernel.lock:
+            self._default(key)
+            self._kernel._step(f"write {key}", self._where)
+            space = self._space()
+            self._kernel._put(self._number, replace(space, settings={**space.settings, key: value}))
+
+    def _space(self) -> Space:
+        if not self._open:
+            raise RuntimeError(f"the handle of {self._where} is closed")
+        if self._number != HOST and threading.get_ident() != self._owner:
+            raise RuntimeError(f"the handle of {self._where} belongs to another thread")
+        return self._kernel.world.spaces[self._number]
+
+    def _default(self, key: str) -> str:
+        parts = key.split("/")
+        if len(parts) == 5 and parts[2] == "conf":
+            devices = {"all", "default"} | {link.name for link in self._space().links}
+            if parts[3] in devices:
+                parts[3] = "*"
+        value = SETTINGS.get("/".join(parts))
+        if value is None:
+            raise errors.kernel_fault(f"find {key}", where=self._where, errno=errno.ENOENT)
+        return value
+
+    def _play(self, request: net.Request) -> net.LinkInfo | None:
+        match request:
+            case net.GetLink():
+                return self._info(self._which(request.index, request.name))
+            case net.AddVeth():
+                self._add_veth(request)
+            case net.AddLink():
+                self._add_link(request)
+            case net.SetLink():
+                self._set_link(request)
+            case net.DelLink():
+                link = self._which(request.index, request.name)
+                self._kernel._remove_link(self._number, link.index)
+            case net.AddAddress():
+                self._add_address(request)
+            case net.DelAddress():
+                self._del_address(request)
+            case net.AddRoute():
+                self._add_route(request)
+            case net.DelRoute():
+                self._del_route(request)
+            case net.AddIngress():
+                link = self._which(request.index)
+                _refuse(errno.EEXIST, link.ingress)
+                self._change(replace(link, ingress=True))
+            case net.DelIngress():
+                link = self._which(request.index)
+                _refuse(errno.ENOENT, not link.ingress)
+                self._change(replace(link, ingress=False, redirects=()))
+            case net.AddRedirect():
+                link = self._which(request.index)
+                _refuse(errno.EINVAL, not link.ingress)
+                self._which(request.to)
+                self._change(replace(link, redirects=(*link.redirects, request.to)))
+        return None
+
+    def _add_veth(self, request: net.AddVeth) -> None:
+        for name, number in ((request.name, self._number), (request.peer, HOST)):
+            self._refuse_name(name, number)
+        _refuse(errno.EEXIST, self._number == HOST and request.name == request.peer)
+        mtu = request.mtu or 1500
+        peer = Link(
+            index=0,
+            name=request.peer,
+            kind="veth",
+            mac=request.peer_mac or b"",
+            mtu=mtu,
+            group=request.peer_group,
+            tx_queue_length=0,
+        )
+        far = self._kernel._new_link(HOST, peer)
+        here = Link(
+            index=0,
+            name=request.name,
+            kind="veth",
+            mac=request.mac or b"",
+            mtu=mtu,
+            peer=(HOST, far.index),
+        )
+        near = self._kernel._new_link(self._number, here)
+        self._kernel._put_link(HOST, replace(far, peer=(self._number, near.index)))
+
+    def _add_link(self, request: net.AddLink) -> None:
+        self._refuse_name(request.name, self._number)
+        _refuse(errno.EOPNOTSUPP, request.kind not in KINDS)
+        queue = request.tx_queue_length
+        made = Link(
+            index=0,
+            name=request.name,
+            kind=request.kind,
+            mtu=request.mtu or 1500,
+            tx_queue_length=1000 if queue is None else queue,
+            vlan_filtering=bool(request.vlan_filtering),
+        )
+        made = self._kernel._new_link(self._number, made)
+        if request.up:
+            self._set_link(net.SetLink(index=made.index, up=True))
+
+    def _set_link(self, request: net.SetLink) -> None:
+        link = self._which(request.index, request.name)
+        if request.master:
+            master = _by_index(self._space(), request.master)
+            _refuse(errno.EINVAL, master is None)
+            _refuse(errno.EOPNOTSUPP, master is not None and master.kind != "bridge")
+        _refuse(errno.EINVAL, request.mtu is not None and request.mtu < 68)
+        master_now = link.master if request.master is None else request.master
+        port = request.hairpin is not None or request.isolated is not None
+        changes = {
+            name: value
+            for name in ("up", "mtu", "mac", "master", "group", "promisc", "allmulti", "tx_queue_length")
+            if (value := getattr(request, name)) is not None
+        }
+        changed = replace(link, **changes)
+        self._change(changed)
+        if changed.up and not link.up:
+            for address in changed.addresses:
+                self._connect(changed.index, address)
+        if link.up and not changed.up:
+            self._down(changed)
+        if port:
+            _refuse(errno.EOPNOTSUPP, not master_now)
+            settings = {
+                name: value
+                for name in ("hairpin", "isolated")
+                if (value := getattr(request, name)) is not None
+            }
+            self._change(replace(self._which(link.index), **settings))
+
+    def _down(self, link: Link) -> None:
+        space = self._space()
+        routes = tuple(route for route in space.routes if route.index != link.index)
+        self._kernel._put(self._number, replace(space, routes=routes))
+        keep = any(
+            self.read_sysctl(f"net/ipv6/conf/{name}/keep_addr_on_down") == "1" for name in ("all", link.name)
+        )
+        if not keep:
+            stay = tuple(address for address in link.addresses if address.version == 4)
+            self._change(replace(link, addresses=stay))
+
+    def _add_address(self, request: net.AddAddress) -> None:
+        link = self._which(request.index)
+        same = [
+            held
+            for held in link.addresses
+            if held.ip == request.address.ip
+            and (held.version == 6 or held.network.prefixlen == request.address.network.prefixlen)
+        ]
+        _refuse(errno.EEXIST, bool(same))
+        self._change(replace(link, addresses=(*link.addresses, request.address)))
+        if link.up:
+            self._connect(link.index, request.address)
+
+    def _del_address(self, request: net.DelAddress) -> None:
+        link = self._which(request.index)
+        _refuse(errno.EADDRNOTAVAIL, request.address not in link.addresses)
+        left = tuple(address for address in link.addresses if address != request.address)
+        self._change(replace(link, addresses=left))
+        space = self._space()
+        gone = _connected(link.index, request.address)
+        routes = tuple(route for route in space.routes if route != gone and route.src != request.address.ip)
+        self._kernel._put(self._number, replace(space, routes=routes))
+
+    def _connect(self, index: int, address: net.Interface) -> None:
+        route = _connected(index, address)
+        space = self._space()
+        if route is not None and route not in space.routes:
+            self._kernel._put(self._number, replace(space, routes=(*space.routes, route)))
+
+    def _add_route(self, request: net.AddRoute) -> None:
+        link = self._which(request.index)
+        _refuse(errno.ENETDOWN, not link.up)
+        space = self._space()
+        four = isinstance(request.dst, IPv4Network)
+        route = net.RouteInfo(
+            dst=request.dst,
+            index=request.index,
+            gateway=request.gateway,
+            src=request.src,
+            scope=request.scope if four else net.SCOPE_UNIVERSE,
+            table=request.table,
+            priority=request.priority or (0 if four else 1024),
+            protocol=net.PROTO_BOOT,
+        )
+        same = [
+            old
+            for old in space.routes
+            if (old.dst, old.table, old.priority) == (route.dst, route.table, route.priority)
+        ]
+        _refuse(errno.EEXIST, bool(same) and (not request.append or route in same))
+        if request.gateway is not None:
+            near = any(
+                old.index == request.index and old.gateway is None and request.gateway in old.dst
+                for old in space.routes
+                if old.dst.version == request.gateway.version
+                and (old.dst.version == 6 or old.scope >= net.SCOPE_LINK)
+            )
+            linked = request.gateway.version == 6 and request.gateway.is_link_local
+            _refuse(errno.ENETUNREACH if four else errno.EHOSTUNREACH, not near and not linked)
+        if request.src is not None:
+            local = any(held.ip == request.src for other in space.links for held in other.addresses)
+            _refuse(errno.EINVAL, not local)
+        self._kernel._put(self._number, replace(space, routes=(*space.routes, route)))
+
+    def _del_route(self, request: net.DelRoute) -> None:
+        space = self._space()
+        for route in space.routes:
+            if (route.dst, route.index, route.table) == (request.dst, request.index, request.table) and (
+                route.dst.version == 6 or request.scope in (net.SCOPE_NOWHERE, route.scope)
+            ):
+                left = tuple(other for other in space.routes if other is not route)
+                self._kernel._put(self._number, replace(space, routes=left))
+                return
+        raise _Refusal(errno.ESRCH)
+
+    def _which(self, index: int, name: str = "") -> Link:
+        for link in self._space().links:
+            if link.index == index if index else link.name == name:
+                return link
+        raise _Refusal(errno.ENODEV)
+
+    def _change(self, link: Link) -> None:
+        self._kernel._put_link(self._number, link)
+
+    def _refuse_name(self, name: str, number: int) -> None:
+        _refuse(errno.ERANGE, len(name) > LONGEST_NAME)
+        _refuse(errno.EEXIST, any(link.name == name for link in self._kernel.world.spaces[number].links))
+
+    def _info(self, link: Link) -> net.LinkInfo:
+        running = link.up and link.kind == "veth"
+        if link.peer is not None:
+            far = _by_index(self._kernel.world.spaces[link.peer[0]], link.peer[1])
+            running = running and far is not None and far.up
+        return net.LinkInfo(
+            index=link.index,
+            name=link.name,
+            kind=link.kind,
+            mac=link.mac,
+            mtu=link.mtu,
+            up=link.up,
+            peer_index=link.peer[1] if link.peer is not None else 0,
+            master=link.master,
+            group=link.group,
+            promisc=link.promisc,
+            oper_up=running,
+        )
+
+
+class FakeWatch:
+    """See `abc.DeviceWatch`. A link of the fake goes at once, on the thread that deletes it."""
+
+    def __init__(self, kernel: FakeKernel) -> None:
+        self._kernel = kernel
+        self._change = threading.Condition(kernel.lock)
+        self._waits: list[tuple[frozenset[int], Callable[[frozenset[int]], None]]] = []
+        self._closed = False
+
+    def wait_gone(self, indexes: Collection[int], timeout: float) -> frozenset[int]:
+        asked = frozenset(indexes)
+        with self._change:
+            self._change.wait_for(lambda: self._closed or not asked & self._there(), timeout)
+            return asked - self._there()
+
+    def on_gone(self, indexes: Collection[int], tell: Callable[[frozenset[int]], None]) -> None:
+        with self._change:
+            self._waits.append((frozenset(indexes), tell))
+        self._tell()
+
+    def close(self) -> None:
+        with self._change:
+            self._closed = True
+            self._waits.clear()
+            self._change.notify_all()
+
+    def changed(self) -> None:
+        """The kernel took a link away."""
+        with self._change:
+            self._change.notify_all()
+        self._tell()
+
+    def _there(self) -> frozenset[int]:
+        return frozenset(link.index for link in self._kernel.world.spaces[HOST].links)
+
+    def _tell(self) -> None:
+        with self._change:
+            there = self._there()
+            done = [wait for wait in self._waits if not wait[0] & there]
+            self._waits = [wait for wait in self._waits if wait[0] & there]
+        for indexes, tell in done:
+            tell(indexes)
+
+
+class _Refusal(Exception):
+    """The kernel says no, with this errno."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _refuse(code: int, condition: bool) -> None:
+    if condition:
+        raise _Refusal(code)
+
+
+def _by_index(space: Space, index: int) -> Link | None:
+    return next((link for link in space.links if link.index == index), None)
+
+
+def _connected(index: int, address: net.Interface) -> net.RouteInfo | None:
+    """The route that the kernel makes for an address of its own accord."""
+    if isinstance(address, IPv6Interface):
+        return net.RouteInfo(dst=address.network, index=index, priority=256, protocol=net.PROTO_KERNEL)
+    assert isinstance(address, IPv4Interface)
+    if address.network.prefixlen == 32:
+        return None
+    return net.RouteInfo(
+        dst=address.network,
+        index=index,
+        src=address.ip,
+        scope=net.SCOPE_LINK,
+        protocol=net.PROTO_KERNEL,
+    )
+
+
+def _lasting(space: Space, bridges: Collection[str]) -> Space:
+    hidden = {link.index for link in space.links if link.name in bridges}
+    return replace(
+        space,
+        links=tuple(link for link in space.links if link.index not in hidden),
+        routes=tuple(route for route in space.routes if route.index not in hidden),
+        settings={
+            key: value
+            for key, value in space.settings.items()
+            if key not in STAYS and key.split("/")[3:4] not in [[name] for name in bridges]
+        },
+        next_index=0,
+    )
+
+
+def _identity(number: int) -> net.NetnsIdentity:
+    return net.NetnsIdentity(device=4, inode=4026531840 + number)
