@@ -30,6 +30,8 @@ from vmplumbd.cni.result import Result
 DEFAULT_CACHE_DIR = "/var/lib/cni"
 KIND = "cniCacheV1"
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedAttachment:
@@ -203,7 +205,7 @@ def _encode(network: NetworkConfigList, conf: RuntimeConf, done: Result) -> byte
     if conf.capability_args:
         body["capabilityArgs"] = dict(conf.capability_args)
     body["result"] = result.to_object(done)
-    return json.dumps(body, separators=(",", ":")).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def _make_directories(path: str) -> None:
@@ -229,7 +231,11 @@ def _write_file(path: str, body: bytes) -> None:
 
 def _read_file(path: str) -> bytes | None:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - hot path
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        with open(fd, "rb", buffering=0) as file:  # noqa: PTH123 - hot path
             return file.read()
     except OSError:
         return None
