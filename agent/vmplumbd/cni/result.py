@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -131,73 +131,56 @@ class _Unusable(Exception):
     """A field has a type it cannot have."""
 
 
-_TOP_1 = frozenset({"cniVersion", "interfaces", "ips", "routes", "dns"})
-_TOP_02 = frozenset({"cniVersion", "ip4", "ip6", "dns"})
-_INTERFACE = frozenset({"name", "mac", "mtu", "sandbox", "socketPath", "pciID"})
-_IP = frozenset({"version", "interface", "address", "gateway"})
-_IP_02 = frozenset({"ip", "gateway", "routes"})
-_ROUTE = frozenset({"dst", "gw", "mtu", "advmss", "priority", "table", "scope"})
-_DNS = frozenset({"nameservers", "domain", "search", "options"})
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    raise _Unusable("is no string")
 
 
-def _fields(value: object, known: frozenset[str], where: str) -> Mapping[str, Any]:
-    """The object, with its keys as we spell them. Costs nothing where they are spelt so already."""
-    if type(value) is not dict and not isinstance(value, Mapping):  # the first test is the fast one
-        raise _Unusable(f"{where} is no object")
-    if value.keys() <= known:
-        return value
-    folded = {name.lower(): name for name in known}
-    return {folded[key.lower()]: item for key, item in value.items() if key.lower() in folded}
-
-
-def _items(value: object, where: str) -> Iterable[Any]:
+def _items(value: object) -> Sequence[Any]:
     if value is None:
         return ()
-    if not isinstance(value, list | tuple):
-        raise _Unusable(f"{where} is no list")
-    return value
+    if isinstance(value, list | tuple):
+        return value
+    raise _Unusable("is no list")
 
 
-def _text(value: object, where: str) -> str | None:
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str):
-        raise _Unusable(f"{where} is no string")
-    return value
-
-
-def _texts(value: object, where: str) -> tuple[str, ...]:
-    texts = tuple(_items(value, where))
+def _texts(value: object) -> tuple[str, ...]:
+    texts = tuple(_items(value))
     if not all(isinstance(text, str) for text in texts):
-        raise _Unusable(f"{where} is no list of strings")
+        raise _Unusable("is no list of strings")
     return texts
 
 
-def _number(value: object, where: str) -> int | None:
+def _number(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _Unusable(f"{where} is no integer")
+        raise _Unusable("is no integer")
     return value
 
 
-def _address(value: object, where: str) -> IpAddress | None:
-    text = _text(value, where)
+def _positive(value: object) -> int | None:
+    return _number(value) or None
+
+
+def _address(value: object) -> IpAddress | None:
+    text = _text(value)
     if text is None:
         return None
     try:
         return _parse_address(text)
     except ValueError as exc:
-        raise _Unusable(f"{where} is no IP address: {text!r}") from exc
+        raise _Unusable(f"is no IP address: {text!r}") from exc
 
 
-def _cidr(value: object, where: str) -> IpInterface:
+def _cidr(value: object) -> IpInterface:
     if not isinstance(value, str):
-        raise _Unusable(f"{where} is no string")
+        raise _Unusable("is no string")
     try:
         return _parse_cidr(value)
     except ValueError as exc:
-        raise _Unusable(f"{where} is no address with a prefix length: {value!r}") from exc
+        raise _Unusable(f"is no address with a prefix length: {value!r}") from exc
 
 
 # Within a chain the same few addresses are read again and again, and ipaddress is slow at it.
@@ -220,80 +203,119 @@ def _parse_cidr(text: str) -> IpInterface:
     return ipaddress.ip_interface(text)
 
 
-def _read_interface(value: object, *, modern: bool) -> Interface:
-    given = _fields(value, _INTERFACE, "interface")
-    return Interface(
-        name=_text(given.get("name"), "interface.name") or "",
-        mac=_text(given.get("mac"), "interface.mac"),
-        sandbox=_text(given.get("sandbox"), "interface.sandbox"),
-        mtu=_number(given.get("mtu"), "interface.mtu") or None if modern else None,
-        socket_path=_text(given.get("socketPath"), "interface.socketPath") if modern else None,
-        pci_id=_text(given.get("pciID"), "interface.pciID") if modern else None,
-    )
+def _same(value: object) -> object:
+    return value
+
+
+# For each key of an object: our name of the field, and how its value is read. What is absent costs nothing.
+_Table = Mapping[str, tuple[str, Callable[[Any], Any]]]
+
+_INTERFACE_04: _Table = {"name": ("name", _text), "mac": ("mac", _text), "sandbox": ("sandbox", _text)}
+_INTERFACE_1: _Table = {
+    **_INTERFACE_04,
+    "mtu": ("mtu", _positive),
+    "socketPath": ("socket_path", _text),
+    "pciID": ("pci_id", _text),
+}
+_IP: _Table = {
+    "address": ("address", _cidr),
+    "gateway": ("gateway", _address),
+    "interface": ("interface", _number),
+}
+_IP_02: _Table = {
+    "ip": ("address", _cidr),
+    "gateway": ("gateway", _address),
+    "routes": ("routes", _items),
+}
+_ROUTE: _Table = {
+    "dst": ("dst", _cidr),
+    "gw": ("gw", _address),
+    "mtu": ("mtu", _positive),
+    "advmss": ("advmss", _positive),
+    "priority": ("priority", _positive),
+    "table": ("table", _number),
+    "scope": ("scope", _number),
+}
+_DNS: _Table = {
+    "nameservers": ("nameservers", _texts),
+    "domain": ("domain", _text),
+    "search": ("search", _texts),
+    "options": ("options", _texts),
+}
+_TOP: _Table = {
+    key: (key, _same) for key in ("cniVersion", "interfaces", "ips", "routes", "dns", "ip4", "ip6")
+}
+
+
+def _read(value: object, table: _Table, where: str) -> dict[str, Any]:
+    """The fields of an object, by our names. Keys that the table lacks are dropped."""
+    if type(value) is not dict and not isinstance(value, Mapping):  # the first test is the fast one
+        raise _Unusable(f"{where} is no object")
+    fields = {}
+    key = ""
+    try:
+        for key, item in value.items():
+            entry = table.get(key) or _folded(key, value, table)
+            if entry is not None:
+                fields[entry[0]] = entry[1](item)
+    except _Unusable as exc:
+        raise _Unusable(f"{where}.{key} {exc}") from exc
+    return fields
+
+
+def _folded(key: str, value: Mapping[str, Any], table: _Table) -> tuple[str, Callable[[Any], Any]] | None:
+    """The entry for a key spelt otherwise, unless the object has the right spelling too."""
+    right = next((name for name in table if name.lower() == key.lower()), None)
+    return None if right is None or right in value else table[right]
+
+
+def _read_interface(value: object, table: _Table) -> Interface:
+    fields = _read(value, table, "interface")
+    fields["name"] = fields.get("name") or ""
+    return Interface(**fields)
 
 
 def _read_ip(value: object) -> IPConfig:
-    given = _fields(value, _IP, "ip")
-    return IPConfig(
-        address=_cidr(given.get("address"), "ip.address"),
-        gateway=_address(given.get("gateway"), "ip.gateway"),
-        interface=_number(given.get("interface"), "ip.interface"),
-    )
+    fields = _read(value, _IP, "ip")
+    if "address" not in fields:
+        raise _Unusable("ip.address is not there")
+    return IPConfig(**fields)
 
 
 def _read_route(value: object) -> Route:
-    given = _fields(value, _ROUTE, "route")
-    return Route(
-        dst=_cidr(given.get("dst"), "route.dst"),
-        gw=_address(given.get("gw"), "route.gw"),
-        mtu=_number(given.get("mtu"), "route.mtu") or None,
-        advmss=_number(given.get("advmss"), "route.advmss") or None,
-        priority=_number(given.get("priority"), "route.priority") or None,
-        table=_number(given.get("table"), "route.table"),
-        scope=_number(given.get("scope"), "route.scope"),
-    )
+    fields = _read(value, _ROUTE, "route")
+    if "dst" not in fields:
+        raise _Unusable("route.dst is not there")
+    return Route(**fields)
 
 
 def _read_dns(value: object) -> DNS:
-    if not value:
-        return _NO_DNS
-    given = _fields(value, _DNS, "dns")
-    return DNS(
-        nameservers=_texts(given.get("nameservers"), "dns.nameservers"),
-        domain=_text(given.get("domain"), "dns.domain"),
-        search=_texts(given.get("search"), "dns.search"),
-        options=_texts(given.get("options"), "dns.options"),
-    )
+    return DNS(**_read(value, _DNS, "dns")) if value else _NO_DNS
 
 
-def _read_since_03(cni_version: str, raw: Mapping[str, Any], *, modern: bool) -> Result:
-    given = _fields(raw, _TOP_1, "result")
+def _read_since_03(cni_version: str, raw: Mapping[str, Any], *, interface: _Table) -> Result:
+    given = _read(raw, _TOP, "result")
     return Result(
         cni_version=cni_version,
-        interfaces=tuple(
-            _read_interface(each, modern=modern) for each in _items(given.get("interfaces"), "interfaces")
-        ),
-        ips=tuple(_read_ip(each) for each in _items(given.get("ips"), "ips")),
-        routes=tuple(_read_route(each) for each in _items(given.get("routes"), "routes")),
+        interfaces=tuple([_read_interface(each, interface) for each in _items(given.get("interfaces"))]),
+        ips=tuple([_read_ip(each) for each in _items(given.get("ips"))]),
+        routes=tuple([_read_route(each) for each in _items(given.get("routes"))]),
         dns=_read_dns(given.get("dns")),
     )
 
 
 def _read_02(cni_version: str, raw: Mapping[str, Any]) -> Result:
-    given = _fields(raw, _TOP_02, "result")
+    given = _read(raw, _TOP, "result")
     ips: list[IPConfig] = []
     routes: list[Route] = []
     for key in ("ip4", "ip6"):
         if given.get(key) is None:
             continue
-        each = _fields(given[key], _IP_02, key)
-        ips.append(
-            IPConfig(
-                address=_cidr(each.get("ip"), f"{key}.ip"),
-                gateway=_address(each.get("gateway"), f"{key}.gateway"),
-            )
-        )
-        routes += [_read_route(route) for route in _items(each.get("routes"), f"{key}.routes")]
+        fields = _read(given[key], _IP_02, key)
+        if "address" not in fields:
+            raise _Unusable(f"{key}.ip is not there")
+        routes += [_read_route(route) for route in fields.pop("routes", ())]
+        ips.append(IPConfig(**fields))
     return Result(
         cni_version=cni_version, ips=tuple(ips), routes=tuple(routes), dns=_read_dns(given.get("dns"))
     )
@@ -301,8 +323,8 @@ def _read_02(cni_version: str, raw: Mapping[str, Any]) -> Result:
 
 _READERS: Mapping[str, Callable[[str, Mapping[str, Any]], Result]] = {
     **dict.fromkeys(VERSIONS_02, _read_02),
-    **dict.fromkeys(VERSIONS_04, partial(_read_since_03, modern=False)),
-    **dict.fromkeys(VERSIONS_1, partial(_read_since_03, modern=True)),
+    **dict.fromkeys(VERSIONS_04, partial(_read_since_03, interface=_INTERFACE_04)),
+    **dict.fromkeys(VERSIONS_1, partial(_read_since_03, interface=_INTERFACE_1)),
 }
 
 
