@@ -635,8 +635,14 @@ def _cached() -> list[Case]:
         ),
         Case(
             id="cache-a-way-out",
-            files={"away-eth0": "precious"},
-            steps=(attach("del", ONE, container_id="/../../../away"),),
+            files={"cache/away-eth0": "precious"},
+            steps=(attach("del", ONE, container_id="/../../away"),),
+            differs={
+                "cache": Difference(
+                    reason="libcni removes what the name leads to; a name with a separator has no file here",
+                    ours=lambda seen: seen.cache == {"away-eth0": "precious"},
+                )
+            },
         ),
     ]
 
