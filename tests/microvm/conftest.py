@@ -1,16 +1,32 @@
-"""The guest that these tests boot, found or built before the first of them."""
+"""The guest that these tests boot, found or built before the first of them; the agent that serves them."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeAlias
 
+import grpc
 import pytest
 
+from tests.host import Host
 from tools.guest import boot, build
+from vmplumb.v1 import network_agent_service_pb2 as pb
+from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
+from vmplumb.v1 import network_pb2, vm_network_pb2
 
-BootGuest = Callable[..., boot.GuestReport]
+ROOT = Path(__file__).resolve().parents[2]
+BootGuest: TypeAlias = Callable[..., boot.GuestReport]
+RUN = Path("/run/vmplumb")
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +49,80 @@ def boot_guest(guest: build.Guest) -> BootGuest:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def reference_plugins() -> Path:
+    """The directory of the real plugins, installed through Go's module proxy where they are not there yet."""
+    script = ROOT / "tools" / "reference_plugins.sh"
+    if shutil.which("go") is None:
+        pytest.skip("the reference plugins are built by Go, which is not here")
+    done = subprocess.run([str(script)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"the reference plugins cannot be installed: {done.stderr.strip()[-300:]}")
+    return Path(done.stdout.strip().splitlines()[-1])
+
+
+@dataclass(kw_only=True)
+class Agent:
+    """vmplumbd in the test's host, and the two calls these tests make."""
+
+    host: Host
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        settings = {
+            "paths.conf_dir": str(RUN / "net.d"),
+            "paths.state_dir": str(RUN / "state"),
+            "listen.unix": str(RUN / "vmplumbd.sock"),
+            **self.settings,
+        }
+        flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        log = (RUN / "log").open("w")
+        with log:
+            process = self.host.popen([sys.executable, "-m", "vmplumbd", "serve", *flags], stderr=log)
+        deadline = time.monotonic() + 15
+        while not _listens(RUN / "vmplumbd.sock"):
+            assert process.poll() is None, (RUN / "log").read_text()
+            assert time.monotonic() < deadline, (RUN / "log").read_text()
+            time.sleep(0.02)
+
+    def network(self, *plugins: dict[str, Any]) -> None:
+        """Write the conflist of the network `net`."""
+        (RUN / "net.d").mkdir(parents=True, exist_ok=True)
+        body = {"cniVersion": "1.0.0", "name": "net", "plugins": list(plugins)}
+        (RUN / "net.d" / "10-net.conflist").write_text(json.dumps(body))
+
+    def set_up(self, vm_id: str) -> vm_network_pb2.SetupResult:
+        """Set the VM up on `net`; the result of the stream's last event."""
+        configuration = network_pb2.CNIConfiguration(network_name="net", if_name="eth0")
+        interface = network_pb2.NetworkInterface(cni_configuration=configuration)
+        spec = vm_network_pb2.NetworkSpec(
+            network_interfaces=network_pb2.NetworkInterfaces(interfaces=[interface])
+        )
+        with grpc.insecure_channel(f"unix:{RUN}/vmplumbd.sock") as channel:
+            stub = pb_grpc.NetworkAgentServiceStub(channel)
+            *_, last = stub.SetupNetwork(pb.SetupNetworkRequest(vm_id=vm_id, spec=spec))
+        return last.result
+
+    def tear_down(self, vm_id: str) -> None:
+        """Tear it down and read the stream to its end."""
+        with grpc.insecure_channel(f"unix:{RUN}/vmplumbd.sock") as channel:
+            stub = pb_grpc.NetworkAgentServiceStub(channel)
+            list(stub.TeardownNetwork(pb.TeardownNetworkRequest(vm_id=vm_id)))
+
+
+@pytest.fixture
+def agent(host: Host) -> Iterator[Agent]:
+    """An agent that is not started yet."""
+    RUN.mkdir(parents=True)
+    yield Agent(host=host)
+    host.end_processes()
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+        client.connect(str(path))
+        return True
+    return False

@@ -100,6 +100,12 @@ def boot(
     return _report(console, ip=ip, mac=mac, accel=accel, seconds=time.monotonic() - start)
 
 
+def verdict(console: str) -> str:
+    """The guest's own line, or nothing."""
+    found = VERDICT.search(console)
+    return found.group(0).strip() if found else ""
+
+
 def find_qemu() -> str:
     """QEMU on PATH, or installed now where we are root and apt has it. Raises CannotBoot."""
     found = shutil.which(QEMU)
