@@ -63,7 +63,7 @@ def test_the_contract_passes(contract: lint.Contract, name: str) -> None:
             "errors.proto",
             "_TORN_DOWN = 7;",
             "_TORN_UP = 7;",
-            "TORN_UP: not in vmplumbd.errors",
+            "TORN_UP: unknown to the agent",
         ),
         ("error tables", SERVICE, "| NOT_FOUND | VM_NOT_FOUND | MUST NOT retry |", "", "GetNetwork: "),
     ],

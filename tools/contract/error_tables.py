@@ -65,8 +65,8 @@ def rows(full: FileDescriptorSet) -> dict[str, list[Row]]:
     return found
 
 
-def faults(full: FileDescriptorSet, agent_reasons: frozenset[str]) -> list[str]:
-    """What does not agree: tables with ErrorReason, ErrorReason with its comments and the agent's reasons."""
+def faults(full: FileDescriptorSet, agent: Mapping[str, str]) -> list[str]:
+    """What does not agree: tables, ErrorReason with its comments, and the agent's code of each reason."""
     code_of, tables = codes(full), rows(full)
     found = [
         f"{reason}: no gRPC code before its comment" for reason, code in code_of.items() if code not in CODES
@@ -75,8 +75,13 @@ def faults(full: FileDescriptorSet, agent_reasons: frozenset[str]) -> list[str]:
     found += [line for table in tables.values() for row in table for line in _row_faults(row, code_of)]
     used = {row.reason for table in tables.values() for row in table}
     found += [f"{reason}: in no error table" for reason in sorted(code_of.keys() - used)]
-    found += [f"{reason}: not in vmplumbd.errors" for reason in sorted(code_of.keys() - agent_reasons)]
-    found += [f"{reason}: only in vmplumbd.errors" for reason in sorted(agent_reasons - code_of.keys())]
+    found += [f"{reason}: unknown to the agent" for reason in sorted(code_of.keys() - agent.keys())]
+    found += [f"{reason}: only in the agent" for reason in sorted(agent.keys() - code_of.keys())]
+    found += [
+        f"{reason}: {code} in errors.proto, {agent[reason]} in the agent"
+        for reason, code in code_of.items()
+        if agent.get(reason, code) != code
+    ]
     return found
 
 

@@ -25,6 +25,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet  # noqa: E402  afte
 
 from tools.contract import error_tables, generate, image, rules_lock  # noqa: E402  run as a file, from a clone
 from vmplumbd import errors  # noqa: E402
+from vmplumbd.rpc import status  # noqa: E402
 
 LOCK = Path("protos/rules.lock")
 BASELINE = Path("protos/baseline.binpb")
@@ -76,8 +77,9 @@ def locked_rules(contract: Contract) -> Verdict:
 
 
 def tables(contract: Contract) -> Verdict:
-    """Error tables, ErrorReason and the agent's reasons agree."""
-    found = error_tables.faults(contract.full, frozenset(reason.value for reason in errors.Reason))
+    """Error tables, ErrorReason and what the agent answers agree."""
+    agent = {reason.value: status.code_of(reason).name for reason in errors.Reason}
+    found = error_tables.faults(contract.full, agent)
     uses = sum(len(table) for table in error_tables.rows(contract.full).values())
     return Verdict(faults=found, note=f"{uses} rows, {len(error_tables.codes(contract.full))} reasons")
 

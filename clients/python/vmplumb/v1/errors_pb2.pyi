@@ -105,9 +105,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 27
     """UNAUTHENTICATED: the caller did not say who it is, in a way the agent takes."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 28
-    """INTERNAL: a fault of the agent itself. The log has it under the request id
-    in ErrorInfo.metadata.
-    """
+    """INTERNAL: a fault of the agent itself; its log says more."""
     ERROR_REASON_UNSUPPORTED: _ErrorReason.ValueType  # 29
     """FAILED_PRECONDITION: this host's kernel or this agent cannot do what was
     asked; told before any effect.
@@ -205,9 +203,7 @@ ERROR_REASON_ACCESS_DENIED: ErrorReason.ValueType  # 26
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 27
 """UNAUTHENTICATED: the caller did not say who it is, in a way the agent takes."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 28
-"""INTERNAL: a fault of the agent itself. The log has it under the request id
-in ErrorInfo.metadata.
-"""
+"""INTERNAL: a fault of the agent itself; its log says more."""
 ERROR_REASON_UNSUPPORTED: ErrorReason.ValueType  # 29
 """FAILED_PRECONDITION: this host's kernel or this agent cannot do what was
 asked; told before any effect.
