@@ -1,0 +1,256 @@
+"""The same call to two plugins, each in a host of its own, and what is then there to compare.
+
+Names of host ends, MACs, and the namespaces' numbers may differ: `unified` puts one word in their
+place, the same for each of its occurrences. Everything else is compared as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests import snapshot
+from tests.host import CNI_STATE, NETNS_DIR, in_host
+from vmplumbd.cni.error import CniError
+from vmplumbd.cni.exec import ExecInvoker
+from vmplumbd.cni.invoke import Command, Invocation, Invoker
+from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.plugins.builtin import BuiltinInvoker
+
+ROOT = Path(__file__).parents[3]
+NAME = "vm"
+NETNS = str(NETNS_DIR / NAME)
+RESOLV_CONF = "/run/resolv.conf"
+
+# Kept by kernel counters of the machine, not by the plugins.
+_PASSING = frozenset({"link_netnsid", "ifindex", "link_index", "nodad", "iif_index"})
+_MAC = re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b")
+_VETH = re.compile(r"\bveth[0-9a-f]{8}\b")
+_LINK_LOCAL = re.compile(r"\bfe80::[0-9a-f:]+\b|\bff02::1:ff[0-9a-f]{2}:[0-9a-f]{1,4}\b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One call, or (with `run`) a command in the host between calls."""
+
+    command: Command = Command.ADD
+    vm: str = "vm1"
+    args: str = ""
+    netns: str = NETNS
+    if_name: str = "eth0"
+    conf: Mapping[str, Any] = field(default_factory=dict)
+    stdin: bytes | None = None
+    with_prev: bool = True
+    run: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Calls of one plugin with one configuration.
+
+    `text` is the constant part of a refusal's text, where the rest is Go's own wording.
+    """
+
+    name: str
+    conf: Mapping[str, Any]
+    steps: Sequence[Step] = (
+        Step(),
+        Step(command=Command.CHECK),
+        Step(command=Command.DEL),
+        Step(command=Command.DEL),
+    )
+    cni_version: str = "1.0.0"
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one step gave: a result, or code and text of a refusal; and the world after it."""
+
+    result: Any
+    code: int | None
+    text: str
+    world: Any
+
+
+@functools.cache
+def reference_plugins() -> str | None:
+    """The directory of the reference plugins; None if this machine cannot make them."""
+    if shutil.which("go") is None:
+        return None
+    done = subprocess.run(
+        [ROOT / "tools" / "reference_plugins.sh"], capture_output=True, text=True, check=False, timeout=900
+    )
+    if done.returncode:
+        raise AssertionError(f"the reference plugins cannot be made: {done.stderr}")
+    return done.stdout.strip().splitlines()[-1]
+
+
+def ours(kernel: LinuxKernel) -> Invoker:
+    """The plugins in process, and no executable beside them."""
+    return BuiltinInvoker(kernel, ExecInvoker())
+
+
+def theirs(kernel: LinuxKernel) -> Invoker:
+    """The reference's executables."""
+    return ExecInvoker()
+
+
+def walk(case: Case, make: Callable[[LinuxKernel], Invoker], bin_path: str) -> list[Seen]:
+    """All steps of a case in a fresh host."""
+    return in_host(lambda: _walk(case, make, bin_path))
+
+
+def _walk(case: Case, make: Callable[[LinuxKernel], Invoker], bin_path: str) -> list[Seen]:
+    subprocess.run(["ip", "netns", "add", NAME], check=True)
+    Path(RESOLV_CONF).write_text("nameserver 10.0.0.2\nsearch a b\noptions ndots:2\n", encoding="utf-8")
+    kernel = LinuxKernel()
+    try:
+        invoker = make(kernel)
+        seen: list[Seen] = []
+        prev: Any = None
+        for step in case.steps:
+            if step.run:
+                subprocess.run(step.run, check=True, capture_output=True)
+                continue
+            seen.append(_take(case, step, invoker, bin_path, prev))
+            prev = seen[-1].result or prev
+        return seen
+    finally:
+        kernel.close()
+
+
+def _take(case: Case, step: Step, invoker: Invoker, bin_path: str, prev: Any) -> Seen:
+    body = {"cniVersion": case.cni_version, "name": "net", **case.conf, **step.conf}
+    if prev is not None and step.with_prev and step.command is not Command.ADD:
+        body["prevResult"] = prev
+    invocation = Invocation(
+        command=step.command,
+        plugin=case.conf["type"],
+        stdin=json.dumps(body).encode() if step.stdin is None else step.stdin,
+        container_id=step.vm,
+        netns=step.netns,
+        if_name=step.if_name,
+        args=step.args,
+        path=(bin_path,),
+    )
+    try:
+        printed = invoker.invoke(invocation)
+    except CniError as exc:
+        return Seen(result=None, code=exc.code, text=str(exc), world=_world())
+    return Seen(result=json.loads(printed) if printed else None, code=None, text="", world=_world())
+
+
+def _world() -> dict[str, Any]:
+    # Both sides are looked at when the kernel has come to rest: no address is tentative, no link in between.
+    _settle()
+    inside = None
+    with suppress(AssertionError):
+        inside = snapshot.namespace_snapshot(NETNS) | {"sysctls": _sysctls()}
+    host = snapshot.snapshot(state_dirs=())
+    host.pop("mounts")
+    host.pop("namespaces")
+    forwarding = {
+        key: Path("/proc/sys/net", key).read_text(encoding="ascii")
+        for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding")
+    }
+    return {"host": host, "forwarding": forwarding, "inside": inside, "files": _files()}
+
+
+def _settle() -> None:
+    """Wait for the kernel's word that duplicate address detection is over, on both sides."""
+    for prefix in ([], ["-n", NAME]):
+        watch = ["timeout", "5", "ip", *prefix, "-6", "-o", "monitor", "address"]
+        with subprocess.Popen(watch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as monitor:
+            assert monitor.stdout is not None
+            while _tentative(prefix):
+                if not monitor.stdout.readline():
+                    break
+            monitor.terminate()
+
+
+def _tentative(prefix: Sequence[str]) -> bool:
+    done = subprocess.run(
+        ["ip", *prefix, "-6", "-o", "addr", "show", "tentative"], capture_output=True, text=True, check=False
+    )
+    # A tap that nobody has open, or a link that is down, never settles.
+    return any("NO-CARRIER" not in line for line in done.stdout.splitlines())
+
+
+def _sysctls() -> dict[str, str]:
+    done = subprocess.run(
+        [
+            "ip",
+            "netns",
+            "exec",
+            NAME,
+            "grep",
+            "-rs",
+            "",
+            "/proc/sys/net/ipv4/conf",
+            "/proc/sys/net/ipv6/conf",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    pairs = (line.partition(":") for line in done.stdout.splitlines())
+    return {key: value for key, _, value in sorted(pairs)}
+
+
+def _files() -> dict[str, str]:
+    return {
+        str(path.relative_to(CNI_STATE)): f"{path.stat().st_mode:o} "
+        + (path.read_bytes().decode() if path.is_file() else "")
+        for path in sorted(CNI_STATE.rglob("*"))
+    }
+
+
+def unified(value: Any) -> Any:
+    """The same with one word for each MAC, host end and link-local address, numbered as they first appear."""
+    words: dict[str, str] = {}
+
+    def word(kind: str) -> Callable[[re.Match[str]], str]:
+        def put(found: re.Match[str]) -> str:
+            fixed = {"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"}
+            if found[0] in fixed:
+                return found[0]
+            return words.setdefault(found[0], f"<{kind}>")
+
+        return put
+
+    def go(each: Any) -> Any:
+        if isinstance(each, dict):
+            return {go(key): go(item) for key, item in each.items() if key not in _PASSING}
+        if isinstance(each, list):
+            return (
+                sorted((go(item) for item in each), key=json.dumps)
+                if _unordered(each)
+                else list(map(go, each))
+            )
+        if isinstance(each, str):
+            each = _MAC.sub(word("mac"), each)
+            each = _VETH.sub(word("veth"), each)
+            return _LINK_LOCAL.sub(word("link-local"), each)
+        return each
+
+    return go(value)
+
+
+def _unordered(rows: list[Any]) -> bool:
+    """Routes come in the order of their table's hash or tree."""
+    return bool(rows) and all(isinstance(row, dict) and "dst" in row and "protocol" in row for row in rows)
+
+
+def as_comparable(seen: Seen) -> Any:
+    """Everything but a refusal's text."""
+    return unified(dataclasses.asdict(dataclasses.replace(seen, text="")))

@@ -1,0 +1,287 @@
+"""Our plugins beside the reference's v1.9.1: same results, same refusals, same kernel, same files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import host as hosts
+from tests.parity.plugins import sides
+from tests.parity.plugins.sides import RESOLV_CONF, Case, Step
+from vmplumbd.cni.invoke import Command
+
+pytestmark = [pytest.mark.parity, pytest.mark.host]
+
+V4, V6 = "10.200.0.0/16", "2001:db8:1::/64"
+GONE = "/run/netns/gone"
+ADD, DEL, CHECK, STATUS = Command.ADD, Command.DEL, Command.CHECK, Command.STATUS
+
+
+def ptp(*subnets: str, ipam: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    ranges = [[{"subnet": subnet}] for subnet in subnets or (V4,)]
+    return {"type": "ptp", "ipam": {"type": "host-local", "ranges": ranges} | (ipam or {}), **more}
+
+
+def host_local(*subnets: str, **ipam: Any) -> dict[str, Any]:
+    return {**ptp(*subnets, ipam=ipam), "type": "host-local"}
+
+
+def refused(name: str, conf: dict[str, Any], text: str, **step: Any) -> Case:
+    version = step.pop("cni_version", "1.0.0")
+    return Case(name=name, conf=conf, steps=(Step(**step), Step(command=DEL)), cni_version=version, text=text)
+
+
+PTP = [
+    *(
+        Case(name=f"ptp {version}", conf=ptp(), cni_version=version)
+        for version in ("0.4.0", "1.0.0", "1.1.0")
+    ),
+    *(
+        Case(name=f"ptp {version}", conf=ptp(), cni_version=version, steps=(Step(), Step(command=DEL)))
+        for version in ("0.1.0", "0.2.0", "0.3.0", "0.3.1")
+    ),
+    Case(name="ptp default route", conf=ptp(ipam={"routes": [{"dst": "0.0.0.0/0"}]})),
+    Case(
+        name="ptp many routes",
+        conf=ptp(
+            ipam={
+                "routes": [
+                    {"dst": "0.0.0.0/0", "gw": "10.200.0.1"},
+                    {"dst": "192.0.2.0/24", "priority": 77},
+                    {"dst": "198.51.100.0/24", "table": 100},
+                    {"dst": "203.0.113.0/24", "gw": "10.200.0.9", "mtu": 1400, "advmss": 1360},
+                ]
+            }
+        ),
+        cni_version="1.1.0",
+    ),
+    Case(name="ptp mtu", conf=ptp(mtu=1400)),
+    Case(
+        name="ptp dns of the plugin",
+        conf=ptp(ipam={"resolvConf": RESOLV_CONF}, dns={"nameservers": ["9.9.9.9"]}),
+    ),
+    Case(name="ptp dns of ipam", conf=ptp(ipam={"resolvConf": RESOLV_CONF})),
+    Case(name="ptp empty dns", conf=ptp(ipam={"resolvConf": RESOLV_CONF}, dns={"domain": ""})),
+    Case(name="ptp keys in other cases", conf={**ptp(), "MTU": 1300}),
+    Case(name="ptp ipv6", conf=ptp(V6, ipam={"routes": [{"dst": "::/0"}]})),
+    Case(name="ptp dual stack", conf=ptp(V4, V6, ipam={"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]})),
+    Case(name="ptp two ipv4", conf=ptp(V4, "10.9.0.0/24")),
+    Case(
+        name="ptp del without namespace",
+        conf=ptp(),
+        steps=(
+            Step(),
+            Step(run=("ip", "netns", "del", sides.NAME)),
+            Step(command=DEL),
+            Step(command=DEL, netns=""),
+        ),
+    ),
+    Case(
+        name="ptp two vms",
+        conf=ptp(),
+        steps=(
+            Step(),
+            Step(vm="vm2", if_name="eth1"),
+            Step(command=DEL, with_prev=False),
+            Step(command=DEL, vm="vm2", if_name="eth1"),
+        ),
+    ),
+    Case(
+        name="ptp check after harm",
+        conf=ptp(),
+        steps=(
+            Step(),
+            Step(run=("ip", "-n", sides.NAME, "addr", "flush", "dev", "eth0")),
+            Step(command=CHECK),
+            Step(command=DEL),
+        ),
+        text="Failed to match addr",
+    ),
+    Case(name="ptp status", conf=ptp(), steps=(Step(command=STATUS),), cni_version="1.1.0"),
+    Case(name="ptp gc", conf=ptp(), steps=(Step(), Step(command=Command.GC)), cni_version="1.1.0"),
+    refused("ptp same vm twice", ptp(), "", vm="vm1"),
+    refused("ptp no namespace", ptp(), "failed to open netns", netns=GONE),
+    refused("ptp namespace is a file", ptp(), "failed to open netns", netns="/proc/version"),
+    refused("ptp no ipam", {"type": "ptp"}, "no plugin name provided"),
+    refused(
+        "ptp unknown ipam",
+        {"type": "ptp", "ipam": {"type": "nobody"}},
+        'failed to find plugin "nobody" in path',
+    ),
+    refused("ptp wrong type", ptp(mtu="big"), "failed to load netconf: json: cannot unmarshal string"),
+    refused("ptp unknown version", ptp(), "incompatible CNI versions", cni_version="9.9.9"),
+    refused("ptp no interface name", ptp(), "required env variables [CNI_IFNAME] missing", if_name=""),
+    refused("ptp no netns", ptp(), "required env variables [CNI_NETNS] missing", netns=""),
+    refused("ptp bad vm", ptp(), "invalid characters in containerID; a/../b", vm="a/../b"),
+    refused(
+        "ptp bad interface name",
+        ptp(),
+        "interface name contains / or : or whitespace characters",
+        if_name="a b",
+    ),
+    refused("ptp long interface name", ptp(), "interface name is too long", if_name="a234567890123456"),
+    refused("ptp bad name", {**ptp(), "name": "a/b"}, "invalid characters found in network name; a/b"),
+    refused("ptp no name", {**ptp(), "name": ""}, "missing network name"),
+    refused("ptp no json", ptp(), "error unmarshall network config: ", stdin=b"{"),
+    refused("ptp strict arguments", ptp(), 'ARGS: unknown args ["K=V"]', args="K=V"),
+    refused("ptp exhausted", ptp("10.7.0.0/30", ipam={"rangeEnd": "10.7.0.1"}), "", args="IP=10.7.0.1"),
+    Case(
+        name="ptp name taken inside",
+        conf=ptp(),
+        steps=(Step(run=("ip", "-n", sides.NAME, "link", "add", "eth0", "type", "dummy")), Step()),
+        text='container veth name ("eth0") peer provided ("',
+    ),
+    Case(name="ptp check of an old version", conf=ptp(), steps=(Step(command=CHECK),), cni_version="0.3.1"),
+    Case(name="ptp status of an old version", conf=ptp(), steps=(Step(command=STATUS),), cni_version="1.0.0"),
+    Case(name="ptp check without result", conf=ptp(), steps=(Step(), Step(command=CHECK, with_prev=False))),
+]
+
+HOST_LOCAL = [
+    Case(name="host-local", conf=host_local()),
+    Case(
+        name="host-local dual stack",
+        conf=host_local(V4, V6),
+        cni_version="0.2.0",
+        steps=(Step(), Step(command=DEL)),
+    ),
+    Case(
+        name="host-local old style",
+        conf=host_local(subnet="10.1.2.0/24", rangeStart="10.1.2.9", gateway="10.1.2.30", ranges=[]),
+    ),
+    Case(
+        name="host-local round robin",
+        conf=host_local("10.7.0.0/29"),
+        steps=(
+            *(Step(vm=f"vm{number}") for number in range(6)),
+            Step(command=DEL, vm="vm1"),
+            Step(command=DEL, vm="vm3"),
+            *(Step(vm=f"new{number}") for number in range(3)),
+        ),
+        text="failed to allocate for range 0: no IP addresses available in range set: 10.7.0.1-10.7.0.6",
+    ),
+    Case(
+        name="host-local several ranges",
+        conf={
+            **host_local(),
+            "ipam": {
+                "type": "host-local",
+                "ranges": [[{"subnet": "10.7.0.0/30"}, {"subnet": "10.8.0.0/30"}]],
+            },
+        },
+        steps=tuple(Step(vm=f"vm{number}") for number in range(3)),
+    ),
+    Case(
+        name="host-local requested", conf=host_local(), steps=(Step(args="IP=10.200.3.4/24"), Step(vm="vm2"))
+    ),
+    Case(
+        name="host-local requested by config",
+        conf={**host_local(V4, V6), "args": {"cni": {"ips": ["10.200.0.77", "2001:db8:1::77/64"]}}},
+    ),
+    Case(
+        name="host-local of the runtime",
+        conf={
+            **host_local(),
+            "runtimeConfig": {"ips": ["10.3.0.9"], "ipRanges": [[{"subnet": "10.3.0.0/24"}]]},
+        },
+    ),
+    Case(
+        name="host-local routes and dns",
+        conf=host_local(
+            resolvConf=RESOLV_CONF, routes=[{"dst": "0.0.0.0/0"}, {"dst": "10.0.0.0/8", "gw": "10.200.0.9"}]
+        ),
+    ),
+    Case(
+        name="host-local with an empty file",
+        conf=host_local(),
+        steps=(
+            Step(command=DEL),
+            Step(run=("touch", "/var/lib/cni/networks/net/10.200.0.2")),
+            Step(),
+            Step(command=DEL),
+        ),
+    ),
+    Case(
+        name="host-local with an early file",
+        conf=host_local(),
+        steps=(
+            Step(command=DEL),
+            Step(run=("sh", "-c", "printf vm1 > /var/lib/cni/networks/net/10.200.0.9")),
+            Step(),
+            Step(command=CHECK),
+            Step(command=DEL),
+        ),
+    ),
+    Case(name="host-local twice", conf=host_local(), steps=(Step(), Step(), Step(command=CHECK))),
+    Case(name="host-local check of nothing", conf=host_local(), steps=(Step(command=CHECK),)),
+    Case(name="host-local status", conf=host_local(), steps=(Step(command=STATUS),), cni_version="1.1.0"),
+    refused("host-local gateway requested", host_local(), "", args="IP=10.200.0.1"),
+    refused("host-local outside requested", host_local(), "", args="IP=10.6.0.1"),
+    refused("host-local no ranges", {"type": "host-local", "ipam": {"type": "host-local"}}, ""),
+    refused("host-local no ipam", {"type": "host-local"}, ""),
+    refused("host-local too small", host_local("10.0.0.0/31"), ""),
+    refused("host-local host bits", host_local("10.0.0.3/24"), ""),
+    refused("host-local overlap", host_local("10.0.0.0/16", "10.0.4.0/24"), ""),
+    refused("host-local two of a family", host_local("10.0.0.0/24", "10.1.0.0/24"), "", cni_version="0.2.0"),
+    refused("host-local bad range", host_local(subnet="10.1.2.0/24", rangeStart="10.1.3.1"), ""),
+    refused("host-local bad cidr", host_local("10.1.2"), ""),
+    refused("host-local bad address", host_local(subnet="10.1.2.0/24", gateway="x"), ""),
+    refused("host-local missing resolv.conf", host_local(resolvConf="/run/none"), ""),
+    refused("host-local bad argument", host_local(), "", args="IP=x"),
+    refused("host-local bad pair", host_local(), "", args="IP=10.200.0.3;"),
+]
+
+LOOPBACK = [
+    Case(name="loopback", conf={"type": "loopback"}),
+    Case(
+        name="loopback 0.2.0",
+        conf={"type": "loopback"},
+        cni_version="0.2.0",
+        steps=(Step(), Step(command=DEL)),
+    ),
+    Case(
+        name="loopback chained",
+        conf={"type": "loopback", "prevResult": {"cniVersion": "1.0.0", "ips": [{"address": "10.0.0.1/24"}]}},
+    ),
+    Case(
+        name="loopback with a strange address",
+        conf={"type": "loopback"},
+        steps=(Step(run=("ip", "-n", sides.NAME, "addr", "add", "192.0.2.1/32", "dev", "lo")), Step()),
+    ),
+    Case(name="loopback check while down", conf={"type": "loopback"}, steps=(Step(command=CHECK),)),
+    Case(
+        name="loopback del without namespace",
+        conf={"type": "loopback"},
+        steps=(Step(command=DEL, netns=GONE),),
+    ),
+    Case(
+        name="loopback without namespace",
+        conf={"type": "loopback"},
+        steps=(Step(netns=GONE),),
+        text="failed to Statfs",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def bin_path() -> str:
+    """Where the reference plugins are."""
+    if (reason := hosts.refusal()) is not None:
+        pytest.skip(reason)
+    found = sides.reference_plugins()
+    if found is None:
+        pytest.skip("the reference plugins need Go")
+    return found
+
+
+@pytest.mark.parametrize("case", [*PTP, *HOST_LOCAL, *LOOPBACK], ids=lambda case: case.name)
+def test_ours_is_as_theirs(case: Case, bin_path: str) -> None:
+    theirs = sides.walk(case, sides.theirs, bin_path)
+    ours = sides.walk(case, sides.ours, bin_path)
+    assert list(map(sides.as_comparable, ours)) == list(map(sides.as_comparable, theirs))
+    for our, their in zip(ours, theirs, strict=True):
+        if case.text:
+            assert our.code is None or case.text in our.text
+            assert their.code is None or case.text in their.text
+        else:
+            assert sides.unified(our.text) == sides.unified(their.text)
