@@ -200,7 +200,8 @@ def serve(config: Config) -> int:
 
 async def _serve(config: Config, daemon: Daemon) -> int:
     rules = RequestRules.load()
-    server = Server(Servicer(daemon.agent, rules, max_watches=config.listen.max_watches))
+    key = _agent_key(Path(config.paths.state_dir))
+    server = Server(Servicer(daemon.agent, rules, key=key, max_watches=config.listen.max_watches))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -208,8 +209,7 @@ async def _serve(config: Config, daemon: Daemon) -> int:
     listen = config.listen
     try:
         if listen.unix:
-            _clear_socket(listen.unix)
-            server.listen_unix(listen.unix)
+            _listen_unix(server, listen.unix, int(listen.unix_mode, 8), listen.unix_group)
         if listen.tcp:
             server.listen_tls(
                 listen.tcp,
@@ -217,14 +217,7 @@ async def _serve(config: Config, daemon: Daemon) -> int:
                 key=Path(listen.tls_key).read_bytes(),
                 client_ca=Path(listen.tls_client_ca).read_bytes(),
             )
-        # The socket is made with the process's umask; nobody may connect before its mode is set.
-        old = os.umask(0o177)
-        try:
-            await server.start()
-        finally:
-            os.umask(old)
-        if listen.unix:
-            _own_socket(listen.unix, int(listen.unix_mode, 8), listen.unix_group)
+        await server.start()
     except (RuntimeError, OSError, KeyError) as exc:
         daemon.log.error("listen.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 1
@@ -238,6 +231,30 @@ async def _serve(config: Config, daemon: Daemon) -> int:
         with contextlib.suppress(FileNotFoundError):
             Path(listen.unix).unlink()
     return 0
+
+
+def _listen_unix(server: Server, path: str, mode: int, group: str) -> None:
+    _clear_socket(path)
+    # The socket is made with the process's umask; nobody may connect before its owner and mode are set.
+    old = os.umask(0o177)
+    try:
+        server.listen_unix(path)
+    finally:
+        os.umask(old)
+    _own_socket(path, mode, group)
+
+
+def _agent_key(state_dir: Path) -> bytes:
+    """What spec hashes are made with: the agent's own, kept beside the journal."""
+    path = state_dir / "agent.key"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    aside = path.with_suffix(".new")
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(os.urandom(32))
+    aside.rename(path)
+    return path.read_bytes()
 
 
 def _clear_socket(path: str) -> None:

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from vmplumbd.errors import PluginError, Reason
+from vmplumbd.model import net
 from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import Failure, Leftover, ResourceKind
 
@@ -29,6 +30,8 @@ def plan_to_json(plan: Plan) -> str:
             "netns_path": plan.netns_path,
             "netns_owned": plan.netns_owned,
             "netns": [plan.netns_device, plan.netns_inode],
+            "netns_dir": plan.netns_dir
+            and [plan.netns_dir.path, plan.netns_dir.made, plan.netns_dir.mounted],
             "attachments": [
                 {
                     "index": one.index,
@@ -57,6 +60,7 @@ def plan_from_json(text: str) -> Plan:
         netns_owned=raw["netns_owned"],
         netns_device=raw["netns"][0],
         netns_inode=raw["netns"][1],
+        netns_dir=_netns_dir(raw.get("netns_dir")),
         attachments=tuple(
             Attachment(
                 index=one["index"],
@@ -74,6 +78,13 @@ def plan_from_json(text: str) -> Plan:
             for one in raw["attachments"]
         ),
     )
+
+
+def _netns_dir(raw: Any) -> net.NetnsDir | None:  # noqa: ANN401 - JSON
+    if raw is None:
+        return None
+    path, made, mounted = raw
+    return net.NetnsDir(path=path, made=tuple(made), mounted=mounted)
 
 
 def failure_to_json(failure: Failure | None) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmplumbd.model import net
 from vmplumbd.model.progress import Warning
 from vmplumbd.model.spec import StaticNetworkConfiguration
 
@@ -38,14 +39,15 @@ class Plan:
     """What a set-up will touch, written before it touches it.
 
     `netns_path` is empty for a static-only spec without one. `netns_owned`: the agent makes the
-    namespace and removes it. `netns_device` and `netns_inode` name it once it is there.
-    `removes_cache_dirs`: per-VM cache directories that go with the network.
+    namespace and removes it. `netns_device` and `netns_inode` name it once it is there. `netns_dir`
+    is what was made for the namespace to lie in, unless that is the agent's own directory.
     """
 
     netns_path: str = ""
     netns_owned: bool = False
     netns_device: int = 0
     netns_inode: int = 0
+    netns_dir: net.NetnsDir | None = None
     attachments: tuple[Attachment, ...] = ()
 
 

@@ -35,7 +35,7 @@ from vmplumbd.operations.set_up import SetUpOrder
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Tools
 
-# Finished set-ups whose events are kept for replay; older ones replay their result alone.
+# Finished operations whose events are kept for replay; older set-ups replay their result alone.
 _KEPT = 4096
 
 
@@ -54,7 +54,7 @@ class Agent:
         self.tools = tools
         self.started = tools.clock.now()
         self.problems = tuple(problems)
-        self._finished: dict[VmId, Operation] = {}
+        self._finished: dict[str, Operation] = {}
         self._draining = False
         self._ready = False
         self._collecting: Operation | None = None
@@ -64,6 +64,11 @@ class Agent:
         """Whether a set-up would be accepted now."""
         return self._ready and not self._draining
 
+    @property
+    def draining(self) -> bool:
+        """Whether the agent is about to go."""
+        return self._draining
+
     def open(self) -> None:
         """Recovery is done: accept operations."""
         self._ready = True
@@ -71,6 +76,7 @@ class Agent:
     def drain(self, seconds: float) -> bool:
         """Accept nothing new and wait for what runs. Blocks. Networks stay. False if time ran out."""
         self._draining = True
+        self.tools.book.wake_watchers()
         return self.tools.lanes.drained(seconds)
 
     def validate(self, vm_id: VmId, spec: NetworkSpec, spec_hash: bytes) -> None:
@@ -132,7 +138,7 @@ class Agent:
             work = tear_down.tear_down(self.tools, operation, order, running)
             self.tools.lanes.submit(work, LaneName.TEAR_DOWN, always=True)
             book.running[vm_id] = operation
-            self._finished.pop(vm_id, None)
+            self._keep(operation)
         if running is not None and running.kind is Kind.SET_UP and order.uid in {"", running.uid}:
             running.token.cancel()
         return operation
@@ -217,8 +223,8 @@ class Agent:
         return self._replay(record)
 
     def _replay(self, record: Record) -> Operation:
-        kept = self._finished.get(record.vm_id)
-        if kept is not None and kept.uid == record.uid:
+        kept = self._finished.get(record.uid)
+        if kept is not None:
             return kept
         log = EventLog(self.tools.clock, first=max(1, record.last_sequence))
         operation = Operation(
@@ -231,29 +237,24 @@ class Agent:
 
     def _resume(self, vm_id: VmId, resume: Resume, kind: Kind) -> Operation:
         with self.tools.book.mutex:
-            running = self.tools.book.running.get(vm_id)
-            held = [running, self._finished.get(vm_id)]
-            for operation in held:
-                if operation is not None and operation.kind is kind and operation.uid == resume.uid:
-                    if resume.sequence > operation.log.last_sequence + 1:
-                        break
-                    return operation
-            record = self.tools.book.get(vm_id)
-            if (
-                kind is Kind.SET_UP
-                and record is not None
-                and record.uid == resume.uid
-                and record.phase in {Phase.READY, Phase.FAILED}
-            ):
-                operation = self._replay(record)
-                if record.phase is Phase.FAILED and record.failure is not None:
-                    operation.log.finish(error=failures.of_failure(record.failure))
-                return operation
+            held = self._finished.get(resume.uid)
+            if held is not None and held.kind is kind and held.vm_id == vm_id:
+                if resume.sequence <= held.log.last_sequence:
+                    return held
+            elif kind is Kind.SET_UP:
+                record = self.tools.book.get(vm_id)
+                if record is not None and record.uid == resume.uid:
+                    if record.phase is Phase.READY and resume.sequence <= record.last_sequence:
+                        return self._replay(record)
+                    if record.phase is Phase.FAILED and record.failure is not None:
+                        # How far a set-up came before the agent was killed is not known.
+                        operation = self._replay(record)
+                        operation.log.finish(error=failures.of_failure(record.failure))
+                        return operation
         raise ResumePositionLost(f"{resume.sequence} of {resume.uid} is not held for {vm_id}")
 
     def _keep(self, operation: Operation) -> None:
-        self._finished.pop(operation.vm_id, None)
-        self._finished[operation.vm_id] = operation
+        self._finished[operation.uid] = operation
         while len(self._finished) > _KEPT:
             self._finished.pop(next(iter(self._finished)))
 

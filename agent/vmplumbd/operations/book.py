@@ -16,6 +16,7 @@ from vmplumbd.abc import Clock, Journal
 from vmplumbd.errors import AgentError
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.progress import Leftover
 from vmplumbd.model.record import JournalState, Record, Release
 from vmplumbd.operations.cancel import CancelToken
 from vmplumbd.operations.events import EventLog
@@ -46,6 +47,7 @@ class Operation:
     network_uid: str = ""
     devices_gone: bool = True
     ignored_failures: tuple[AgentError, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
     _ended: threading.Event = field(default_factory=threading.Event)
     _waiting: list[Callable[[], None]] = field(default_factory=list)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
@@ -108,6 +110,11 @@ class Book:
         with self._mutex:
             return [self._records[vm_id] for vm_id in sorted(self._records)]
 
+    def is_taken(self, vm_id: VmId) -> bool:
+        """Whether a network of this VM exists, or an operation on it runs."""
+        with self._mutex:
+            return vm_id in self._records or vm_id in self.running
+
     def count(self) -> int:
         """How many records there are."""
         return len(self._records)
@@ -116,6 +123,13 @@ class Book:
         """Addresses that wait for their device to go."""
         with self._mutex:
             return list(self._releases.values())
+
+    def releases_of(self, vm_id: VmId) -> list[Release]:
+        """What a former network of this VM still owes."""
+        if not self._releases:
+            return []
+        with self._mutex:
+            return [one for one in self._releases.values() if one.vm_id == vm_id]
 
     def write(self, record: Record) -> Record:
         """Journal and publish a record under the next revision.
@@ -192,6 +206,13 @@ class Book:
         with self._mutex:
             if wake in self._watchers:
                 self._watchers.remove(wake)
+
+    def wake_watchers(self) -> None:
+        """Wake every watcher without a change: there is something else to look at."""
+        with self._mutex:
+            watchers = list(self._watchers)
+        for wake in watchers:
+            wake()
 
     def _publish(self, record: Record) -> None:
         with self._mutex:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from vmplumbd.abc import Kernel
-from vmplumbd.errors import AgentError, KernelFault, NetnsSetupFailed, NotFound, PathNotAllowed
+from vmplumbd.errors import AgentError, KernelFault, NetnsSetupFailed, NotANetns, NotFound, PathNotAllowed
 from vmplumbd.model import net
 from vmplumbd.policy import paths
 from vmplumbd.policy.paths import PathPolicy
@@ -30,15 +30,35 @@ def find(kernel: Kernel, path: str) -> net.NetnsIdentity | None:
         return kernel.netns_identity(path)
     except NotFound:
         return None
+    except NotANetns as exc:
+        raise NotANetns(
+            f'path "{path}" does not appear to be a mounted netns: {exc.message}', hint=exc.hint
+        ) from exc
+
+
+def make_parent(kernel: Kernel, path: str) -> net.NetnsDir:
+    """Make the directory the namespace will lie in. Raises NetnsSetupFailed; nothing is left then."""
+    parent = os.path.dirname(path)  # noqa: PTH120 - text in, text out
+    try:
+        return kernel.prepare_netns_dir(parent)
+    except KernelFault as exc:
+        raise NetnsSetupFailed(
+            f'failed to create netns parent dir at "{parent}": {exc}', hint=exc.hint
+        ) from exc
 
 
 def create(kernel: Kernel, path: str) -> net.NetnsIdentity:
-    """Make the namespace and its parent directory. Raises NetnsSetupFailed; nothing is left then."""
+    """Make the namespace. Raises NetnsSetupFailed; nothing is left then."""
     try:
-        kernel.prepare_netns_dir(os.path.dirname(path))  # noqa: PTH120 - text in, text out
         return kernel.create_netns(path)
     except KernelFault as exc:
         raise NetnsSetupFailed(f"failed to initialize netns: {exc}", hint=exc.hint) from exc
+
+
+def remove_parent(kernel: Kernel, made: net.NetnsDir | None) -> None:
+    """Take back the directories that a set-up made; one in use stays. Raises KernelFault."""
+    if made is not None:
+        kernel.undo_netns_dir(made)
 
 
 def remove(kernel: Kernel, path: str) -> None:

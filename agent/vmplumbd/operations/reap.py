@@ -8,7 +8,7 @@ host device lives on, and a second VM with the same address would lose its traff
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -18,7 +18,7 @@ from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AgentError, KernelFault, NotFound
 from vmplumbd.model import net
 from vmplumbd.model.outcome import Attachment
-from vmplumbd.model.progress import Step
+from vmplumbd.model.progress import Leftover, ResourceKind, Step
 from vmplumbd.model.record import Record, Release
 from vmplumbd.operations import chain, namespace
 from vmplumbd.operations.lanes import LaneName, Sleep, Work
@@ -31,9 +31,12 @@ _LONGEST_DELAY = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
-    """What `take_back` did: steps done, failures, and host devices (name, ifindex) that are still to go."""
+    """What `take_back` did: steps, each with whether it went well, and failures.
 
-    steps: tuple[Step, ...]
+    `waits_for` are the host devices (name, ifindex) that are still to go.
+    """
+
+    steps: tuple[tuple[Step, bool], ...]
     failed: tuple[AgentError, ...]
     waits_for: tuple[tuple[str, int], ...]
 
@@ -43,18 +46,21 @@ def all_built_in(tools: Tools, record: Record) -> bool:
     return all(tools.runs_in_process(one.conf_list) for one in record.plan.attachments)
 
 
-def take_back(tools: Tools, record: Record, *, deadline: float | None, tell: chain.Tell) -> TakenBack:
+def take_back(
+    tools: Tools, record: Record, *, deadline: float | None, tell: chain.Tell, attempt: int = 1
+) -> TakenBack:
     """Cut the VM off, DEL, unlink. Every step is tried, whatever failed before it."""
     plan = record.plan
-    steps: list[Step] = []
+    steps: list[tuple[Step, bool]] = []
     failed: list[AgentError] = []
     waits_for: list[tuple[str, int]] = []
     # The namespace dies with its devices only if it is ours; in an adopted one DEL removes them now.
     deferred = plan.netns_owned and all_built_in(tools, record) and record.boot_id == tools.book.boot_id
-    if plan.attachments:
-        steps.append(Step.CUT_OFF)
     for attachment in plan.attachments:
         waits_for.extend(_cut_off(tools, attachment, failed))
+    if plan.attachments:
+        steps.append((Step.CUT_OFF, not failed))
+    before = len(failed)
     for attachment in reversed(plan.attachments):
         failed.extend(
             chain.delete(
@@ -65,20 +71,42 @@ def take_back(tools: Tools, record: Record, *, deadline: float | None, tell: cha
                 deadline=deadline,
                 tell=tell,
                 strict=tools.settings.strict_del,
+                attempt=attempt,
             )
         )
     if plan.attachments:
-        steps.append(Step.CNI_DEL)
+        steps.append((Step.CNI_DEL, len(failed) == before))
     if plan.netns_owned:
-        steps.append(Step.NETNS_REMOVE)
+        before = len(failed)
         try:
             namespace.remove(tools.kernel, plan.netns_path)
+            namespace.remove_parent(tools.kernel, plan.netns_dir)
         except KernelFault as exc:
             failed.append(exc)
+        steps.append((Step.NETNS_REMOVE, len(failed) == before))
     if not deferred:
         waits_for = []
     tools.kernel.close_kept()
     return TakenBack(steps=tuple(steps), failed=tuple(failed), waits_for=tuple(waits_for))
+
+
+def leftovers(record: Record, failed: Sequence[AgentError]) -> tuple[Leftover, ...]:
+    """What a failed taking back leaves behind; the agent tries it again."""
+    if not failed:
+        return ()
+    cause = failed[0].message
+    found = [
+        Leftover(
+            kind=ResourceKind.CNI_ATTACHMENT,
+            what=f"{one.network}/{one.if_name}",
+            where=record.plan.netns_path,
+            cause=cause,
+        )
+        for one in record.plan.attachments
+    ]
+    if not found:
+        found = [Leftover(kind=ResourceKind.NETNS, what=record.plan.netns_path, where="", cause=cause)]
+    return tuple(found)
 
 
 def release_of(record: Record, devices: tuple[tuple[str, int], ...], tools: Tools) -> Release:
@@ -133,6 +161,12 @@ class Reaper:
         delay = _FIRST_DELAY
         current = release
         while True:
+            if tools.book.is_taken(current.vm_id):
+                # The VM has come back: DEL by its id would hit the new network. Its own set-up settles this.
+                yield Sleep(seconds=delay)
+                continue
+            if not any(one.release_id == current.release_id for one in tools.book.releases_of(current.vm_id)):
+                return
             failed = finish(tools, current)
             if not failed:
                 tools.book.released([current.release_id])

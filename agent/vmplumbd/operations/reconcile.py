@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from vmplumbd.errors import AgentError, Reason
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.lifecycle import Phase
-from vmplumbd.model.progress import Failure, Leftover, PluginCall, ResourceKind
+from vmplumbd.model.progress import Failure, PluginCall
 from vmplumbd.model.record import Record
 from vmplumbd.operations import failures, namespace, reap
 from vmplumbd.operations.book import Kind, Operation
@@ -153,7 +153,7 @@ def _take_back(tools: Tools, record: Record, why: str) -> bool:
             cleared = replace(
                 record,
                 phase=Phase.FAILED,
-                plan=replace(record.plan, attachments=(), netns_owned=False),
+                plan=replace(record.plan, attachments=(), netns_owned=False, netns_dir=None),
                 failure=replace(failure, leftovers=()),
                 release_at=0.0,
             )
@@ -169,15 +169,7 @@ def _take_back(tools: Tools, record: Record, why: str) -> bool:
 
 def _keep(tools: Tools, record: Record, failed: tuple[AgentError, ...]) -> None:
     told = failures.failure(failed[0])
-    leftovers = tuple(
-        Leftover(
-            kind=ResourceKind.CNI_ATTACHMENT,
-            what=f"{one.network}/{one.if_name}",
-            where=record.plan.netns_path,
-            cause=failed[0].message,
-        )
-        for one in record.plan.attachments
-    )
+    leftovers = reap.leftovers(record, failed)
     try:
         tools.book.write(
             replace(

@@ -7,7 +7,7 @@ it; undo is pushed before the act it undoes; the commit is one journal write.
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from vmplumbd import vmconf
@@ -17,6 +17,7 @@ from vmplumbd.errors import (
     AgentError,
     DelFailed,
     NotFound,
+    OperationPending,
     OperationTimeout,
     PluginFailed,
     TooManyNetworks,
@@ -69,14 +70,7 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec) -> Prepared:
 
     Raises what `chain.find` raises, PathNotAllowed and NotANetns for the namespace.
     """
-    defaults = tools.settings.defaults
-    if spec.netns_path:
-        namespace.check_path(spec.netns_path, defaults.policy)
-    chains = tuple(
-        chain.find(index, interface.cni, vm_id, defaults)
-        for index, interface in enumerate(spec.interfaces)
-        if interface.cni is not None
-    )
+    chains = find_chains(tools, vm_id, spec)
     netns_path = spec.netns_path
     owned = False
     if chains:
@@ -94,6 +88,18 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec) -> Prepared:
     )
 
 
+def find_chains(tools: Tools, vm_id: VmId, spec: NetworkSpec) -> tuple[Chain, ...]:
+    """The CNI chains of a request, its paths checked. Touches nothing. Raises as `prepare` does."""
+    defaults = tools.settings.defaults
+    if spec.netns_path:
+        namespace.check_path(spec.netns_path, defaults.policy)
+    return tuple(
+        chain.find(index, interface.cni, vm_id, defaults)
+        for index, interface in enumerate(spec.interfaces)
+        if interface.cni is not None
+    )
+
+
 def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
     """The operation, from its first check to its last event. Ends `operation`; raises nothing."""
     bounds = Bounds(Deadline(tools.clock, order.timeout), operation.token)
@@ -102,7 +108,10 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
     try:
         try:
             if (old := tools.book.get(operation.vm_id)) is not None:
+                # A request that is refused must not touch what the old one left.
+                find_chains(tools, operation.vm_id, order.spec)
                 yield from _undo_the_old(tools, operation, old, order, bounds)
+            yield from _settle(tools, operation, order, bounds)
             prepared = prepare(tools, operation.vm_id, order.spec)
             if tools.book.count() >= tools.settings.max_networks:
                 raise TooManyNetworks(
@@ -145,13 +154,15 @@ def _act(
     plan = prepared.plan
     if plan.netns_owned:
         tell_step(operation, Step.NETNS, StepState.STARTED)
+        plan = _make_parent(tools, operation, plan, undo)
+        # A create that fails leaves nothing; what another program put at the path meanwhile is its own.
+        identity = namespace.create(tools.kernel, plan.netns_path)
         undo.push(
             ResourceKind.NETNS,
             plan.netns_path,
             plan.netns_path,
             functools.partial(namespace.remove, tools.kernel, plan.netns_path),
         )
-        identity = namespace.create(tools.kernel, plan.netns_path)
         plan = replace(plan, netns_device=identity.device, netns_inode=identity.inode)
         tell_step(operation, Step.NETNS, StepState.SUCCEEDED)
     elif plan.netns_path:
@@ -180,6 +191,21 @@ def _act(
     tell_step(operation, Step.PARSE_RESULT, StepState.SUCCEEDED, warnings=answer.warnings)
     bounds.check("the commit")
     return answer, replace(plan, attachments=tuple(attachments))
+
+
+def _make_parent(tools: Tools, operation: Operation, plan: Plan, undo: Undo) -> Plan:
+    made = namespace.make_parent(tools.kernel, plan.netns_path)
+    if made.path == tools.settings.netns_dir or not (made.made or made.mounted):
+        # The agent's own directory stays, as `ip netns` leaves its own.
+        return plan
+    undo.push(
+        ResourceKind.FILE, made.path, "", functools.partial(namespace.remove_parent, tools.kernel, made)
+    )
+    plan = replace(plan, netns_dir=made)
+    record = tools.book.get(operation.vm_id)
+    assert record is not None
+    tools.book.write(replace(record, plan=plan))
+    return plan
 
 
 def _del_first(
@@ -305,7 +331,9 @@ def _fail(tools: Tools, operation: Operation, record: Record | None, undo: Undo,
     tell_step(operation, Step.ROLLBACK, state)
     error.leftovers = leftovers
     told = failures.failure(error)
-    plan = record.plan if leftovers else replace(record.plan, attachments=(), netns_owned=False)
+    plan = (
+        record.plan if leftovers else replace(record.plan, attachments=(), netns_owned=False, netns_dir=None)
+    )
     try:
         kept = tools.book.write(
             replace(
@@ -327,31 +355,94 @@ def _undo_the_old(
     tools: Tools, operation: Operation, old: Record, order: SetUpOrder, bounds: Bounds
 ) -> Generator[Park, None, None]:
     """A FAILED record stands in the way: take back what it left, from its own data (amendment 20)."""
-    force = any(one.cni is not None and one.cni.force for one in order.spec.interfaces)
+    force = _forced(order)
     gone = reap.take_back(
         tools, old, deadline=bounds.deadline.at, tell=_calls(operation, Step.CNI_DEL_PREEXISTING)
     )
     if gone.failed and not force:
-        first = gone.failed[0]
-        error = first.plugin_error if isinstance(first, PluginFailed) else failures.no_plugin_error(first)
-        raise DelFailed(f"what the failed network left cannot be taken back: {first}", error) from first
+        raise _old_stays(gone.failed)
     if gone.failed:
-        tell_step(
-            operation,
-            Step.CNI_DEL_PREEXISTING,
-            StepState.SUCCEEDED,
-            warnings=tuple(Warning(reason="DEL_FAILED", message=str(one)) for one in gone.failed),
-        )
+        _warn_of_failed_dels(operation, gone.failed)
     due = gone.waits_for or gone.failed
     release = reap.release_of(old, gone.waits_for, tools) if due else None
     kept = tools.book.remove(replace(old, phase=after(old.phase, Happening.TEAR_DOWN)), release)
     if kept is not None:
         reap.watch(tools, kept)
-        if gone.waits_for:
-            yield WaitFor(
-                when=lambda wake: reap.when_gone(tools, gone.waits_for, wake),
-                seconds=bounds.deadline.remaining(),
-            )
+    yield from ()
+
+
+def _settle(
+    tools: Tools, operation: Operation, order: SetUpOrder, bounds: Bounds
+) -> Generator[Park, None, None]:
+    """Finish what a former network of this VM still owes, so that its DEL cannot hit the new one.
+
+    On the teardown lane, whose one thread runs the reaper too: a release is never finished twice.
+    Raises OperationPending while a former device is held, DelFailed if its DEL fails, without `force`.
+    """
+    if not tools.book.releases_of(operation.vm_id):
+        return
+    yield GoTo(lane=LaneName.TEAR_DOWN)
+    for release in tools.book.releases_of(operation.vm_id):
+        devices = release.host_devices if release.boot_id == tools.book.boot_id else ()
+        if devices and not reap.are_gone(tools, devices):
+            tell_step(operation, Step.DEVICES_GONE, StepState.STARTED)
+            yield WaitFor(when=_either(tools, devices, bounds), seconds=_patience(tools, bounds))
+            bounds.check("its former device was gone")
+            if not reap.are_gone(tools, devices):
+                names = ", ".join(name for name, _ in devices)
+                raise OperationPending(
+                    f"the former network of {operation.vm_id} still has its device {names}",
+                    hint="does a VMM still hold the tap?",
+                )
+            tell_step(operation, Step.DEVICES_GONE, StepState.SUCCEEDED)
+        failed = reap.finish(tools, release)
+        if not failed:
+            tools.book.released([release.release_id])
+        elif _forced(order):
+            _warn_of_failed_dels(operation, failed)
+        else:
+            raise _old_stays(failed)
+    yield GoTo(lane=LaneName.BUILT_IN)
+
+
+def _either(
+    tools: Tools, devices: tuple[tuple[str, int], ...], bounds: Bounds
+) -> Callable[[Callable[[], None]], None]:
+    def when(wake: Callable[[], None]) -> None:
+        bounds.token.when_cancelled(wake)
+        reap.when_gone(tools, devices, wake)
+
+    return when
+
+
+def _patience(tools: Tools, bounds: Bounds) -> float:
+    left = bounds.deadline.remaining()
+    return tools.settings.settle_timeout if left is None else min(left, tools.settings.settle_timeout)
+
+
+def _forced(order: SetUpOrder) -> bool:
+    return any(one.cni is not None and one.cni.force for one in order.spec.interfaces)
+
+
+def _warn_of_failed_dels(operation: Operation, failed: Sequence[AgentError]) -> None:
+    tell_step(
+        operation,
+        Step.CNI_DEL_PREEXISTING,
+        StepState.SUCCEEDED,
+        warnings=tuple(Warning(reason="DEL_FAILED", message=str(one)) for one in failed),
+    )
+
+
+def _old_stays(failed: Sequence[AgentError]) -> DelFailed:
+    first = failed[0]
+    error = first.plugin_error if isinstance(first, PluginFailed) else failures.no_plugin_error(first)
+    told = DelFailed(
+        f"what the former network left cannot be taken back: {first}",
+        error,
+        hint="if that does not matter, does the same call with force go through?",
+    )
+    told.__cause__ = first
+    return told
 
 
 def tell_step(

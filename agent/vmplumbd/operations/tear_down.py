@@ -6,14 +6,17 @@ budget; what could not be taken back stays in the journal and is tried again.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from vmplumbd.errors import AgentError, DelFailed, PluginFailed, UidMismatch
+from vmplumbd.errors import AgentError, DelFailed, OperationTimeout, PluginFailed, UidMismatch
 from vmplumbd.model.lifecycle import Happening, after
 from vmplumbd.model.progress import PluginCall, Step, StepEvent, StepState
+from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, failures, reap, reconcile
 from vmplumbd.operations.book import Operation
-from vmplumbd.operations.lanes import GoTo, LaneName, WaitFor, Work
+from vmplumbd.operations.lanes import GoTo, LaneName, Park, Sleep, WaitFor, Work
+from vmplumbd.operations.retry import Attempts, is_transient
 from vmplumbd.operations.set_up import tell_step
 from vmplumbd.operations.tools import Tools
 
@@ -49,15 +52,16 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
             if not reap.all_built_in(tools, record):
                 yield GoTo(lane=LaneName.EXEC)
             deadline = tools.clock.monotonic() + order.timeout
-            gone = reap.take_back(tools, record, deadline=deadline, tell=_calls(operation))
-            for step in gone.steps:
-                tell_step(operation, step, StepState.SUCCEEDED)
+            gone = yield from _take_back(tools, operation, record, deadline)
+            for step, well in gone.steps:
+                tell_step(operation, step, StepState.SUCCEEDED if well else StepState.FAILED)
             if gone.failed and not order.force:
-                raise _del_failed(gone.failed)
+                raise _failed(tools, order, record, gone.failed, deadline)
             release = None
             if gone.waits_for or gone.failed:
                 release = reap.release_of(record, gone.waits_for, tools)
             operation.ignored_failures = gone.failed
+            operation.leftovers = reap.leftovers(record, gone.failed)
             kept = tools.book.remove(record, release)
             if kept is not None:
                 reap.watch(tools, kept)
@@ -77,6 +81,50 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
         operation.log.finish()
     finally:
         tools.book.ended(operation)
+
+
+def _take_back(
+    tools: Tools, operation: Operation, record: Record, deadline: float
+) -> Generator[Park, None, reap.TakenBack]:
+    """Everything is tried; again, with back-off, while all that failed is transient."""
+    gone: list[reap.TakenBack] = []
+
+    def attempt(number: int) -> None:
+        gone.append(reap.take_back(tools, record, deadline=deadline, tell=_calls(operation), attempt=number))
+        if gone[-1].failed:
+            raise next((one for one in gone[-1].failed if not is_transient(one)), gone[-1].failed[0])
+
+    try:
+        for again in Attempts(policy=tools.settings.retry, transient=is_transient).run(attempt):
+            if tools.clock.monotonic() + again.delay >= deadline:
+                break
+            operation.log.tell(
+                StepEvent(
+                    step=Step.CNI_DEL,
+                    state=StepState.RETRYING,
+                    attempt=again.attempt,
+                    max_attempts=tools.settings.retry.attempts,
+                    retry_delay=again.delay,
+                    failure=failures.failure(failures.as_agent_error(again.error)),
+                )
+            )
+            yield Sleep(seconds=again.delay)
+    except AgentError:
+        if not gone or not gone[-1].failed:
+            raise
+    return gone[-1]
+
+
+def _failed(
+    tools: Tools, order: TearDownOrder, record: Record, failed: tuple[AgentError, ...], deadline: float
+) -> AgentError:
+    error = _del_failed(failed)
+    if tools.clock.monotonic() >= deadline:
+        late = OperationTimeout(f"operation_timeout of {order.timeout} s ran out: {error}")
+        late.__cause__ = error
+        error = late
+    error.leftovers = reap.leftovers(record, failed)
+    return error
 
 
 def _fail(tools: Tools, operation: Operation, error: AgentError) -> None:

@@ -18,12 +18,16 @@ from vmplumbd.operations.retry import RetryPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The operator's choices for operations. Times in seconds."""
+    """The operator's choices for operations. Times in seconds.
+
+    `settle_timeout` bounds how long a set-up waits for a former device of the same VM to go.
+    """
 
     defaults: ChainDefaults
     netns_dir: str
     operation_timeout: float = 120.0
     undo_timeout: float = 60.0
+    settle_timeout: float = 5.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     max_networks: int = 4000
     strict_del: bool = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import hmac
 import math
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface
@@ -24,8 +26,6 @@ from vmplumbd.model.outcome import InterfaceOutcome, Outcome, StaticNetworkConf,
 from vmplumbd.model.progress import Failure, Leftover, PluginCall, StepEvent, Warning
 from vmplumbd.model.record import Record
 from vmplumbd.operations.describe import Description
-
-REDACTED = "(redacted)"
 
 
 def spec_bytes(message: vm_network_pb2.NetworkSpec) -> bytes:
@@ -53,7 +53,7 @@ def network_spec(message: vm_network_pb2.NetworkSpec) -> model.NetworkSpec:
 
 
 def redacted(message: vm_network_pb2.NetworkSpec) -> vm_network_pb2.NetworkSpec:
-    """A copy without secrets: values of args, capability args and inline JSON."""
+    """A copy without what may be secret: values of args, capability args and inline JSON are left empty."""
     copy = vm_network_pb2.NetworkSpec()
     copy.CopyFrom(message)
     for interface in copy.network_interfaces.interfaces:
@@ -61,13 +61,12 @@ def redacted(message: vm_network_pb2.NetworkSpec) -> vm_network_pb2.NetworkSpec:
             continue
         cni = interface.cni_configuration
         for arg in cni.args:
-            arg.value = REDACTED
-        if cni.capability_args:
-            cni.capability_args = b'"(redacted)"'
+            arg.ClearField("value")
+        cni.ClearField("capability_args")
         if cni.HasField("network_config"):
-            cni.network_config.json = b'"(redacted)"'
+            cni.network_config.ClearField("json")
             for plugin in cni.network_config.plugins:
-                plugin.json = b'"(redacted)"'
+                plugin.ClearField("json")
     return copy
 
 
@@ -135,6 +134,7 @@ def failure_of(error: AgentError) -> errors_pb2.Failure:
         message.kernel_error.verb = error.verb
         message.kernel_error.where = error.where
         message.kernel_error.error_number = error.errno
+        message.kernel_error.error_name = errno.errorcode.get(error.errno, "")
     return message
 
 
@@ -149,8 +149,11 @@ def leftover(one: Leftover) -> errors_pb2.Leftover:
     )
 
 
-def network(record: Record, outcome: Outcome | None) -> vm_network_pb2.VMNetwork:
-    """A record as callers see it: the spec redacted, its hash to compare by."""
+def network(record: Record, outcome: Outcome | None, *, key: bytes) -> vm_network_pb2.VMNetwork:
+    """A record as callers see it: the spec redacted, its hash to compare by.
+
+    With the agent's `key`, so that nobody can try secrets out on the hash.
+    """
     message = vm_network_pb2.VMNetwork(
         vm_id=record.vm_id,
         uid=record.uid,
@@ -158,7 +161,7 @@ def network(record: Record, outcome: Outcome | None) -> vm_network_pb2.VMNetwork
         phase=vm_network_pb2.Phase.ValueType(record.phase.value),
         create_time=timestamp(record.create_time),
         update_time=timestamp(record.update_time),
-        spec_hash=record.spec_hash.hex(),
+        spec_hash=hmac.digest(key, record.spec_hash, hashlib.sha256).hex(),
     )
     message.spec.CopyFrom(redacted(vm_network_pb2.NetworkSpec.FromString(record.spec)))
     if outcome is not None:

@@ -15,7 +15,15 @@ from google.protobuf.message import Message
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 from vmplumb.v1 import vm_network_pb2
-from vmplumbd.errors import AgentError, InvalidSpec, ResumePositionLost, UnknownField, Unsupported, Violation
+from vmplumbd.errors import (
+    AgentError,
+    AgentNotReady,
+    InvalidSpec,
+    ResumePositionLost,
+    UnknownField,
+    Unsupported,
+    Violation,
+)
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.progress import StepEvent
@@ -44,9 +52,10 @@ _BOOKMARK_EVERY = 60.0
 class Servicer(pb_grpc.NetworkAgentServiceServicer):
     """vmplumb.v1.NetworkAgentService, on the event loop; nothing here blocks."""
 
-    def __init__(self, agent: Agent, rules: RequestRules, *, max_watches: int = 256) -> None:
+    def __init__(self, agent: Agent, rules: RequestRules, *, key: bytes, max_watches: int = 256) -> None:
         self._agent = agent
         self._rules = rules
+        self._key = key
         self._max_watches = max_watches
         self._watches = 0
 
@@ -126,7 +135,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         async with _telling(context, request.vm_id):
             self._check(request)
             record = self._agent.get(VmId(request.vm_id))
-            return pb.GetNetworkResponse(network=convert.network(record, self._agent.outcome(record)))
+            return pb.GetNetworkResponse(network=self._network(record))
         raise AssertionError("unreachable: _telling aborts")
 
     async def ListNetworks(  # noqa: N802 - the contract's name
@@ -148,7 +157,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 if len(response.networks) >= most:
                     response.next_page_token = _token(request, last)
                     break
-                message = convert.network(record, self._agent.outcome(record))
+                message = self._network(record)
                 size = message.ByteSize()
                 if response.networks and used + size > PAGE_BYTES:
                     response.next_page_token = _token(request, last)
@@ -187,6 +196,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                             position = record.revision
                             if not wanted or record.vm_id in wanted:
                                 yield self._change(record)
+                        if self._agent.draining:
+                            raise AgentNotReady(
+                                "the agent goes away", hint="watch again with the last revision?"
+                            )
                         if not await bell.wait(_BOOKMARK_EVERY):
                             yield pb.WatchNetworksResponse(revision=position, bookmark=pb.WatchBookmark())
                 finally:
@@ -218,7 +231,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             record = self._agent.get(VmId(request.vm_id))
             description = await asyncio.to_thread(describe, self._agent.tools, record)
             response = convert.description(description)
-            response.network.CopyFrom(convert.network(record, self._agent.outcome(record)))
+            response.network.CopyFrom(self._network(record))
             return response
         raise AssertionError("unreachable: _telling aborts")
 
@@ -296,8 +309,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         return convert.setup_result(operation.log.outcome, netns_adopted=adopted)
 
     def _change(self, record: Record) -> pb.WatchNetworksResponse:
-        outcome = self._agent.outcome(record)
-        return pb.WatchNetworksResponse(revision=record.revision, network=convert.network(record, outcome))
+        return pb.WatchNetworksResponse(revision=record.revision, network=self._network(record))
+
+    def _network(self, record: Record) -> vm_network_pb2.VMNetwork:
+        return convert.network(record, self._agent.outcome(record), key=self._key)
 
     @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:
@@ -339,6 +354,7 @@ def _teardown_result(operation: Operation) -> pb.TeardownResult:
         existed=operation.existed,
         network_uid=operation.network_uid,
         ignored_failures=[convert.failure_of(one) for one in operation.ignored_failures],
+        leftovers=[convert.leftover(one) for one in operation.leftovers],
         devices_gone=operation.devices_gone,
     )
 
