@@ -111,6 +111,8 @@ def private_host(*, netns_dir: bool = True) -> Iterator[Host]:
         yield host
     finally:
         host.end_processes()
+        # A thread started in here shares this one's root and directory, which no setns allows.
+        _call(_libc.unshare, CLONE_FS)
         for fd, flag in home:
             _call(_libc.setns, fd, flag)
             os.close(fd)

@@ -5,13 +5,7 @@ from __future__ import annotations
 import functools
 import socket
 import struct
-from ipaddress import (
-    IPv4Interface,
-    IPv4Network,
-    ip_address,
-    ip_interface,
-    ip_network,
-)
+from ipaddress import ip_address, ip_interface, ip_network
 
 from vmplumbd.kernel import rtnl
 from vmplumbd.kernel.rtnl import Message
@@ -41,6 +35,8 @@ RTAX_MTU, RTAX_ADVMSS = 2, 8
 RTN_UNICAST = 1
 RTM_F_CLONED = 0x200
 TABLE_LOCAL = 255
+
+_FAMILY = {4: int(socket.AF_INET), 6: int(socket.AF_INET6)}
 
 _IFINFO = struct.Struct("=BBHiII")  # family, pad, type, index, flags, change
 _IFADDR = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
@@ -105,23 +101,24 @@ def get_link(request: net.GetLink) -> Message:
 def set_link(request: net.SetLink) -> list[Message]:
     """One message for the link, and one to its bridge where bridge port settings change."""
     flags = change = 0
-    for wanted, flag in (
-        (request.up, IFF_UP),
-        (request.promisc, IFF_PROMISC),
-        (request.allmulti, IFF_ALLMULTI),
-    ):
-        if wanted is not None:
-            change |= flag
-            flags |= flag if wanted else 0
+    if request.up is not None:
+        change |= IFF_UP
+        flags |= IFF_UP if request.up else 0
+    if request.promisc is not None:
+        change |= IFF_PROMISC
+        flags |= IFF_PROMISC if request.promisc else 0
+    if request.allmulti is not None:
+        change |= IFF_ALLMULTI
+        flags |= IFF_ALLMULTI if request.allmulti else 0
     settings = b""
-    for value, kind in (
-        (request.mtu, IFLA_MTU),
-        (request.master, IFLA_MASTER),
-        (request.group, IFLA_GROUP),
-        (request.tx_queue_length, IFLA_TXQLEN),
-    ):
-        if value is not None:
-            settings += rtnl.u32(kind, value)
+    if request.mtu is not None:
+        settings += rtnl.u32(IFLA_MTU, request.mtu)
+    if request.master is not None:
+        settings += rtnl.u32(IFLA_MASTER, request.master)
+    if request.group is not None:
+        settings += rtnl.u32(IFLA_GROUP, request.group)
+    if request.tx_queue_length is not None:
+        settings += rtnl.u32(IFLA_TXQLEN, request.tx_queue_length)
     if request.mac is not None:
         settings += rtnl.attribute(IFLA_ADDRESS, request.mac)
     messages = []
@@ -154,7 +151,7 @@ def add_address(request: net.AddAddress) -> Message:
     """An address, refused when it is there."""
     body = _address(request.index, request.address)
     if request.broadcast is not None:
-        body += rtnl.attribute(IFA_BROADCAST, request.broadcast.packed)
+        body += rtnl.address(IFA_BROADCAST, request.broadcast.packed)
     if request.no_dad:
         body += rtnl.u32(IFA_FLAGS, IFA_F_NODAD)
     return Message(rtnl.RTM_NEWADDR, rtnl.CREATE_NEW, body)
@@ -174,9 +171,9 @@ def add_route(request: net.AddRoute) -> Message:
     """A unicast route, refused when it is there unless it is to be appended."""
     body = _route(request.dst, request.table, protocol=net.PROTO_BOOT, scope=request.scope, kind=RTN_UNICAST)
     if request.src is not None:
-        body += rtnl.attribute(RTA_PREFSRC, request.src.packed)
+        body += rtnl.address(RTA_PREFSRC, request.src.packed)
     if request.gateway is not None:
-        body += rtnl.attribute(RTA_GATEWAY, request.gateway.packed)
+        body += rtnl.address(RTA_GATEWAY, request.gateway.packed)
     if request.priority:
         body += rtnl.u32(RTA_PRIORITY, request.priority)
     metrics = b""
@@ -204,10 +201,24 @@ def link_index(body: memoryview) -> int:
     return int(index) if family != AF_BRIDGE else 0
 
 
+_OF_A_LINK = frozenset(
+    {
+        IFLA_ADDRESS,
+        IFLA_IFNAME,
+        IFLA_MTU,
+        IFLA_LINK,
+        IFLA_MASTER,
+        IFLA_OPERSTATE,
+        IFLA_LINKINFO,
+        IFLA_GROUP,
+    }
+)
+
+
 def read_link(body: memoryview) -> net.LinkInfo:
     """A link message of the kernel as a value."""
     _, _, _, index, flags, _ = _IFINFO.unpack_from(body)
-    found = rtnl.attribute_map(body, 16)
+    found = rtnl.attribute_map(body, 16, _OF_A_LINK)
     kind = ""
     if IFLA_LINKINFO in found:
         kind = _text(rtnl.attribute_map(found[IFLA_LINKINFO], 0).get(IFLA_INFO_KIND))
@@ -284,22 +295,22 @@ def _name(name: str) -> bytes:
 
 
 def _address(index: int, address: net.Interface) -> bytes:
-    family = socket.AF_INET if isinstance(address, IPv4Interface) else socket.AF_INET6
+    family = _FAMILY[address.version]
     packed = address.packed
     return (
         _IFADDR.pack(family, address.network.prefixlen, 0, 0, index)
-        + rtnl.attribute(IFA_LOCAL, packed)
-        + rtnl.attribute(IFA_ADDRESS, packed)
+        + rtnl.address(IFA_LOCAL, packed)
+        + rtnl.address(IFA_ADDRESS, packed)
     )
 
 
 def _route(dst: net.Network, table: int, *, protocol: int, scope: int, kind: int) -> bytes:
     length = dst.prefixlen
-    family = socket.AF_INET if isinstance(dst, IPv4Network) else socket.AF_INET6
+    family = _FAMILY[dst.version]
     # The header has one byte for the table; a greater number goes into an attribute.
     header = _RTMSG.pack(family, length, 0, 0, table if table < 256 else 0, protocol, scope, kind, 0)
     if length:
-        header += rtnl.attribute(RTA_DST, dst.network_address.packed)
+        header += rtnl.address(RTA_DST, dst.network_address.packed)
     return header if table < 256 else header + rtnl.u32(RTA_TABLE, table)
 
 

@@ -10,8 +10,10 @@ import contextlib
 import errno
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
+
+from vmplumbd.kernel import syscalls
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -43,6 +45,8 @@ _DUMP_ATTEMPTS = 5
 _HEADER = struct.Struct("=IHHII")
 _ATTR = struct.Struct("=HH")
 _U32_ATTR = struct.Struct("=HHI")
+_FOUR_ATTR = struct.Struct("=HH4s")
+_BPF = struct.Struct("=HBBI")
 _ERROR = struct.Struct("=i")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 
@@ -93,6 +97,11 @@ def text(kind: int, value: str) -> bytes:
     return attribute(kind, value.encode() + b"\0")
 
 
+def address(kind: int, packed: bytes) -> bytes:
+    """An IPv4 or IPv6 address attribute."""
+    return _FOUR_ATTR.pack(8, kind, packed) if len(packed) == 4 else attribute(kind, packed)
+
+
 def u32(kind: int, value: int) -> bytes:
     """A 32-bit attribute in the machine's byte order."""
     return _U32_ATTR.pack(8, kind, value)
@@ -109,9 +118,23 @@ def attributes(body: memoryview, offset: int) -> Iterator[tuple[int, memoryview]
         offset += (size + 3) & ~3
 
 
-def attribute_map(body: memoryview, offset: int) -> Attributes:
-    """The attributes from `offset` on, by type; a repeated one counts as its last."""
-    return dict(attributes(body, offset))
+def attribute_map(body: memoryview, offset: int, wanted: Collection[int] | None = None) -> Attributes:
+    """The attributes from `offset` on, all or the wanted, by type; a repeated one counts as its last.
+
+    A link's answer has some fifty attributes, most of them large, of which a few are read.
+    """
+    if wanted is None:
+        return dict(attributes(body, offset))
+    found: Attributes = {}
+    unpack, end = _ATTR.unpack_from, len(body)
+    while offset + 4 <= end:
+        size, kind = unpack(body, offset)
+        if size < 4:
+            break
+        if kind & _NLA_TYPE_MASK in wanted:
+            found[kind & _NLA_TYPE_MASK] = body[offset + 4 : offset + size]
+        offset += (size + 3) & ~3
+    return found
 
 
 class Channel:
@@ -148,6 +171,20 @@ class Channel:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
         except PermissionError:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+    def hear_only(self, kind: int) -> None:
+        """Let the kernel drop every notice of another type, so that they wake nobody."""
+        seen = int.from_bytes(struct.pack("=H", kind), "big")  # BPF loads in network order
+        program = b"".join(
+            _BPF.pack(*instruction)
+            for instruction in (
+                (0x28, 0, 0, 4),  # load the half word at 4: the message type
+                (0x15, 0, 1, seen),  # the one: go on, else skip one
+                (0x06, 0, 0, 0xFFFFFFFF),  # take all of it
+                (0x06, 0, 0, 0),  # take nothing
+            )
+        )
+        syscalls.attach_filter(self._socket.fileno(), program)
 
     def batch(self, messages: Sequence[Message]) -> list[Answer]:
         """Send all in one go. Raises Refused for the first the kernel did not do, when all were tried.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 
 CLONE_NEWNET = 0x40000000
 
@@ -22,12 +23,18 @@ RESOLVE_BENEATH = 0x08
 
 _SYS_OPENAT2 = 437  # the same number on every architecture, as all calls since Linux 5.1
 
+_SOL_SOCKET, _SO_ATTACH_FILTER = socket.SOL_SOCKET, 26
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
 
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+class _SockFprog(ctypes.Structure):
+    _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
 def unshare(flags: int) -> None:
@@ -67,6 +74,14 @@ def openat2(directory: int, path: str, *, flags: int, mode: int, resolve: int) -
     if fd < 0:
         _raise(path)
     return int(fd)
+
+
+def attach_filter(fd: int, program: bytes) -> None:
+    """Give a socket a classic BPF program, of eight bytes an instruction."""
+    code = ctypes.create_string_buffer(program, len(program))
+    rules = _SockFprog(len(program) // 8, ctypes.addressof(code))
+    if _libc.setsockopt(fd, _SOL_SOCKET, _SO_ATTACH_FILTER, ctypes.byref(rules), ctypes.sizeof(rules)) != 0:
+        _raise("setsockopt SO_ATTACH_FILTER")
 
 
 def _raise(what: str) -> None:

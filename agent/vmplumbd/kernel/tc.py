@@ -29,6 +29,18 @@ _MIRRED_KIND = rtnl.text(TCA_ACT_KIND, "mirred")
 _MATCH_ALL = rtnl.attribute(
     TCA_U32_SEL, struct.pack("=BBBxHHhhI IIii", TC_U32_TERMINAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 )
+_IFINDEX = struct.Struct("=I")
+
+
+def _redirect(target: int) -> bytes:
+    redirect = _MIRRED.pack(0, 0, TC_ACT_STOLEN, 0, 0, TCA_EGRESS_REDIR, target)
+    options = rtnl.attribute(TCA_ACT_OPTIONS, rtnl.attribute(TCA_MIRRED_PARMS, redirect))
+    action = rtnl.attribute(TCA_U32_ACT, rtnl.attribute(1, _MIRRED_KIND + options))
+    return _U32_KIND + rtnl.attribute(TCA_OPTIONS, _MATCH_ALL + action)
+
+
+# Every redirect is the same but for its last four bytes, the target.
+_REDIRECT_BUT_TARGET = _redirect(0)[:-4]
 
 
 def add_ingress(request: net.AddIngress) -> Message:
@@ -46,12 +58,10 @@ def del_ingress(request: net.DelIngress) -> Message:
 
 def add_redirect(request: net.AddRedirect) -> Message:
     """The filter; preference and handle are the kernel's choice."""
-    redirect = _MIRRED.pack(0, 0, TC_ACT_STOLEN, 0, 0, TCA_EGRESS_REDIR, request.to)
-    options = rtnl.attribute(TCA_ACT_OPTIONS, rtnl.attribute(TCA_MIRRED_PARMS, redirect))
-    action = rtnl.attribute(TCA_U32_ACT, rtnl.attribute(1, _MIRRED_KIND + options))
     body = _TCMSG.pack(0, request.index, 0, INGRESS_HANDLE, ETH_P_ALL_NETWORK_ORDER)
-    body += _U32_KIND + rtnl.attribute(TCA_OPTIONS, _MATCH_ALL + action)
-    return Message(rtnl.RTM_NEWTFILTER, rtnl.CREATE_NEW, body)
+    return Message(
+        rtnl.RTM_NEWTFILTER, rtnl.CREATE_NEW, body + _REDIRECT_BUT_TARGET + _IFINDEX.pack(request.to)
+    )
 
 
 def dump_qdiscs(index: int) -> Message:

@@ -40,6 +40,8 @@ class DeviceWatch:
     def __init__(self) -> None:
         self._notices = Channel(rtnl.RTMGRP_LINK)
         self._notices.enlarge(_RECEIVE_BUFFER)
+        # A set-up alone sends a dozen notices, and waking this thread takes time from the one that sets up.
+        self._notices.hear_only(rtnl.RTM_DELLINK)
         self._questions = Channel()
         self._asking = threading.Lock()
         self._lock = threading.Lock()

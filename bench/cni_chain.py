@@ -1,0 +1,54 @@
+"""Our CNI runtime alone, beside what libcni does: a namespace, DEL, ADD, with the cache file.
+
+Usage: python -m bench.cni_chain built-in|executed|executed-fresh NETNS_DIR CONF_DIR PLUGIN_DIR CACHE_DIR
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bench import jobs
+from vmplumbd.cni import confdir, runtime
+from vmplumbd.cni.args import RuntimeConf
+from vmplumbd.cni.cache import Cache
+from vmplumbd.cni.exec import ExecInvoker
+from vmplumbd.cni.invoke import Invoker
+from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.plugins.builtin import BuiltinInvoker
+
+
+def run(arguments: list[str]) -> None:
+    """Serve jobs, each on the thread that asks."""
+    how, netns_dir, conf_dir, plugin_dir, cache_dir = arguments
+    sys.setswitchinterval(0.0005)
+    kernel = LinuxKernel()
+    Path(netns_dir).mkdir(parents=True, exist_ok=True)
+    executor = ExecInvoker()
+    invoker: Invoker = BuiltinInvoker(kernel, executor) if how == "built-in" else executor
+    path = tuple(plugin_dir.split(":"))
+    cache = Cache(cache_dir)
+
+    def conf(number: int) -> RuntimeConf:
+        return RuntimeConf(container_id=f"c{number}", netns=f"{netns_dir}/c{number}", if_name="veth0", args=(), capability_args={})
+
+    def set_up(network: str, number: int) -> None:
+        found = confdir.load(conf_dir, network)
+        wanted = conf(number)
+        kernel.create_netns(wanted.netns)
+        if how != "executed-fresh":
+            runtime.del_(found, wanted, invoker=invoker, path=path, cache=cache)
+        runtime.add(found, wanted, invoker=invoker, path=path, cache=cache)
+        kernel.close_kept()
+
+    def tear_down(network: str, number: int) -> None:
+        found = confdir.load(conf_dir, network)
+        wanted = conf(number)
+        runtime.del_(found, wanted, invoker=invoker, path=path, cache=cache)
+        kernel.delete_netns(wanted.netns)
+
+    jobs.serve(set_up, tear_down, {})
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

@@ -1,0 +1,63 @@
+"""Our agent, called in its own process: the whole operation with journal, reservation file and cache.
+
+Usage: python -m bench.in_process STATE_DIR CONF_DIR [SECTION.KEY=VALUE ...]
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from bench import jobs
+from vmplumb.v1 import vm_network_pb2
+from vmplumbd import config, main
+from vmplumbd.errors import AgentError
+from vmplumbd.model.ids import VmId
+from vmplumbd.observe.log import Log
+from vmplumbd.operations.book import Operation
+from vmplumbd.operations.set_up import SetUpOrder
+from vmplumbd.operations.tear_down import TearDownOrder
+from vmplumbd.rpc import convert
+
+
+def order(network: str) -> SetUpOrder:
+    """One interface on `network`, everything else by default."""
+    spec = vm_network_pb2.NetworkSpec()
+    spec.network_interfaces.interfaces.add().cni_configuration.network_name = network
+    raw = convert.spec_bytes(spec)
+    return SetUpOrder(
+        spec=convert.network_spec(spec), spec_bytes=raw, spec_hash=convert.spec_hash(raw), timeout=60.0
+    )
+
+
+def run(arguments: list[str]) -> None:
+    """Serve jobs with an agent of our own."""
+    state_dir, conf_dir, *flags = arguments
+    sys.setswitchinterval(0.0005)
+    given = {"paths.state_dir": state_dir, "paths.conf_dir": conf_dir, "limits.max_networks": "20000"}
+    given |= dict(flag.split("=", 1) for flag in flags)
+    daemon = main.build(config.load(None, {}, given), Log(io.StringIO(), level="error"))
+    agent = daemon.agent
+    orders: dict[str, SetUpOrder] = {}
+
+    def ended(operation: Operation | None) -> None:
+        if operation is None:
+            raise RuntimeError("nothing to tear down")
+        operation.wait()
+        error: AgentError | None = operation.log.error
+        if error is not None:
+            raise error
+
+    def set_up(network: str, number: int) -> None:
+        wanted = orders.get(network) or orders.setdefault(network, order(network))
+        ended(agent.set_up(VmId(f"v{number}"), wanted))
+
+    def tear_down(network: str, number: int) -> None:  # noqa: ARG001 - the record knows its network
+        ended(agent.tear_down(VmId(f"v{number}"), TearDownOrder(uid="", force=False, timeout=60.0, wait_for_devices=False)))
+
+    jobs.serve(set_up, tear_down, {})
+    daemon.close()
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])
