@@ -78,10 +78,10 @@ class Refused:
 
 def refusal(error: grpc.RpcError) -> Refused:
     """The parts of a status. Asserts that it carries ErrorInfo and Failure, and stays small."""
-    assert isinstance(error, grpc.Call)
-    trailers = {key: value for key, value in error.trailing_metadata() or ()}
+    call: Any = error
+    trailers = dict(call.trailing_metadata() or ())
     raw = trailers.get("grpc-status-details-bin")
-    assert isinstance(raw, bytes), f"no details: {error.code()} {error.details()}"
+    assert isinstance(raw, bytes), f"no details: {call.code()} {call.details()}"
     status = status_pb2.Status.FromString(raw)
     info = error_details_pb2.ErrorInfo()
     failure = errors_pb2.Failure()
@@ -100,8 +100,8 @@ def refusal(error: grpc.RpcError) -> Refused:
     if "RetryInfo" in seen:
         retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
     return Refused(
-        code=error.code(),
-        message=error.details() or "",
+        code=call.code(),
+        message=call.details() or "",
         info=info,
         failure=failure,
         violations=tuple((one.field, one.reason) for one in bad.field_violations),

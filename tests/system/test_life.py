@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import grpc
@@ -17,6 +18,7 @@ from tests.snapshot import snapshot
 from tests.system.daemon import (
     REDIRECT,
     Daemon,
+    conflist,
     eventually,
     ptp,
     refused,
@@ -102,7 +104,7 @@ def test_eight_callers_at_once_share_one_set_up(daemon: Daemon) -> None:
         streams = list(pool.map(call, range(8)))
     assert len({one.uid for events in streams for one in events}) == 1
     assert len({events[-1].result.SerializeToString(deterministic=True) for events in streams}) == 1
-    assert all([one.sequence for one in events][0] == 1 for events in streams)
+    assert all(events[0].sequence == 1 for events in streams)
 
 
 def test_another_spec_is_a_conflict_while_the_network_stands(daemon: Daemon) -> None:
@@ -123,8 +125,8 @@ def test_a_replay_after_resume_has_only_what_comes_after(daemon: Daemon) -> None
     uid, middle = events[0].uid, len(events) // 2
     rest = daemon.set_up("life-7", resume={"uid": uid, "sequence": middle})
     assert [one.sequence for one in rest] == [one.sequence for one in events[middle:]]
-    for lost in ({"uid": "other", "sequence": 1}, {"uid": uid, "sequence": len(events) + 1}):
-        told = refused(lambda lost=lost: daemon.set_up("life-7", resume=lost))
+    for lost, sequence in (("other", 1), (uid, len(events) + 1)):
+        told = refused(partial(daemon.set_up, "life-7", resume={"uid": lost, "sequence": sequence}))
         assert (told.code, told.reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_POSITION_LOST")
 
 
@@ -167,7 +169,8 @@ def test_teardown_streams_its_steps_and_plugin_calls(daemon: Daemon) -> None:
     calls = [one.progress.plugin_call for one in events if one.progress.HasField("plugin_call")]
     assert [(one.type, one.command) for one in calls] == [("tc-redirect-tap", "DEL"), ("ptp", "DEL")]
     # The stream broke before its end: the rest of it is still held.
-    rest = pb.TeardownNetworkRequest(vm_id="life-11", resume={"uid": events[0].uid, "sequence": 1})
+    place = pb.ResumePosition(uid=events[0].uid, sequence=1)
+    rest = pb.TeardownNetworkRequest(vm_id="life-11", resume=place)
     again = list(daemon.stub.TeardownNetwork(rest, timeout=30))
     assert [one.sequence for one in again] == [one.sequence for one in events[1:]]
     assert again[-1].result == events[-1].result
@@ -307,16 +310,10 @@ def test_a_static_address_drives_the_boot_parameter(daemon: Daemon) -> None:
 def test_tap_name_and_owner_are_the_callers(daemon: Daemon, module_host: Host) -> None:
     result = daemon.result("life-23", tap={"name": "vm0tap", "uid": 123, "gid": 456})
     assert result.interfaces[0].static_configuration.host_dev_name == "vm0tap"
-    (link,) = json.loads(
-        module_host.run(["ip", "-n", "life-23", "-d", "-j", "link", "show", "vm0tap"]).stdout
-    )
-    assert {
-        "user": link["linkinfo"]["info_data"].get("user"),
-        "group": link["linkinfo"]["info_data"].get("group"),
-    } == {
-        "user": 123,
-        "group": 456,
-    }
+    shown = module_host.run(["ip", "-n", "life-23", "-d", "-j", "link", "show", "vm0tap"]).stdout
+    (link,) = json.loads(shown)
+    owner = link["linkinfo"]["info_data"]
+    assert (owner["user"], owner["group"]) == (123, 456)
 
 
 def test_a_loopback_nameserver_is_passed_on_with_a_warning(daemon: Daemon) -> None:
@@ -347,8 +344,6 @@ def test_capability_args_reach_the_plugin(daemon: Daemon) -> None:
 
 
 def test_an_inline_list_serves_as_well_as_a_file(daemon: Daemon) -> None:
-    from tests.system.daemon import conflist
-
     config = {"json": conflist("inline", ptp(), REDIRECT), "name": "inline"}
     assert daemon.result("life-27", "", network_config=config).ip_boot_param
     told = refused(lambda: daemon.set_up("life-28", "", network_config={"json": b"{}", "name": "x"}))
@@ -381,7 +376,7 @@ def test_a_caller_that_goes_away_ends_nothing(daemon: Daemon) -> None:
     gate = daemon.directory / "gate"
     call = daemon.stub.SetupNetwork(request("life-31", "slow"), timeout=30)
     first = next(iter(call))
-    call.cancel()
+    call.cancel()  # type: ignore[no-untyped-call]  # grpc's stubs leave it so
     late = daemon.stub.SetupNetwork(request("life-31", "slow"), timeout=0.2)
     with pytest.raises(grpc.RpcError) as caught:
         list(late)
@@ -411,7 +406,7 @@ def test_a_teardown_ends_a_running_set_up(daemon: Daemon) -> None:
 
     follower = threading.Thread(target=follow)
     follower.start()
-    eventually(lambda: (daemon.directory / "in-life-32").exists(), "the plugin runs")
+    eventually((daemon.directory / "in-life-32").exists, "the plugin runs")
     began = time.monotonic()
     assert daemon.tear_down("life-32").existed
     assert time.monotonic() - began < 5

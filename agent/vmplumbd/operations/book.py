@@ -111,9 +111,10 @@ class Book:
             return [self._records[vm_id] for vm_id in sorted(self._records)]
 
     def is_taken(self, vm_id: VmId) -> bool:
-        """Whether a network of this VM exists, or an operation on it runs."""
+        """Whether a network of this VM exists or is being set up."""
         with self._mutex:
-            return vm_id in self._records or vm_id in self.running
+            running = self.running.get(vm_id)
+            return vm_id in self._records or (running is not None and running.kind is Kind.SET_UP)
 
     def count(self) -> int:
         """How many records there are."""

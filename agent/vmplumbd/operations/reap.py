@@ -165,15 +165,22 @@ class Reaper:
                 # The VM has come back: DEL by its id would hit the new network. Its own set-up settles this.
                 yield Sleep(seconds=delay)
                 continue
-            if not any(one.release_id == current.release_id for one in tools.book.releases_of(current.vm_id)):
-                return
-            failed = finish(tools, current)
+            failed = settle(tools, current)
             if not failed:
-                tools.book.released([current.release_id])
                 return
             current = tools.book.tried_release(current, str(failed[0]))
             yield Sleep(seconds=delay)
             delay = min(delay * 2, _LONGEST_DELAY)
+
+
+def settle(tools: Tools, release: Release) -> tuple[AgentError, ...]:
+    """Finish a release and forget it, on the teardown lane; done already is success."""
+    if not any(one.release_id == release.release_id for one in tools.book.releases_of(release.vm_id)):
+        return ()
+    failed = finish(tools, release)
+    if not failed:
+        tools.book.released([release.release_id])
+    return failed
 
 
 def finish(tools: Tools, release: Release) -> tuple[AgentError, ...]:

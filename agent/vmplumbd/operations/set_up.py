@@ -395,13 +395,11 @@ def _settle(
                     hint="does a VMM still hold the tap?",
                 )
             tell_step(operation, Step.DEVICES_GONE, StepState.SUCCEEDED)
-        failed = reap.finish(tools, release)
-        if not failed:
-            tools.book.released([release.release_id])
-        elif _forced(order):
-            _warn_of_failed_dels(operation, failed)
-        else:
+        failed = reap.settle(tools, release)
+        if failed and not _forced(order):
             raise _old_stays(failed)
+        if failed:
+            _warn_of_failed_dels(operation, failed)
     yield GoTo(lane=LaneName.BUILT_IN)
 
 

@@ -73,6 +73,9 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
                     seconds=max(0.0, deadline - tools.clock.monotonic()),
                 )
                 operation.devices_gone = reap.are_gone(tools, gone.waits_for)
+                if kept is not None and operation.devices_gone:
+                    # The answer says that the address is free.
+                    reap.settle(tools, kept)
                 state = StepState.SUCCEEDED if operation.devices_gone else StepState.FAILED
                 tell_step(operation, Step.DEVICES_GONE, state)
         except Exception as exc:  # noqa: BLE001 - every fault is told and recorded, whatever it is
