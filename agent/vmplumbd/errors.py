@@ -249,7 +249,7 @@ class TooManyNetworks(AgentError):
 
 
 class HostLimitReached(AgentError):
-    """A limit of the host's kernel is reached: ports of a bridge, conntrack, a module that is missing."""
+    """A limit of the host's kernel is reached: the ports of a bridge, a full conntrack."""
 
     reason = Reason.HOST_LIMIT_REACHED
 

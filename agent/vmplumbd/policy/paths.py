@@ -6,17 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vmplumbd.errors import Violation
-from vmplumbd.model import spec as defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathPolicy:
     """Resolved, absolute directories. `netns_roots` and `cache_roots` allow what lies below them too."""
 
-    bin_path: tuple[str, ...] = defaults.DEFAULT_BIN_PATH
-    conf_dirs: tuple[str, ...] = (defaults.DEFAULT_CONF_DIR,)
-    cache_roots: tuple[str, ...] = (defaults.DEFAULT_CACHE_ROOT,)
-    netns_roots: tuple[str, ...] = (defaults.DEFAULT_NETNS_DIR,)
+    bin_path: tuple[str, ...]
+    conf_dirs: tuple[str, ...]
+    cache_roots: tuple[str, ...]
+    netns_roots: tuple[str, ...]
 
 
 def is_listed(resolved: str, listed: Iterable[str]) -> bool:
