@@ -95,7 +95,7 @@ class Agent:
         (RUN / "net.d" / "10-net.conflist").write_text(json.dumps(body))
 
     def set_up(self, vm_id: str) -> vm_network_pb2.SetupResult:
-        """Set the VM up on `net`; the result of the stream's last event."""
+        """Set the VM up on `net`; the result, which is the stream's last event."""
         configuration = network_pb2.CNIConfiguration(network_name="net", if_name="eth0")
         interface = network_pb2.NetworkInterface(cni_configuration=configuration)
         spec = vm_network_pb2.NetworkSpec(
@@ -104,7 +104,8 @@ class Agent:
         with grpc.insecure_channel(f"unix:{RUN}/vmplumbd.sock") as channel:
             stub = pb_grpc.NetworkAgentServiceStub(channel)
             *_, last = stub.SetupNetwork(pb.SetupNetworkRequest(vm_id=vm_id, spec=spec))
-        return last.result
+        result: vm_network_pb2.SetupResult = last.result
+        return result
 
     def tear_down(self, vm_id: str) -> None:
         """Tear it down and read the stream to its end."""

@@ -43,33 +43,82 @@ def prove(agent: Agent, boot_guest: BootGuest, *, bridges: tuple[str, ...] = ())
     assert after == before
 
 
-def executed_plugins(agent: Agent, reference: Path, own: Path) -> None:
-    """Every plugin of the chain is executed: the real ones, and our tc-redirect-tap as an executable."""
-    agent.host.run([sys.executable, "-m", "vmplumbd", "install-plugins", own])
-    for name in ("ptp", "host-local"):
-        assert (reference / name).is_file()
-        (own / name).unlink(missing_ok=True)
-    agent.settings |= {"cni.prefer": "executable", "paths.bin_path": f"{reference}:{own}"}
+def watched(agent: Agent, place: Path, *sources: Path) -> Path:
+    """The agent's bin_path: every plugin of `sources`, each writing its name and command before it runs."""
+    calls = place / "calls"
+    calls.touch()
+    (place / "bin").mkdir()
+    for source in sources:
+        for plugin in source.iterdir():
+            watcher = place / "bin" / plugin.name
+            if not watcher.exists():
+                watcher.write_text(
+                    f'#!/bin/sh\necho "{plugin.name} $CNI_COMMAND" >>{calls}\nexec {plugin} "$@"\n'
+                )
+                watcher.chmod(0o755)
+    agent.settings["paths.bin_path"] = str(place / "bin")
+    return calls
 
 
-def test_on_built_in_ptp(guest: build.Guest, agent: Agent, boot_guest: BootGuest) -> None:
+def executed(calls: Path) -> set[str]:
+    """The types that were executed for ADD."""
+    return {line.split()[0] for line in calls.read_text().splitlines() if line.endswith(" ADD")}
+
+
+@pytest.fixture
+def launchers(agent: Agent, tmp_path: Path) -> Path:
+    """The agent's own plugins as executables."""
+    place = tmp_path / "launchers"
+    agent.host.run([sys.executable, "-m", "vmplumbd", "install-plugins", place])
+    return place
+
+
+def test_on_built_in_ptp(
+    guest: build.Guest, launchers: Path, agent: Agent, boot_guest: BootGuest, tmp_path: Path
+) -> None:
+    calls = watched(agent, tmp_path, launchers)
     agent.network(PTP, TAP)
     prove(agent, boot_guest)
+    assert executed(calls) == set()
 
 
 @pytest.mark.parity
-def test_on_the_real_ptp_with_our_tc_redirect_tap(
-    guest: build.Guest, reference_plugins: Path, agent: Agent, boot_guest: BootGuest, tmp_path: Path
+def test_on_the_real_ptp_with_our_tc_redirect_tap_as_an_executable(
+    guest: build.Guest,
+    reference_plugins: Path,
+    launchers: Path,
+    agent: Agent,
+    boot_guest: BootGuest,
+    tmp_path: Path,
 ) -> None:
-    executed_plugins(agent, reference_plugins, tmp_path)
+    calls = watched(agent, tmp_path, reference_plugins, launchers)
+    agent.settings["cni.prefer"] = "executable"
     agent.network(PTP, TAP)
     prove(agent, boot_guest)
+    assert executed(calls) == {"ptp", "host-local", "tc-redirect-tap"}
 
 
 @pytest.mark.parity
-def test_on_the_real_bridge_with_our_tc_redirect_tap(
-    guest: build.Guest, reference_plugins: Path, agent: Agent, boot_guest: BootGuest, tmp_path: Path
+def test_on_the_real_bridge_with_our_tc_redirect_tap_as_an_executable(
+    guest: build.Guest,
+    reference_plugins: Path,
+    launchers: Path,
+    agent: Agent,
+    boot_guest: BootGuest,
+    tmp_path: Path,
 ) -> None:
-    executed_plugins(agent, reference_plugins, tmp_path)
+    calls = watched(agent, tmp_path, reference_plugins, launchers)
+    agent.settings["cni.prefer"] = "executable"
     agent.network(BRIDGE, TAP)
     prove(agent, boot_guest, bridges=("br-test",))
+    assert executed(calls) == {"bridge", "host-local", "tc-redirect-tap"}
+
+
+@pytest.mark.parity
+def test_on_the_real_bridge_with_our_tc_redirect_tap_in_process(
+    guest: build.Guest, reference_plugins: Path, agent: Agent, boot_guest: BootGuest, tmp_path: Path
+) -> None:
+    calls = watched(agent, tmp_path, reference_plugins)
+    agent.network(BRIDGE, TAP)
+    prove(agent, boot_guest, bridges=("br-test",))
+    assert executed(calls) == {"bridge", "host-local"}
