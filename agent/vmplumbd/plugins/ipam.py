@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from vmplumbd.abc import Netns
 from vmplumbd.cni import result
-from vmplumbd.cni.error import PluginFailed
+from vmplumbd.cni.error import PluginNotFound
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.cni.result import IPConfig, Result
 from vmplumbd.errors import NotFound
@@ -24,8 +24,11 @@ from vmplumbd.plugins.conf import PluginFault
 def delegate(invoker: Invoker, call: Invocation, plugin: str, command: Command) -> bytes:
     """Call the IPAM plugin. Raises CniError, the plugin's own where it has one."""
     if not plugin:
-        raise PluginFailed("no plugin name provided", code=999)
-    return invoker.invoke(dataclasses.replace(call, command=command, plugin=plugin))
+        raise PluginFault("no plugin name provided")
+    try:
+        return invoker.invoke(dataclasses.replace(call, command=command, plugin=plugin))
+    except PluginNotFound as exc:
+        raise PluginFault(exc.msg) from exc
 
 
 def add(invoker: Invoker, call: Invocation, plugin: str, cni_version: str) -> Result:

@@ -57,7 +57,8 @@ class Step:
 class Case:
     """Calls of one plugin with one configuration.
 
-    `text` is the constant part of a refusal's text, where the rest is Go's own wording.
+    `text` is the constant part of a refusal's text, where the rest is Go's own wording. `on_purpose` are
+    the beginnings of the places where we differ and mean to; they must differ.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Case:
     )
     cni_version: str = "1.0.0"
     text: str = ""
+    on_purpose: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,3 +256,15 @@ def _unordered(rows: list[Any]) -> bool:
 def as_comparable(seen: Seen) -> Any:
     """Everything but a refusal's text."""
     return unified(dataclasses.asdict(dataclasses.replace(seen, text="")))
+
+
+def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
+    """Where two worlds differ, a line each: place, ours, theirs."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        keys = dict.fromkeys([*theirs, *ours])
+        lines = [differences(ours.get(key), theirs.get(key), f"{where}/{key}") for key in keys]
+        return [line for each in lines for line in each]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = enumerate(zip(ours, theirs, strict=True))
+        return [line for index, (a, b) in pairs for line in differences(a, b, f"{where}/{index}")]
+    return [] if ours == theirs else [f"{where}: ours {ours!r}, theirs {theirs!r}"]

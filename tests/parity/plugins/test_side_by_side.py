@@ -49,7 +49,6 @@ PTP = [
                 "routes": [
                     {"dst": "0.0.0.0/0", "gw": "10.200.0.1"},
                     {"dst": "192.0.2.0/24", "priority": 77},
-                    {"dst": "198.51.100.0/24", "table": 100},
                     {"dst": "203.0.113.0/24", "gw": "10.200.0.9", "mtu": 1400, "advmss": 1360},
                 ]
             }
@@ -78,14 +77,20 @@ PTP = [
         ),
     ),
     Case(
-        name="ptp two vms",
+        name="ptp a route of another table",
+        conf=ptp(ipam={"routes": [{"dst": "198.51.100.0/24", "table": 100}]}),
+        cni_version="1.1.0",
+        # The reference's CHECK looks for every route in the main table.
+        on_purpose=frozenset({"/1/code"}),
+        text="Expected Route",
+    ),
+    Case(
+        name="ptp a second gateway inside",
         conf=ptp(),
-        steps=(
-            Step(),
-            Step(vm="vm2", if_name="eth1"),
-            Step(command=DEL, with_prev=False),
-            Step(command=DEL, vm="vm2", if_name="eth1"),
-        ),
+        steps=(Step(), Step(vm="vm2", if_name="eth1")),
+        text="add route",
+        # The reference leaves the link of an ADD that failed.
+        on_purpose=frozenset({"/1/world/host", "/1/world/inside"}),
     ),
     Case(
         name="ptp check after harm",
@@ -102,7 +107,7 @@ PTP = [
     Case(name="ptp gc", conf=ptp(), steps=(Step(), Step(command=Command.GC)), cni_version="1.1.0"),
     refused("ptp same vm twice", ptp(), "", vm="vm1"),
     refused("ptp no namespace", ptp(), "failed to open netns", netns=GONE),
-    refused("ptp namespace is a file", ptp(), "failed to open netns", netns="/proc/version"),
+    refused("ptp namespace is a file", ptp(), "failed to open netns", netns=RESOLV_CONF),
     refused("ptp no ipam", {"type": "ptp"}, "no plugin name provided"),
     refused(
         "ptp unknown ipam",
@@ -129,7 +134,7 @@ PTP = [
     Case(
         name="ptp name taken inside",
         conf=ptp(),
-        steps=(Step(run=("ip", "-n", sides.NAME, "link", "add", "eth0", "type", "dummy")), Step()),
+        steps=(Step(run=("ip", "-n", sides.NAME, "link", "add", "eth0", "type", "bridge")), Step()),
         text='container veth name ("eth0") peer provided ("',
     ),
     Case(name="ptp check of an old version", conf=ptp(), steps=(Step(command=CHECK),), cni_version="0.3.1"),
@@ -158,7 +163,6 @@ HOST_LOCAL = [
             Step(command=DEL, vm="vm3"),
             *(Step(vm=f"new{number}") for number in range(3)),
         ),
-        text="failed to allocate for range 0: no IP addresses available in range set: 10.7.0.1-10.7.0.6",
     ),
     Case(
         name="host-local several ranges",
@@ -238,6 +242,8 @@ LOOPBACK = [
         conf={"type": "loopback"},
         cni_version="0.2.0",
         steps=(Step(), Step(command=DEL)),
+        # The reference prints a result of 1.x and calls it 0.2.0.
+        on_purpose=frozenset({"/0/result/"}),
     ),
     Case(
         name="loopback chained",
@@ -278,7 +284,10 @@ def bin_path() -> str:
 def test_ours_is_as_theirs(case: Case, bin_path: str) -> None:
     theirs = sides.walk(case, sides.theirs, bin_path)
     ours = sides.walk(case, sides.ours, bin_path)
-    assert list(map(sides.as_comparable, ours)) == list(map(sides.as_comparable, theirs))
+    lines = sides.differences([*map(sides.as_comparable, ours)], [*map(sides.as_comparable, theirs)])
+    assert [line for line in lines if not line.startswith(tuple(case.on_purpose))] == []
+    for place in case.on_purpose:
+        assert any(line.startswith(place) for line in lines), f"no longer different: {place}"
     for our, their in zip(ours, theirs, strict=True):
         if case.text:
             assert our.code is None or case.text in our.text

@@ -266,6 +266,16 @@ def test_exhaustion_is_told_by_class(tmp_path: Path) -> None:
         add(plugin, tmp_path, "second", subnet="10.0.0.0/30")
 
 
+def test_a_refusal_that_looked_again_leaves_the_memory_sound(tmp_path: Path) -> None:
+    plugin = HostLocal()
+    assert add(plugin, tmp_path, subnet="10.0.0.0/30") == "10.0.0.2"
+    for vm in ("vm", "second"):
+        with pytest.raises(CniError):
+            add(plugin, tmp_path, vm, subnet="10.0.0.0/30")
+    del_(plugin, tmp_path)
+    assert add(plugin, tmp_path, "second", subnet="10.0.0.0/30") == "10.0.0.2"
+
+
 def test_resolv_conf_is_read(tmp_path: Path) -> None:
     conf = tmp_path / "resolv.conf"
     conf.write_text(

@@ -23,6 +23,9 @@ LINE_BREAK = "\r\n"
 class Exhausted(PluginFault):
     """No address is left in a range set."""
 
+    # What a runtime may tell its caller apart from other failures, since the protocol has no code for it.
+    exhausted = True
+
 
 class AlreadyAllocated(PluginFault):
     """The attachment holds an address already: a live VM, or one whose DEL never came."""

@@ -113,6 +113,8 @@ class Index:
     def look_again(self) -> None:
         """Read every file of the directory anew."""
         self._entries.clear()
+        self._owned.clear()
+        self._taken = {4: Numbers(), 6: Numbers()}
         self._look()
 
     def names_of(self, content: str) -> Sequence[str]:

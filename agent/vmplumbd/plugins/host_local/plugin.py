@@ -156,12 +156,16 @@ def valid_attachments(stdin: bytes) -> frozenset[tuple[str, str]] | None:
 
 
 def resolver(path: str) -> result.DNS:
-    """Read a resolv.conf: nameserver and the last domain, search and options of all lines. Raises OSError."""
+    """Read a resolv.conf; of its domains the last one counts. Raises PluginFault."""
     nameservers: list[str] = []
     search: list[str] = []
     options: list[str] = []
     domain: str | None = None
-    for line in Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as exc:
+        raise PluginFault(f"open {path}: {(exc.strerror or '').lower()}") from exc
+    for line in text.splitlines():
         match line.strip().split():
             case [key, *_] if key[0] in "#;":
                 continue
