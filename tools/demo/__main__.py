@@ -72,6 +72,8 @@ def tour(host: hosts.Host, guest: build.Guest | None, no_guest: str) -> None:
             together([["set-up", vm_id, "--network", "demo"] for vm_id in VM_IDS])
             say(f"What {VM_IDS[0]} got: vmplumbctl get {VM_IDS[0]} -o json")
             networks = {vm_id: network(vm_id) for vm_id in VM_IDS}
+            if snapshot() == before:
+                raise Failed("three networks are there, and the world does not show them")
             show(json.dumps(result_of(networks[VM_IDS[0]]), indent=2))
             addresses = {one.result.ip_boot_param.split(":")[0] for one in networks.values()}
             if len(addresses) != len(VM_IDS):
