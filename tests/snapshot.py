@@ -30,7 +30,10 @@ SYSCTLS = {
     "ipv4": ("accept_local", "arp_notify", "proxy_arp", "route_localnet", "rp_filter", "send_redirects"),
     "ipv6": ("accept_dad", "accept_ra", "addr_gen_mode", "disable_ipv6", "keep_addr_on_down", "proxy_ndp"),
 }
-PASSING = frozenset({"stats", "stats64", "valid_life_time", "preferred_life_time", "handle", "cache", "used"})
+PASSING = frozenset(
+    {"stats", "stats64", "valid_life_time", "preferred_life_time", "expires", "handle", "cache", "used"}
+    | {"installed", "last_used"}
+)
 
 IP_COMMANDS = {
     "links": ["ip", "-d", "-j", "link", "show"],

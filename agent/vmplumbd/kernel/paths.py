@@ -1,0 +1,75 @@
+"""Files below a root that a caller's words can not lead out of, and paths compared by where they lead."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from vmplumbd.kernel import syscalls
+
+_RULES = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS | syscalls.RESOLVE_NO_MAGICLINKS
+_NO_OPENAT2 = (errno.ENOSYS, errno.EPERM)  # an old kernel, a filter of system calls
+
+
+def open_beneath(root: str, relative: str, *, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    """Open `relative` below `root`, whose own path may hold links; below it none is followed.
+
+    Raises OSError: EXDEV if it leads out, ELOOP at a link, else as open(2).
+    """
+    directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        created = mode if flags & (os.O_CREAT | os.O_TMPFILE) else 0
+        try:
+            return syscalls.openat2(
+                directory, relative, flags=flags | os.O_CLOEXEC, mode=created, resolve=_RULES
+            )
+        except OSError as exc:
+            if exc.errno not in _NO_OPENAT2:
+                raise
+        return walk_beneath(directory, relative, flags=flags, mode=mode)
+    finally:
+        os.close(directory)
+
+
+def walk_beneath(directory: int, relative: str, *, flags: int, mode: int) -> int:
+    """`open_beneath` without openat2: one name at a time, and `..` is never taken."""
+    names = relative.split("/")
+    if relative.startswith("/") or ".." in names:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), relative)
+    names = [name for name in names if name not in ("", ".")]
+    if not names:
+        return os.open(".", flags | os.O_CLOEXEC, dir_fd=directory)
+    with contextlib.ExitStack() as opened:
+        for name in names[:-1]:
+            step = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            try:
+                directory = os.open(name, step, dir_fd=directory)
+            except NotADirectoryError:
+                raise _link_or_file(directory, name) from None
+            opened.callback(os.close, directory)
+        return os.open(names[-1], flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=directory)
+
+
+def resolve(path: str) -> str:
+    """Where `path` leads, as far as it exists: absolute, without links and `..`. Raises OSError at a loop."""
+    try:
+        return str(Path(path).resolve(strict=False))
+    except RuntimeError as exc:  # Python 3.11's word for a loop of links
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from exc
+
+
+def is_beneath(path: str, roots: Iterable[str]) -> bool:
+    """Whether `path` leads to one of the roots or below one. Decides on names as they are now."""
+    place = Path(resolve(path))
+    return any(place.is_relative_to(resolve(root)) for root in roots)
+
+
+def _link_or_file(directory: int, name: str) -> OSError:
+    try:
+        os.readlink(name, dir_fd=directory)
+    except OSError:
+        return NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+    return OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)

@@ -1,0 +1,258 @@
+"""Our messages, read by pyroute2: it must find in them what was asked, and nothing else."""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
+from typing import Any
+
+import pytest
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+from pyroute2.netlink.rtnl.tcmsg import tcmsg
+
+from vmplumbd.kernel import requests, rtnl
+from vmplumbd.model import net
+
+HOST_FD = 5
+CREATE_NEW = 0x1 | 0x200 | 0x400
+APPEND = 0x1 | 0x400 | 0x800
+READERS = {
+    rtnl.RTM_NEWLINK: ifinfmsg,
+    rtnl.RTM_SETLINK: ifinfmsg,
+    rtnl.RTM_GETLINK: ifinfmsg,
+    rtnl.RTM_DELLINK: ifinfmsg,
+    rtnl.RTM_NEWADDR: ifaddrmsg,
+    rtnl.RTM_DELADDR: ifaddrmsg,
+    rtnl.RTM_NEWROUTE: rtmsg,
+    rtnl.RTM_DELROUTE: rtmsg,
+    rtnl.RTM_NEWQDISC: tcmsg,
+    rtnl.RTM_DELQDISC: tcmsg,
+    rtnl.RTM_NEWTFILTER: tcmsg,
+}
+
+
+def read(message: rtnl.Message) -> tuple[int, int, dict[str, Any]]:
+    """Type, flags and what pyroute2 makes of the rest, nested attributes as dicts."""
+    header = struct.pack("=IHHII", 16 + len(message.body), message.kind, message.flags, 1, 0)
+    parsed = READERS[message.kind](header + message.body)
+    parsed.decode()
+    return message.kind, message.flags, plain(parsed)
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, dict) or hasattr(value, "get_attrs"):
+        fields = {
+            key: plain(inner)
+            for key, inner in value.items()
+            if key not in ("attrs", "header", "value", "state", "__align") and inner not in (0, None)
+        }
+        return fields | {name: plain(inner) for name, inner, *_ in value.get("attrs", [])}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value
+
+
+SCOPE_LINK, MAIN, BOOT, UNICAST, V4, V6 = 253, 254, 3, 1, 2, 10
+MAC = b"\x02\x00\x00\x00\x00\x07"
+INGRESS = {"parent": 0xFFFFFFF1, "index": 3, "TCA_KIND": "ingress"}
+
+CASES: list[tuple[str, net.Request, int, int, dict[str, Any]]] = [
+    (
+        "veth",
+        net.AddVeth(name="eth0", peer="veth7", mtu=1400, mac=MAC, peer_mac=MAC, peer_group=9),
+        rtnl.RTM_NEWLINK,
+        CREATE_NEW,
+        {
+            "IFLA_IFNAME": "eth0",
+            "IFLA_MTU": 1400,
+            "IFLA_ADDRESS": "02:00:00:00:00:07",
+            "IFLA_LINKINFO": {
+                "IFLA_INFO_KIND": "veth",
+                "IFLA_INFO_DATA": {
+                    "VETH_INFO_PEER": {
+                        "IFLA_IFNAME": "veth7",
+                        "IFLA_TXQLEN": 0,
+                        "IFLA_NET_NS_FD": HOST_FD,
+                        "IFLA_MTU": 1400,
+                        "IFLA_ADDRESS": "02:00:00:00:00:07",
+                        "IFLA_GROUP": 9,
+                    }
+                },
+            },
+        },
+    ),
+    (
+        "bridge",
+        net.AddLink(name="br0", kind="bridge", tx_queue_length=0, vlan_filtering=True, up=True),
+        rtnl.RTM_NEWLINK,
+        CREATE_NEW,
+        {
+            "flags": 1,
+            "change": 1,
+            "IFLA_IFNAME": "br0",
+            "IFLA_TXQLEN": 0,
+            "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge", "IFLA_INFO_DATA": {"IFLA_BR_VLAN_FILTERING": 1}},
+        },
+    ),
+    (
+        "get_by_name",
+        net.GetLink(name="eth0"),
+        rtnl.RTM_GETLINK,
+        1,
+        {"IFLA_IFNAME": "eth0", "IFLA_EXT_MASK": 8},
+    ),
+    ("get_by_index", net.GetLink(index=3), rtnl.RTM_GETLINK, 1, {"index": 3, "IFLA_EXT_MASK": 8}),
+    ("up", net.SetLink(index=3, up=True), rtnl.RTM_SETLINK, 1, {"index": 3, "flags": 1, "change": 1}),
+    ("down", net.SetLink(index=3, up=False), rtnl.RTM_SETLINK, 1, {"index": 3, "change": 1}),
+    (
+        "everything_on_a_link",
+        net.SetLink(
+            name="eth0",
+            promisc=True,
+            allmulti=True,
+            mtu=1300,
+            mac=MAC,
+            master=0,
+            group=7,
+            tx_queue_length=10,
+        ),
+        rtnl.RTM_SETLINK,
+        1,
+        {
+            "flags": 0x300,
+            "change": 0x300,
+            "IFLA_IFNAME": "eth0",
+            "IFLA_MTU": 1300,
+            "IFLA_MASTER": 0,
+            "IFLA_GROUP": 7,
+            "IFLA_TXQLEN": 10,
+            "IFLA_ADDRESS": "02:00:00:00:00:07",
+        },
+    ),
+    ("delete", net.DelLink(index=3), rtnl.RTM_DELLINK, 1, {"index": 3}),
+    (
+        "address4",
+        net.AddAddress(
+            index=3, address=ip_interface("10.0.0.2/24"), broadcast=IPv4Address("10.0.0.255"), no_dad=True
+        ),
+        rtnl.RTM_NEWADDR,
+        CREATE_NEW,
+        {
+            "family": V4,
+            "prefixlen": 24,
+            "index": 3,
+            "IFA_LOCAL": "10.0.0.2",
+            "IFA_ADDRESS": "10.0.0.2",
+            "IFA_BROADCAST": "10.0.0.255",
+            "IFA_FLAGS": 2,
+        },
+    ),
+    (
+        "address6_gone",
+        net.DelAddress(index=3, address=ip_interface("fd00::2/64")),
+        rtnl.RTM_DELADDR,
+        1,
+        {"family": V6, "prefixlen": 64, "index": 3, "IFA_LOCAL": "fd00::2", "IFA_ADDRESS": "fd00::2"},
+    ),
+    (
+        "route4",
+        net.AddRoute(
+            dst=ip_network("10.0.0.0/24"),
+            index=3,
+            gateway=ip_address("10.0.0.1"),
+            src=ip_address("10.0.0.2"),
+            scope=SCOPE_LINK,
+            priority=5,
+            mtu=1300,
+            advmss=1200,
+        ),
+        rtnl.RTM_NEWROUTE,
+        CREATE_NEW,
+        {
+            "family": V4,
+            "dst_len": 24,
+            "table": MAIN,
+            "proto": BOOT,
+            "scope": SCOPE_LINK,
+            "type": UNICAST,
+            "RTA_DST": "10.0.0.0",
+            "RTA_PREFSRC": "10.0.0.2",
+            "RTA_GATEWAY": "10.0.0.1",
+            "RTA_PRIORITY": 5,
+            "RTA_METRICS": {"RTAX_MTU": 1300, "RTAX_ADVMSS": 1200},
+            "RTA_OIF": 3,
+        },
+    ),
+    (
+        "default_route6_in_a_far_table",
+        net.AddRoute(dst=ip_network("::/0"), index=3, gateway=ip_address("fd00::1"), table=1000, append=True),
+        rtnl.RTM_NEWROUTE,
+        APPEND,
+        {
+            "family": V6,
+            "proto": BOOT,
+            "type": UNICAST,
+            "RTA_TABLE": 1000,
+            "RTA_GATEWAY": "fd00::1",
+            "RTA_OIF": 3,
+        },
+    ),
+    (
+        "route_gone",
+        net.DelRoute(dst=ip_network("10.0.0.0/24"), index=3),
+        rtnl.RTM_DELROUTE,
+        1,
+        {"family": V4, "dst_len": 24, "table": MAIN, "scope": 255, "RTA_DST": "10.0.0.0", "RTA_OIF": 3},
+    ),
+    (
+        "ingress",
+        net.AddIngress(index=3),
+        rtnl.RTM_NEWQDISC,
+        CREATE_NEW,
+        INGRESS | {"handle": 0xFFFF0000},
+    ),
+    ("ingress_gone", net.DelIngress(index=3), rtnl.RTM_DELQDISC, 1, INGRESS),
+]
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "flags", "fields"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_pyroute2_reads_what_was_asked(
+    request_: net.Request, kind: int, flags: int, fields: dict[str, Any]
+) -> None:
+    (message,) = requests.encode(request_, HOST_FD)
+    assert read(message) == (kind, flags, fields)
+
+
+def test_a_redirect_matches_all_and_goes_to_its_target() -> None:
+    (message,) = requests.encode(net.AddRedirect(index=3, to=7), HOST_FD)
+    kind, flags, fields = read(message)
+    options = fields.pop("TCA_OPTIONS")
+    assert (kind, flags) == (rtnl.RTM_NEWTFILTER, CREATE_NEW)
+    assert fields == {"index": 3, "parent": 0xFFFF0000, "info": 0x0300, "TCA_KIND": "u32"}
+    selector = options["TCA_U32_SEL"]
+    assert (selector["flags"], selector["nkeys"]) == (1, 1)
+    (action,) = options["TCA_U32_ACT"].values()
+    assert action["TCA_ACT_KIND"] == "mirred"
+    wanted = {"action": 4, "eaction": 1, "ifindex": 7}
+    assert action["TCA_ACT_OPTIONS"]["TCA_MIRRED_PARMS"] == wanted
+
+
+def test_bridge_port_settings_are_a_message_of_their_own() -> None:
+    link, port = requests.encode(net.SetLink(index=3, master=2, hairpin=True, isolated=False), HOST_FD)
+    assert read(link) == (rtnl.RTM_SETLINK, 1, {"index": 3, "IFLA_MASTER": 2})
+    kind, flags, fields = read(port)
+    assert (kind, flags) == (rtnl.RTM_SETLINK, 1)
+    assert fields["IFLA_PROTINFO"] == {"IFLA_BRPORT_MODE": 1, "IFLA_BRPORT_ISOLATED": 0}
+
+
+def test_a_link_left_as_it_is_needs_no_message() -> None:
+    assert requests.encode(net.SetLink(index=3), HOST_FD) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_attributes_are_padded(case: tuple[Any, ...]) -> None:
+    assert all(len(message.body) % 4 == 0 for message in requests.encode(case[1], HOST_FD))

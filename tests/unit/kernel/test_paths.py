@@ -1,0 +1,105 @@
+"""Opening below a root, by openat2 and by the walk that stands in for it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vmplumbd.kernel import paths
+
+Open = Callable[..., int]
+
+
+def by_walk(root: str, relative: str, *, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    directory = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    try:
+        return paths.walk_beneath(directory, relative, flags=flags, mode=mode)
+    finally:
+        os.close(directory)
+
+
+@pytest.fixture(params=[paths.open_beneath, by_walk], ids=["openat2", "walk"])
+def open_(request: pytest.FixtureRequest) -> Open:
+    chosen: Open = request.param
+    return chosen
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    inside = tmp_path / "root"
+    (inside / "one" / "two").mkdir(parents=True)
+    (inside / "one" / "two" / "file").write_text("here", "ascii")
+    (tmp_path / "secret").write_text("outside", "ascii")
+    (inside / "link").symlink_to("../secret")
+    (inside / "linked").symlink_to("one")
+    (inside / "absolute").symlink_to("/etc")
+    return inside
+
+
+def test_a_file_below_is_opened(root: Path, open_: Open) -> None:
+    fd = open_(str(root), "one/./two//file")
+    try:
+        assert os.read(fd, 10) == b"here"
+        assert not os.get_inheritable(fd)
+    finally:
+        os.close(fd)
+
+
+def test_a_file_below_is_made_with_its_mode(root: Path, open_: Open) -> None:
+    os.close(open_(str(root), "one/new", flags=os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o640))
+    assert (root / "one" / "new").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("relative", "code"),
+    [
+        ("../secret", errno.EXDEV),
+        ("one/../../secret", errno.EXDEV),
+        ("/etc/passwd", errno.EXDEV),
+        ("link", errno.ELOOP),
+        ("linked/two/file", errno.ELOOP),
+        ("absolute/passwd", errno.ELOOP),
+        ("none", errno.ENOENT),
+        ("one/two/file/more", errno.ENOTDIR),
+    ],
+)
+def test_nothing_leads_out(root: Path, open_: Open, relative: str, code: int) -> None:
+    with pytest.raises(OSError) as caught:  # noqa: PT011  the errno is compared below
+        open_(str(root), relative)
+    assert caught.value.errno == code
+
+
+def test_no_descriptor_is_left(root: Path, open_: Open) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for relative in ("../secret", "linked/two/file", "none", "one/none/file"):
+        with pytest.raises(OSError):  # noqa: PT011  which one is told above
+            open_(str(root), relative)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "beneath"),
+    [
+        ("one/two", True),
+        ("", True),
+        ("one/../one/none", True),
+        ("linked/two", True),
+        ("link", False),
+        ("../root-beside", False),
+        ("..", False),
+        ("absolute", False),
+    ],
+)
+def test_a_path_is_judged_by_where_it_leads(root: Path, path: str, beneath: bool) -> None:
+    assert paths.is_beneath(str(root / path), ["/nonexistent", str(root)]) is beneath
+
+
+def test_a_loop_of_links_leads_nowhere(root: Path) -> None:
+    (root / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="loop") as caught:
+        paths.resolve(str(root / "loop"))
+    assert caught.value.errno == errno.ELOOP
