@@ -154,7 +154,8 @@ def _take(case: Case, step: Step, invoker: Invoker, bin_path: str, prev: Any) ->
 
 def _world() -> dict[str, Any]:
     # Both sides are looked at when the kernel has come to rest: no address is tentative, no link in between.
-    _settle()
+    settle(None)
+    settle(NETNS)
     inside = None
     with suppress(AssertionError):
         inside = snapshot.namespace_snapshot(NETNS) | {"sysctls": _sysctls()}
@@ -168,21 +169,21 @@ def _world() -> dict[str, Any]:
     return {"host": host, "forwarding": forwarding, "inside": inside, "files": _files()}
 
 
-def _settle() -> None:
-    """Wait for the kernel's word that duplicate address detection is over, on both sides."""
-    for prefix in ([], ["-n", NAME]):
-        watch = ["timeout", "5", "ip", *prefix, "-6", "-o", "monitor", "address"]
-        with subprocess.Popen(watch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as monitor:
-            assert monitor.stdout is not None
-            while _tentative(prefix):
-                if not monitor.stdout.readline():
-                    break
-            monitor.terminate()
+def settle(netns: str | None) -> None:
+    """Wait for the kernel's word that duplicate address detection is over, in the host or a namespace."""
+    enter = [] if netns is None else ["nsenter", f"--net={netns}"]
+    watch = [*enter, "timeout", "5", "ip", "-6", "-o", "monitor", "address"]
+    with subprocess.Popen(watch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as monitor:
+        assert monitor.stdout is not None
+        while _tentative(enter):
+            if not monitor.stdout.readline():
+                break
+        monitor.terminate()
 
 
-def _tentative(prefix: Sequence[str]) -> bool:
+def _tentative(enter: Sequence[str]) -> bool:
     done = subprocess.run(
-        ["ip", *prefix, "-6", "-o", "addr", "show", "tentative"], capture_output=True, text=True, check=False
+        [*enter, "ip", "-6", "-o", "addr", "show", "tentative"], capture_output=True, text=True, check=False
     )
     # A tap that nobody has open, or a link that is down, never settles.
     return any("NO-CARRIER" not in line for line in done.stdout.splitlines())
