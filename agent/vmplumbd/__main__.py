@@ -1,4 +1,4 @@
-"""`vmplumbd`: serve, check-config, install-plugins."""
+"""`vmplumbd`: serve, check-config, install-plugins, plugin."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ def run(argv: list[str] | None = None) -> int:
         )
     install = commands.add_parser("install-plugins", help="put launchers of the built-in plugins into DIR")
     install.add_argument("directory", metavar="DIR")
+    plugin = commands.add_parser("plugin", help="be a built-in CNI plugin, as the launchers call it")
+    plugin.add_argument("kind", metavar="TYPE")
     given = parser.parse_args(argv)
+    if given.command == "plugin":
+        from vmplumbd.cni.exec import ExecInvoker  # noqa: PLC0415 - a plugin starts without gRPC
+        from vmplumbd.kernel.linux import LinuxKernel  # noqa: PLC0415 - as above
+        from vmplumbd.plugins import launcher  # noqa: PLC0415 - as above
+
+        return launcher.main(given.kind, kernel=LinuxKernel(), executables=ExecInvoker())
     if given.command == "install-plugins":
         from vmplumbd.plugins import install as plugins  # noqa: PLC0415 - no other command needs it
 

@@ -1,11 +1,13 @@
 """A built-in plugin as an executable: environment and stdin in, stdout and exit code out.
 
-What the process has is handed in, so that only the entry point touches it (cni:pkg/skel/skel.go).
+`run` makes the call of values (cni:pkg/skel/skel.go); `main` gives it what the process has.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,7 +15,7 @@ from vmplumbd.abc import Kernel
 from vmplumbd.cni.error import CniError, InvalidName
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.plugins import skel
-from vmplumbd.plugins.builtin import BuiltinInvoker
+from vmplumbd.plugins.builtin import TYPES, BuiltinInvoker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,18 @@ def run(
         return Outcome(exit_code=0, stdout=_indented(printed) if command == Command.ADD else printed)
     except CniError as exc:
         return Outcome(exit_code=1, stdout=exc.to_json() + b"\n", stderr=_notes(exc))
+
+
+def main(kind: str, *, kernel: Kernel, executables: Invoker) -> int:
+    """Be the plugin `kind`: read environment and stdin, print, answer the exit code."""
+    if kind not in TYPES:
+        sys.stderr.write(f"no built-in plugin {kind!r}; there are {', '.join(TYPES)}\n")
+        return 2
+    outcome = run(kind, os.environ, sys.stdin.buffer.read, kernel=kernel, executables=executables)
+    sys.stderr.write(outcome.stderr)
+    sys.stdout.buffer.write(outcome.stdout)
+    sys.stdout.flush()
+    return outcome.exit_code
 
 
 def _call(kind: str, command: str, environ: Mapping[str, str], read_stdin: Callable[[], bytes]) -> Invocation:
