@@ -20,12 +20,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import json_format
-
 from tests import host as hosts
 from tests.snapshot import snapshot
 from tools.guest import boot, build
-from vmplumb.v1 import vm_network_pb2
 
 HERE = Path(__file__).resolve().parent
 BIN = HERE.parent.parent / ".venv" / "bin"
@@ -75,7 +72,7 @@ def tour(host: hosts.Host, guest: build.Guest | None, no_guest: str) -> None:
             if snapshot() == before:
                 raise Failed("three networks are there, and the world does not show them")
             show(json.dumps(result_of(networks[VM_IDS[0]]), indent=2))
-            addresses = {one.result.ip_boot_param.split(":")[0] for one in networks.values()}
+            addresses = {one["result"]["ip_boot_param"].split(":")[0] for one in networks.values()}
             if len(addresses) != len(VM_IDS):
                 raise Failed(f"{len(VM_IDS)} VMs have the addresses {sorted(addresses)}")
             say(f"The same as a picture: vmplumbctl describe {VM_IDS[0]}")
@@ -173,38 +170,40 @@ def command_of(words: Sequence[str]) -> list[str]:
     return [str(BIN / "vmplumbctl"), "--target", f"unix:{SOCKET}", *words]
 
 
-def network(vm_id: str) -> vm_network_pb2.VMNetwork:
-    """The agent's record of one VM."""
-    record = json_format.Parse(ctl("get", vm_id, "-o", "json"), vm_network_pb2.VMNetwork())
-    if record.phase != vm_network_pb2.PHASE_READY:
-        raise Failed(f"{vm_id} is {vm_network_pb2.Phase.Name(record.phase)}")
+def network(vm_id: str) -> dict[str, Any]:
+    """The agent's record of one VM, as `vmplumbctl get -o json` prints it."""
+    record: dict[str, Any] = json.loads(ctl("get", vm_id, "-o", "json"))
+    if record["phase"] != "PHASE_READY":
+        raise Failed(f"{vm_id} is {record['phase']}")
     return record
 
 
-def result_of(record: vm_network_pb2.VMNetwork) -> dict[str, Any]:
+def result_of(record: dict[str, Any]) -> dict[str, Any]:
     """The part that a VMM needs."""
+    result = record["result"]
     return {
-        "netns_path": record.result.netns_path,
-        "ip_boot_param": record.result.ip_boot_param,
-        "firecracker_interface": json.loads(record.result.interfaces[0].firecracker_interface.json),
+        "netns_path": result["netns_path"],
+        "ip_boot_param": result["ip_boot_param"],
+        "firecracker_interface": result["interfaces"][0]["firecracker_interface"]["json"],
     }
 
 
-def boot_one(record: vm_network_pb2.VMNetwork, guest: build.Guest | None, no_guest: str) -> None:
+def boot_one(record: dict[str, Any], guest: build.Guest | None, no_guest: str) -> None:
     """A guest on that VM's tap, which must find what the agent promised."""
     if guest is None:
         print(f"\nLeft out: no guest is booted: {no_guest}", flush=True)
         return
-    static = record.result.interfaces[0].static_configuration
-    say(f"A guest boots on {record.vm_id}: its address, its MAC, its gateway")
+    result = record["result"]
+    static = result["interfaces"][0]["static_configuration"]
+    say(f"A guest boots on {record['vm_id']}: its address, its MAC, its gateway")
     try:
         report = boot.boot(
             kernel=guest.kernel,
             initrd=guest.initrd,
-            netns=Path(record.result.netns_path),
-            tap=static.host_dev_name,
-            mac=static.mac_address,
-            ip=record.result.ip_boot_param.removeprefix("ip="),
+            netns=Path(result["netns_path"]),
+            tap=static["host_dev_name"],
+            mac=static["mac_address"],
+            ip=result["ip_boot_param"].removeprefix("ip="),
         )
     except boot.CannotBoot as exc:
         raise Failed(f"the guest does not boot: {exc}") from exc
