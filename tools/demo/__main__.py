@@ -29,6 +29,8 @@ BIN = HERE.parent.parent / ".venv" / "bin"
 SOCKET = Path("/run/vmplumb/vmplumbd.sock")
 CONF_DIR = Path("/run/vmplumb/net.d")
 VM_IDS = ("vm-1", "vm-2", "vm-3")
+# `--svg FILE`: also draw the path of the first VM into a file, as docs/describe.svg is made.
+PICTURE = tuple(sys.argv[1:3]) if sys.argv[1:2] == ["--svg"] else ()
 START_SECONDS = 15.0
 # How long the kernel may take to see the last devices go after the namespaces are unlinked.
 SETTLE_SECONDS = 10.0
@@ -76,7 +78,7 @@ def tour(host: hosts.Host, guest: build.Guest | None, no_guest: str) -> None:
             if len(addresses) != len(VM_IDS):
                 raise Failed(f"{len(VM_IDS)} VMs have the addresses {sorted(addresses)}")
             say(f"The same as a picture: vmplumbctl describe {VM_IDS[0]}")
-            show(ctl("describe", VM_IDS[0]))
+            show(ctl("describe", VM_IDS[0], *PICTURE))
             say("Are they as they were made? vmplumbctl check VM_ID")
             for vm_id in VM_IDS:
                 show(ctl("check", vm_id))

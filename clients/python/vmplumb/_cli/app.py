@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -688,12 +689,14 @@ def rendered(lines: list[picture.Line]) -> Text:
 
 
 def picture_svg(lines: list[picture.Line], *, title: str) -> str:
-    """A drawing as a picture."""
+    """A drawing as a picture, which fetches nothing: rich's web fonts and its comment are left out."""
     width = max(sum(len(text) for text, _ in line) for line in lines) + 2
     nowhere = io.StringIO()
     console = Console(record=True, width=width, file=nowhere, force_terminal=True, color_system="truecolor")
     console.print(rendered(lines))
-    return console.export_svg(title=title, unique_id="vmplumb")
+    svg = console.export_svg(title=title, unique_id="vmplumb")
+    svg = re.sub(r"<!--.*?-->|@font-face *\{.*?\}", "", svg, flags=re.DOTALL)
+    return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
 
 
 def _row(one: VMNetwork) -> tuple[tuple[str, str], ...]:
