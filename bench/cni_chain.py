@@ -30,7 +30,13 @@ def run(arguments: list[str]) -> None:
     cache = Cache(cache_dir)
 
     def conf(number: int) -> RuntimeConf:
-        return RuntimeConf(container_id=f"c{number}", netns=f"{netns_dir}/c{number}", if_name="veth0", args=(), capability_args={})
+        return RuntimeConf(
+            container_id=f"c{number}",
+            netns=f"{netns_dir}/c{number}",
+            if_name="veth0",
+            args=(),
+            capability_args={},
+        )
 
     def set_up(network: str, number: int) -> None:
         found = confdir.load(conf_dir, network)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
+from typing import Any
 
 from bench import jobs
 from vmplumb.v1 import vm_network_pb2
@@ -53,9 +55,45 @@ def run(arguments: list[str]) -> None:
         ended(agent.set_up(VmId(f"v{number}"), wanted))
 
     def tear_down(network: str, number: int) -> None:  # noqa: ARG001 - the record knows its network
-        ended(agent.tear_down(VmId(f"v{number}"), TearDownOrder(uid="", force=False, timeout=60.0, wait_for_devices=False)))
+        ended(
+            agent.tear_down(
+                VmId(f"v{number}"), TearDownOrder(uid="", force=False, timeout=60.0, wait_for_devices=False)
+            )
+        )
 
-    jobs.serve(set_up, tear_down, {})
+    def set_up_beside(network: str, base: int, count: int, callers: int) -> dict[str, Any]:  # noqa: ARG001 - every job has its shape
+        """Set-ups one at a time for as long as `count` others are torn down and their devices reaped."""
+        done = threading.Event()
+        names = {device for n in range(base, base + count) for device in devices(n)}
+
+        def remove() -> None:
+            jobs.run(None, tear_down, network, base, count, 32)
+            daemon.tools.devices.wait_gone(names, 60.0)
+            done.set()
+
+        removing = threading.Thread(target=remove)
+        told: dict[str, Any] = {
+            "up_ms": [],
+            "down_ms": [],
+            "wall_ms": 0.0,
+            "cpu_ms": 0.0,
+            "errors": 0,
+            "last_error": "",
+        }
+        removing.start()
+        while not done.is_set():
+            one = jobs.run(set_up, None, network, base + count + len(told["up_ms"]), 1, 1)
+            told = {
+                key: one[key] or told[key] if key == "last_error" else told[key] + one[key] for key in told
+            }
+        removing.join()
+        return told
+
+    def devices(number: int) -> set[int]:
+        record = agent.get(VmId(f"v{number}"))
+        return {index for one in record.plan.attachments for _, index in one.host_devices}
+
+    jobs.serve(set_up, tear_down, {"set_up_beside": set_up_beside})
     daemon.close()
 
 

@@ -19,7 +19,9 @@ from typing import Any
 Act = Callable[[str, int], None]
 
 
-def serve(set_up: Act, tear_down: Act, more: Mapping[str, Callable[[str, int, int, int], dict[str, Any]]]) -> None:
+def serve(
+    set_up: Act, tear_down: Act, more: Mapping[str, Callable[[str, int, int, int], dict[str, Any]]]
+) -> None:
     """Answer jobs until stdin ends. `more` are verbs beyond set_up, tear_down and churn."""
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
@@ -33,7 +35,9 @@ def serve(set_up: Act, tear_down: Act, more: Mapping[str, Callable[[str, int, in
         print(json.dumps(told), flush=True)
 
 
-def run(up: Act | None, down: Act | None, network: str, base: int, count: int, callers: int) -> dict[str, Any]:
+def run(
+    up: Act | None, down: Act | None, network: str, base: int, count: int, callers: int
+) -> dict[str, Any]:
     """Do a job and time it."""
     up_ms = [0.0] * (count if up else 0)
     down_ms = [0.0] * (count if down else 0)

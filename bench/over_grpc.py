@@ -32,9 +32,8 @@ def run(arguments: list[str]) -> None:
     def set_up(network: str, number: int) -> None:
         request = pb.SetupNetworkRequest(vm_id=f"r{number}")
         request.spec.network_interfaces.interfaces.add().cni_configuration.network_name = network
-        last = None
-        for last in stub.SetupNetwork(request):
-            pass
+        events = list(stub.SetupNetwork(request))
+        last = events[-1] if events else None
         if last is None or last.WhichOneof("event") != "result":
             raise RuntimeError(f"the stream ended with {last}")
 

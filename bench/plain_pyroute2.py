@@ -44,7 +44,14 @@ def set_up(_: str, number: int) -> None:
         for device, other in ((tap, link), (link, tap)):
             action = {"kind": "mirred", "direction": "egress", "action": "redirect", "ifindex": other}
             inside.tc(
-                "add-filter", "u32", device, parent=_INGRESS, protocol=_EVERYTHING, keys=["0x0/0x0+0"], action=[action]
+                "add-filter",
+                "u32",
+                device,
+                parent=_INGRESS,
+                protocol=_EVERYTHING,
+                target=0,
+                keys=["0x0/0x0+0"],
+                action=[action],
             )
 
 

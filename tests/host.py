@@ -152,23 +152,36 @@ def refusal() -> str | None:
 
 
 def become_root() -> str | None:
-    """Without root, enter a user namespace in which this process is; None, or why that cannot be.
+    """See to it that this process can leave its namespaces and come back; None, or why it cannot.
 
-    Must come before the first thread starts. It stays for the life of the process, in a network
-    namespace with nothing but `lo`: a namespace of the machine could not be entered again.
+    Root of the machine can. Anyone else is put, for the life of the process, into a user namespace
+    as its root, and into a network namespace with nothing but `lo`: what is not owned by that user
+    namespace could not be entered again. Must come before the first thread starts.
     """
-    if os.geteuid() == 0:
-        return None
-    uid, gid = os.getuid(), os.getgid()
     try:
-        _call(_libc.unshare, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET)
+        if os.geteuid() != 0:
+            uid, gid = os.getuid(), os.getgid()
+            _call(_libc.unshare, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET)
+            Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+            Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="ascii")
+            Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
+        elif _may_return():
+            return None
+        else:
+            _call(_libc.unshare, CLONE_NEWNS | CLONE_NEWNET)
+        _lo_up()
     except OSError as exc:
         return f"not root, and no user namespace: {exc}"
-    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="ascii")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
-    _lo_up()
     return None
+
+
+def _may_return() -> bool:
+    """Whether this user namespace owns the network namespace it is in: only its owner may enter it."""
+    fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return bool(_libc.setns(fd, CLONE_NEWNET) == 0)
+    finally:
+        os.close(fd)
 
 
 def _furnish(*, netns_dir: bool) -> None:

@@ -29,7 +29,9 @@ class Netns(Protocol):
         """
 
     def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.LinkInfo:
-        """Make a persistent tap (vnet_hdr, one queue), owned by uid and gid; it is down.
+        """Make a tap (vnet_hdr, one queue), owned by uid and gid; it is down.
+
+        It persists once the namespace is closed without an exception; before, it goes with the process.
 
         An empty name lets the kernel choose tapN. Raises Exists if the name is taken, also by a tap.
         It has carrier until this handle is closed, so that it may be set up as an opened tap is.

@@ -11,6 +11,7 @@ import signal
 import stat
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from vmplumbd.operations import reconcile
 from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Book, Operation
 from vmplumbd.operations.chain import ChainDefaults
+from vmplumbd.operations.failures import Fault
 from vmplumbd.operations.lanes import LaneName, Lanes
 from vmplumbd.operations.reap import Reaper
 from vmplumbd.operations.retry import RetryPolicy
@@ -152,6 +154,10 @@ def _log_operation(log: Log, operation: Operation) -> None:
     }
     if error is None:
         log.info(operation.kind.value, **fields)
+    elif isinstance(error, Fault):
+        # A defect of ours: the place is worth more than the words.
+        trace = "".join(traceback.format_exception(error.__cause__))
+        log.error(operation.kind.value, **fields, reason=error.reason.value, error=str(error), trace=trace)
     else:
         log.warning(operation.kind.value, **fields, reason=error.reason.value, error=str(error))
 

@@ -96,9 +96,9 @@ class LinuxNetns:
             if mtu:
                 asked.insert(0, net.SetLink(name=chosen, mtu=mtu))
             (made,) = self.apply(asked)
+            if self._is_home:
+                tap.persist(tun)
         except BaseException:
-            with contextlib.suppress(OSError):
-                tap.forget(tun)
             os.close(tun)
             raise
         self._taps.append(tun)
@@ -150,9 +150,17 @@ class LinuxNetns:
         """Delete every link of a group; an empty one is success."""
         self._exchange(f"delete the links of group {group}", [links.del_group(group)])
 
-    def close_taps(self) -> None:
-        """Take the carrier from the taps made here; they stay."""
+    def close_taps(self, *, keep: bool = True) -> None:
+        """Take the carrier from the taps made here; they stay, or go if not `keep`.
+
+        Nothing but their descriptors holds them before this: a process that is killed leaves no tap that
+        is not wired yet, and so could not be told from a stranger's.
+        """
         for tun in self._taps:
+            if keep:
+                # Deleted by the plugin that made it: there is nothing to keep.
+                with contextlib.suppress(OSError):
+                    tap.persist(tun)
             os.close(tun)
         self._taps.clear()
 
@@ -246,6 +254,9 @@ class LinuxKernel:
             handle = LinuxNetns(self._home, path, kept.identity, kept.opened, is_home=False)
             try:
                 yield handle
+            except BaseException:
+                handle.close_taps(keep=False)
+                raise
             finally:
                 handle.close_taps()
                 self._kept.give_back(path)
@@ -254,6 +265,9 @@ class LinuxKernel:
         handle = LinuxNetns(self._home, path, identity, opened, is_home=False)
         try:
             yield handle
+        except BaseException:
+            handle.close_taps(keep=False)
+            raise
         finally:
             handle.close_taps()
             opened.close()

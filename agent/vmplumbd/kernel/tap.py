@@ -23,7 +23,7 @@ _IFREQ = struct.Struct("=16sH22x")
 def claim(tun: int, name: str, *, uid: int, gid: int) -> str:
     """Make the device behind `tun` a tap; answers its name. Without a name the kernel chooses tapN.
 
-    It persists only when everything else was set, so closing `tun` undoes a failure. Raises
+    It goes when `tun` is closed, also by the death of the process, until `persist`. Raises
     FileExistsError if any link has the name: without TUN_EXCL the tap of another would be taken over.
     """
     if len(name.encode()) > _LONGEST_NAME:  # the ioctl would cut it short
@@ -37,10 +37,9 @@ def claim(tun: int, name: str, *, uid: int, gid: int) -> str:
         raise
     fcntl.ioctl(tun, _TUNSETOWNER, uid)
     fcntl.ioctl(tun, _TUNSETGROUP, gid)
-    fcntl.ioctl(tun, _TUNSETPERSIST, 1)
     return answer[:16].rstrip(b"\0").decode()
 
 
-def forget(tun: int) -> None:
-    """Let the tap go when `tun` is closed."""
-    fcntl.ioctl(tun, _TUNSETPERSIST, 0)
+def persist(tun: int) -> None:
+    """Let the tap stay when `tun` is closed. A tap that was deleted meanwhile raises OSError."""
+    fcntl.ioctl(tun, _TUNSETPERSIST, 1)

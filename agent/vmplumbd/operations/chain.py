@@ -195,6 +195,10 @@ def delete(
         return tuple(_del_failed(one, attachment.network) for one in exc.failures)
     except CniError as exc:
         return (_del_failed(exc, attachment.network),)
+    except Exception as exc:  # noqa: BLE001 - a defect in a plugin of ours must not keep the rest from being undone
+        fault = CniError(f"{type(exc).__name__}: {exc}")
+        fault.__cause__ = exc
+        return (_del_failed(fault, attachment.network),)
     _remove_cache_dir(attachment.cache_dir, vm_id)
     return ()
 

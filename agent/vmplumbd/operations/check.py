@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from vmplumbd import vmconf
 from vmplumbd.abc import Netns
+from vmplumbd.cni import config
 from vmplumbd.cni import result as results
 from vmplumbd.errors import AgentError, KernelFault, NotFound
 from vmplumbd.model.outcome import Attachment
@@ -14,6 +16,7 @@ from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, failures, namespace
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.lanes import Work
+from vmplumbd.operations.reap import vm_addresses
 from vmplumbd.operations.tools import Tools
 
 
@@ -114,6 +117,14 @@ def _look_at_host(tools: Tools, attachment: Attachment) -> list[AgentError]:
         if link.name != name or not link.up:
             found.append(
                 _fault(f"use {name}", "the host", f"it is {link.name}, {'up' if link.up else 'down'}")
+            )
+        if any(plugin.type == "ptp" for plugin in config.parse_list(attachment.conf_list).plugins):
+            # ptp routes each of the VM's addresses by itself; on a bridge the subnet's route does it.
+            routes = {one.dst for one in host.routes() if one.index == index}
+            found.extend(
+                _fault(f"find route {address}", f"{name} on the host", "not there")
+                for address in vm_addresses(attachment)
+                if ip_network(address) not in routes
             )
     return found
 

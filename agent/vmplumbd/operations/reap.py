@@ -58,6 +58,8 @@ def take_back(
     deferred = plan.netns_owned and all_built_in(tools, record) and record.boot_id == tools.book.boot_id
     for attachment in plan.attachments:
         waits_for.extend(_cut_off(tools, attachment, failed))
+    # Without a device to wait for nobody would give the address back later.
+    deferred = deferred and bool(waits_for)
     if plan.attachments:
         steps.append((Step.CUT_OFF, not failed))
     before = len(failed)
@@ -217,7 +219,7 @@ def _cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> 
     for name, index in attachment.host_devices:
         requests: list[net.Request] = [
             net.DelRoute(dst=ip_network(address), index=index, scope=net.SCOPE_HOST)
-            for address in _vm_addresses(attachment)
+            for address in vm_addresses(attachment)
         ]
         requests.append(net.SetLink(index=index, up=False))
         try:
@@ -245,7 +247,7 @@ def _has_link(host: Netns, index: int) -> bool:
     return True
 
 
-def _vm_addresses(attachment: Attachment) -> list[net.Address]:
+def vm_addresses(attachment: Attachment) -> list[net.Address]:
     """The VM's addresses, each once."""
     if not attachment.result:
         return []

@@ -45,30 +45,25 @@ class Attempts:
 
         Raises what the last attempt raised.
         """
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.policy.attempts),
-            wait=tenacity.wait_random_exponential(multiplier=self.policy.first, max=self.policy.longest),
-            retry=tenacity.retry_if_exception(self.transient),
-            reraise=True,
-        )
-        state = tenacity.RetryCallState(retrying, None, (), {})
+        stop = tenacity.stop_after_attempt(self.policy.attempts)
+        wait = tenacity.wait_random_exponential(multiplier=self.policy.first, max=self.policy.longest)
+        retry = tenacity.retry_if_exception(self.transient)
+        # tenacity's own loop keeps its statistics by thread, and a parked operation goes on on another one:
+        # its policies are asked here, with a state that is the operation's.
+        state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
         while True:
-            do = retrying.iter(retry_state=state)
-            if isinstance(do, tenacity.DoAttempt):
-                self.number = state.attempt_number
-                try:
-                    act(self.number)
-                except Exception:  # noqa: BLE001 - tenacity judges it and raises it again
-                    state.set_exception(sys.exc_info())  # type: ignore[arg-type]  # inside except it is never None
-                else:
-                    state.set_result(None)
-            elif isinstance(do, tenacity.DoSleep):
-                error = state.outcome.exception() if state.outcome is not None else None
-                assert error is not None
-                yield Again(attempt=self.number, delay=float(do), error=error)
-                state.prepare_for_next_attempt()
+            self.number = state.attempt_number
+            try:
+                act(self.number)
+            except Exception as error:
+                state.set_exception(sys.exc_info())  # type: ignore[arg-type]  # inside except it is never None
+                if not retry(state) or stop(state):
+                    raise
+                delay = wait(state)
+                yield Again(attempt=self.number, delay=delay, error=error)
             else:
                 return
+            state.prepare_for_next_attempt()
 
 
 def is_transient(error: BaseException) -> bool:

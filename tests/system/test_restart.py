@@ -1,0 +1,182 @@
+"""Stop abandons, start adopts: what a killed, stopped or rebooted agent finds, keeps and takes back."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.host import Host
+from tests.snapshot import snapshot
+from tests.system.daemon import (
+    REDIRECT,
+    Daemon,
+    daemon_in,
+    eventually,
+    ptp,
+    refused,
+    request,
+    reservations,
+    steps,
+)
+from tests.system.test_life import SLOW
+from vmplumb.v1 import network_agent_service_pb2 as pb
+from vmplumb.v1 import vm_network_pb2
+
+
+@pytest.fixture
+def fresh(host: Host) -> Iterator[Daemon]:
+    """A daemon and a host for one test, since the test ends the daemon."""
+    with daemon_in(host, limits__first_retry="0.01", limits__longest_retry="0.05") as made:
+        yield made
+
+
+def test_networks_stay_while_the_agent_is_away_and_are_adopted(host: Host, fresh: Daemon) -> None:
+    before = fresh.set_up("vm-1")
+    there = snapshot()
+    assert fresh.terminate() == 0
+    assert snapshot() == there
+    fresh.start()
+    assert fresh.wait_for("reconciled")["adopted"] == 1
+    after = fresh.set_up("vm-1")
+    assert [one.WhichOneof("event") for one in after] == ["result"]
+    assert after[-1].replayed
+    assert (after[-1].uid, after[-1].sequence) == (before[-1].uid, before[-1].sequence)
+    assert after[-1].result == before[-1].result
+    assert fresh.tear_down("vm-1").devices_gone
+    assert reservations(host) == {}
+
+
+def test_a_kill_during_a_set_up_is_undone_at_the_next_start_and_the_caller_may_repeat(
+    host: Host, fresh: Daemon
+) -> None:
+    fresh.plugin("slow", SLOW)
+    fresh.network("slow", ptp(), REDIRECT, {"type": "slow"})
+    before = snapshot()
+    call = fresh.stub.SetupNetwork(request("vm-1", "slow"), timeout=30)
+    uid = next(iter(call)).uid
+    eventually((fresh.directory / "in-vm-1").exists, "the plugin runs")
+    fresh.kill()
+    fresh.start()
+    assert fresh.wait_for("reconciled")["undone"] == 1
+    eventually(lambda: snapshot() == before, "the world is as it was")
+    assert fresh.get("vm-1").phase == vm_network_pb2.PHASE_FAILED
+    (fresh.directory / "gate").touch()
+    again = fresh.set_up("vm-1", "slow")
+    assert again[-1].WhichOneof("event") == "result"
+    assert again[-1].uid != uid
+    fresh.tear_down("vm-1")
+    fresh.quiet()
+    eventually(lambda: snapshot() == before, "the world is as it was")
+
+
+def test_a_drain_lets_a_running_set_up_end(host: Host, fresh: Daemon) -> None:
+    fresh.plugin("slow", SLOW)
+    fresh.network("slow", ptp(), REDIRECT, {"type": "slow"})
+    call = fresh.stub.SetupNetwork(request("vm-1", "slow"), timeout=30)
+    next(iter(call))
+    eventually((fresh.directory / "in-vm-1").exists, "the plugin runs")
+    assert fresh.process is not None
+    fresh.process.send_signal(signal.SIGTERM)
+    fresh.wait_for("draining")
+    assert refused(lambda: fresh.set_up("vm-2")).reason == "AGENT_NOT_READY"
+    (fresh.directory / "gate").touch()
+    assert fresh.wait() == 0
+    fresh.start()
+    assert fresh.get("vm-1").phase == vm_network_pb2.PHASE_READY
+    fresh.tear_down("vm-1")
+
+
+def test_after_a_reboot_what_lies_on_disk_is_released(host: Host, fresh: Daemon) -> None:
+    fresh.set_up("vm-1")
+    assert fresh.terminate() == 0
+    # What a reboot does: the kernel's part is gone, the disk is not.
+    host.run(["ip", "netns", "del", "vm-1"])
+    eventually(lambda: "veth" not in host.run(["ip", "-br", "link"]).stdout, "the devices are gone")
+    assert set(reservations(host).values()) == {"vm-1"}
+    fresh.start(environment={"VMPLUMBD_BOOT_ID": "another-boot"})
+    assert fresh.wait_for("reconciled")["released"] == 1
+    assert reservations(host) == {}
+    assert fresh.networks() == []
+    assert not (host.cni_state / "vm-1").exists()
+
+
+def test_a_namespace_that_is_another_one_now_is_not_touched(host: Host, fresh: Daemon) -> None:
+    fresh.set_up("vm-1")
+    assert fresh.terminate() == 0
+    host.run(["ip", "netns", "del", "vm-1"])
+    eventually(lambda: "veth" not in host.run(["ip", "-br", "link"]).stdout, "the devices are gone")
+    host.run(["ip", "netns", "add", "vm-1"])
+    fresh.start()
+    assert fresh.wait_for("reconciled")["adopted"] == 0
+    assert "vm-1" in host.run(["ip", "netns"]).stdout
+    assert reservations(host) == {}
+    host.run(["ip", "netns", "del", "vm-1"])
+
+
+LATER = """
+case "$CNI_COMMAND" in
+VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}'; exit 0;;
+ADD)
+  IN=$(cat); N=$(cat $DIR/tries 2>/dev/null || echo 0); N=$((N + 1)); echo $N > $DIR/tries
+  if [ $N -le 2 ]; then ACT; fi
+  echo "$IN" | python3 -c 'import json,sys; print(json.dumps(json.load(sys.stdin)["prevResult"]))';;
+*) cat >/dev/null;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    "act",
+    ["""echo '{"code":11,"msg":"later"}'; exit 1""", "kill -9 $$"],
+    ids=["code 11", "killed by a signal"],
+)
+def test_what_is_transient_is_tried_again_and_told(host: Host, fresh: Daemon, act: str) -> None:
+    fresh.plugin("later", LATER.replace("ACT", act))
+    fresh.network("later", ptp(), REDIRECT, {"type": "later"})
+    before = snapshot()
+    events = fresh.set_up("vm-1", "later")
+    told = [one for one in events if one.progress.state == vm_network_pb2.STEP_STATE_RETRYING]
+    assert [one.progress.attempt for one in told] == [1, 2]
+    assert all(one.progress.HasField("retry_delay") for one in told)
+    assert ("CNI_ADD", "SUCCEEDED") in steps(events)
+    fresh.tear_down("vm-1")
+    assert snapshot() == before
+
+
+def test_what_outlasts_the_retries_is_undone_whole(host: Host, fresh: Daemon) -> None:
+    always = LATER.replace("-le 2", "-le 99").replace("ACT", """echo '{"code":11,"msg":"later"}'; exit 1""")
+    fresh.plugin("later", always)
+    fresh.network("later", ptp(), REDIRECT, {"type": "later"})
+    before = snapshot()
+    told = refused(lambda: fresh.set_up("vm-1", "later"))
+    assert told.reason == "CNI_TRY_AGAIN_LATER"
+    assert told.retry_after is not None
+    assert snapshot() == before
+    assert fresh.get("vm-1").phase == vm_network_pb2.PHASE_FAILED
+    # A failed vm_id may begin again, also with another spec, under a new uid.
+    old = fresh.get("vm-1").uid
+    assert fresh.set_up("vm-1")[-1].uid != old
+    fresh.tear_down("vm-1")
+
+
+def test_a_watch_sees_a_network_come_and_go_and_resumes_by_revision(fresh: Daemon) -> None:
+    stream = fresh.stub.WatchNetworks(pb.WatchNetworksRequest(), timeout=30)
+    seen = iter(stream)
+    mark = next(seen)
+    assert mark.WhichOneof("event") == "bookmark"
+    fresh.set_up("vm-1")
+    fresh.tear_down("vm-1")
+    phases: list[vm_network_pb2.Phase.ValueType] = []
+    while not phases or phases[-1] != vm_network_pb2.PHASE_REMOVED:
+        change = next(seen)
+        phases.append(change.network.phase)
+    stream.cancel()  # type: ignore[no-untyped-call]  # grpc's stubs leave it so
+    assert phases[:2] == [vm_network_pb2.PHASE_SETTING_UP, vm_network_pb2.PHASE_READY]
+    again = fresh.stub.WatchNetworks(pb.WatchNetworksRequest(after_revision=mark.revision), timeout=30)
+    replayed = [next(iter_).network.phase for iter_ in [iter(again)] for _ in phases]
+    again.cancel()  # type: ignore[no-untyped-call]  # grpc's stubs leave it so
+    assert replayed == phases
+    lost = pb.WatchNetworksRequest(after_revision=10**9)
+    assert refused(lambda: fresh.stub.WatchNetworks(lost, timeout=30)).reason == "RESUME_POSITION_LOST"
