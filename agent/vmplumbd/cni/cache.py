@@ -16,7 +16,6 @@ import binascii
 import contextlib
 import json
 import os
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,9 +61,7 @@ class Cache:
         """Record a successful ADD. Raises CacheFailed; then nothing of the record is there."""
         path = self.path(network.name, conf)
         body = _encode(network, conf, done)
-        # One name a thread: what a crash leaves is overwritten, never piled up. It lies outside results/,
-        # where libcni would list it as an attachment.
-        aside = f"{self.directory}/.result-{os.getpid()}-{threading.get_native_id()}"
+        aside = self._aside(_file_name(network.name, conf) or "")
         try:
             other = _belongs_to_another(path, network.name, conf)
             if other:
@@ -149,6 +146,16 @@ class Cache:
         with contextlib.suppress(OSError):
             if not _belongs_to_another(path, network, conf):
                 os.unlink(path)  # noqa: PTH108 - hot path
+        with contextlib.suppress(OSError):
+            os.unlink(self._aside(name))  # noqa: PTH108 - hot path
+
+    def _aside(self, name: str) -> str:
+        """Where a record is written before it is moved into place.
+
+        One name an attachment, which has one operation at a time: what a killed writer leaves is removed
+        with the record. It lies outside results/, where libcni would list it as an attachment.
+        """
+        return f"{self.directory}/.{name}"
 
     def attachments(self, container_id: str = "") -> tuple[CachedAttachment, ...]:
         """Every attachment on record, or one container's, in order of file names. Other files are skipped.
