@@ -6,13 +6,14 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo test lint bench generate lock guest reference-plugins env clean
+.PHONY: help demo test lint bench torture generate lock guest reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
 	@echo 'make test      every test;  ARGS="-k redirect" for some'
 	@echo 'make lint      ruff, mypy, import contracts, fences, the contract and its generated code'
 	@echo 'make bench     set-up and teardown, measured beside their peers'
+	@echo 'make torture   1000 kills of the agent under load; ARGS="--kills 60 --seed 7" for others'
 	@echo 'make generate  the code that is made from protos/'
 	@echo 'make lock      requirements.lock, anew'
 	@echo 'make guest     the guest that tests and demo boot;  ARGS=--from-source for a kernel built here'
@@ -42,6 +43,10 @@ bench: env
 	@tools/system_packages.sh iproute2 nftables gcc go || true
 	@test -f bench/__main__.py || { echo 'make bench: this version has no benchmark yet' >&2; exit 1; }
 	$(PYTHON) -m bench $(ARGS)
+
+torture: env
+	@tools/system_packages.sh iproute2 || true
+	$(PYTHON) -m tools.torture $(ARGS)
 
 generate: env
 	$(PYTHON) tools/contract/generate.py
