@@ -405,7 +405,8 @@ def test_ipv6_routes(kernel: abc.Kernel) -> None:
 
 def test_a_tap_is_made_down_with_the_mtu_asked(kernel: abc.Kernel) -> None:
     with opened(kernel) as netns:
-        made = netns.add_tap("vm0", uid=123, gid=456, mtu=1400)
+        uid, gid = hosts.an_owner()
+        made = netns.add_tap("vm0", uid=uid, gid=gid, mtu=1400)
         assert made == netns.link(name="vm0")
         assert (made.kind, made.mtu, made.up) == ("tun", 1400, False)
 
