@@ -12,12 +12,15 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from vmplumb.v1 import errors_pb2
 from vmplumbd.errors import AgentError, InvalidSpec, Reason
 from vmplumbd.rpc import convert
 
 DOMAIN = "vmplumb.v1"
 MAX_DETAILS = 6 * 1024
 _MAX_TEXT = 1024
+# What the wrapping of details, and a delay to retry after, may add.
+_ENVELOPE = 256
 _RETRY_AFTER_SECONDS = 1
 
 _C = grpc.StatusCode
@@ -67,26 +70,50 @@ def code_of(reason: Reason) -> grpc.StatusCode:
 def status_of(error: AgentError, *, vm_id: str = "") -> tuple[grpc.StatusCode, str, bytes]:
     """Code, message and the bytes of grpc-status-details-bin."""
     code = code_of(error.reason)
-    message = str(error)[:_MAX_TEXT]
+    message = _head(str(error), _MAX_TEXT)
     proto = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=message)
     info = error_details_pb2.ErrorInfo(domain=DOMAIN, reason=error.reason.value)
     if vm_id:
         info.metadata["vm_id"] = vm_id
     _add(proto, info)
-    failure = convert.failure_of(error)
-    failure.message = failure.message[:_MAX_TEXT]
-    if failure.HasField("cni_error"):
-        for field in ("msg", "details", "stderr_tail"):
-            setattr(failure.cni_error, field, getattr(failure.cni_error, field)[-_MAX_TEXT:])
-    while len(failure.leftovers) > 1 and failure.ByteSize() > MAX_DETAILS // 2:
-        del failure.leftovers[-1]
-    _add(proto, failure)
+    room = MAX_DETAILS - proto.ByteSize() - _ENVELOPE
+    _add(proto, _fitting(convert.failure_of(error), room))
     if error.reason in _RETRY_INFO:
         _add(proto, error_details_pb2.RetryInfo(retry_delay=Duration(seconds=_RETRY_AFTER_SECONDS)))
     if isinstance(error, InvalidSpec):
-        room = MAX_DETAILS - proto.ByteSize() - 256
-        _add(proto, _bad_request(error, room))
+        _add(proto, _bad_request(error, MAX_DETAILS - proto.ByteSize() - _ENVELOPE))
     return code, message, proto.SerializeToString()
+
+
+def _fitting(failure: errors_pb2.Failure, room: int) -> errors_pb2.Failure:
+    """The failure in at most `room` bytes: its texts cut, what is said twice and the last leftovers left out."""
+    failure.message = _head(failure.message, _MAX_TEXT)
+    failure.hint = _head(failure.hint, _MAX_TEXT // 4)
+    if failure.HasField("cni_error"):
+        error = failure.cni_error
+        error.msg = _head(error.msg, _MAX_TEXT // 2)
+        error.details = _head(error.details, _MAX_TEXT // 2)
+        error.plugin = _head(error.plugin, _MAX_TEXT // 4)
+        error.stderr_tail = _tail(error.stderr_tail, _MAX_TEXT)
+    if failure.HasField("kernel_error"):
+        failure.kernel_error.verb = _head(failure.kernel_error.verb, _MAX_TEXT // 4)
+        failure.kernel_error.where = _head(failure.kernel_error.where, _MAX_TEXT // 4)
+    for leftover in failure.leftovers:
+        leftover.cause = _head(leftover.cause, _MAX_TEXT // 4)
+        leftover.what = _head(leftover.what, _MAX_TEXT // 4)
+        leftover.where = _head(leftover.where, _MAX_TEXT // 4)
+    while failure.leftovers and failure.ByteSize() > room:
+        del failure.leftovers[-1]
+    return failure
+
+
+def _head(text: str, size: int) -> str:
+    """The beginning of a text, at most `size` bytes of UTF-8."""
+    return text.encode()[:size].decode(errors="ignore")
+
+
+def _tail(text: str, size: int) -> str:
+    return text.encode()[-size:].decode(errors="ignore")
 
 
 def _bad_request(error: InvalidSpec, room: int) -> error_details_pb2.BadRequest:
@@ -95,7 +122,7 @@ def _bad_request(error: InvalidSpec, room: int) -> error_details_pb2.BadRequest:
     used = 0
     for index, one in enumerate(error.violations):
         entry = error_details_pb2.BadRequest.FieldViolation(
-            field=one.field[:512], reason=one.rule, description=one.message[:_MAX_TEXT]
+            field=_head(one.field, 512), reason=one.rule, description=_head(one.message, _MAX_TEXT)
         )
         used += entry.ByteSize() + 4
         if used > room:
