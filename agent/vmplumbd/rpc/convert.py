@@ -46,7 +46,10 @@ def decode_spec(raw: bytes) -> model.NetworkSpec:
 def network_spec(message: vm_network_pb2.NetworkSpec) -> model.NetworkSpec:
     """Raises ConfigListMismatch if a parsed view of an inline list disagrees with its JSON."""
     return model.NetworkSpec(
-        interfaces=tuple(_interface(one) for one in message.network_interfaces.interfaces),
+        interfaces=tuple(
+            _interface(one, f"spec.network_interfaces.interfaces[{index}]")
+            for index, one in enumerate(message.network_interfaces.interfaces)
+        ),
         netns_path=message.netns_path,
         firecracker_accepts_mtu=message.firecracker_accepts_mtu,
     )
@@ -217,12 +220,12 @@ def seconds_of(message: Duration) -> float:
     return float(message.seconds + message.nanos / 1e9)
 
 
-def _interface(message: network_pb2.NetworkInterface) -> model.NetworkInterface:
+def _interface(message: network_pb2.NetworkInterface, place: str) -> model.NetworkInterface:
     static = cni = None
     if message.HasField("static_configuration"):
         static = _static(message.static_configuration)
     if message.HasField("cni_configuration"):
-        cni = _cni(message.cni_configuration)
+        cni = _cni(message.cni_configuration, f"{place}.cni_configuration")
     return model.NetworkInterface(
         static=static,
         cni=cni,
@@ -247,7 +250,7 @@ def _static(message: network_pb2.StaticNetworkConfiguration) -> model.StaticNetw
     )
 
 
-def _cni(message: network_pb2.CNIConfiguration) -> model.CniConfiguration:
+def _cni(message: network_pb2.CNIConfiguration, place: str) -> model.CniConfiguration:
     tap = None
     if message.HasField("tap"):
         tap = model.TapOptions(
@@ -257,7 +260,9 @@ def _cni(message: network_pb2.CNIConfiguration) -> model.CniConfiguration:
         )
     return model.CniConfiguration(
         network_name=message.network_name,
-        network_config=_inline(message.network_config) if message.HasField("network_config") else None,
+        network_config=_inline(message.network_config, f"{place}.network_config")
+        if message.HasField("network_config")
+        else None,
         if_name=message.if_name,
         vm_if_name=message.vm_if_name,
         args=tuple((arg.key, arg.value) for arg in message.args),
@@ -270,12 +275,11 @@ def _cni(message: network_pb2.CNIConfiguration) -> model.CniConfiguration:
     )
 
 
-def _inline(message: cni_pb2.NetworkConfigList) -> bytes:
+def _inline(message: cni_pb2.NetworkConfigList, field: str) -> bytes:
     """The list's JSON. Raises ConfigListMismatch if a view that was set does not equal it."""
     from vmplumbd.cni import config  # noqa: PLC0415 - only inline lists need it
     from vmplumbd.cni.error import CniError  # noqa: PLC0415 - only inline lists need it
 
-    field = "network_config"
     try:
         parsed = config.parse_list(message.json)
     except CniError as exc:
@@ -283,7 +287,15 @@ def _inline(message: cni_pb2.NetworkConfigList) -> bytes:
             f"network_config is no CNI network configuration list: {exc}",
             (Violation(field=f"{field}.json", rule="network_config_list.json", message=str(exc)),),
         ) from exc
-    wrong: list[Violation] = []
+    wrong = [
+        Violation(
+            field=f"{field}.json",
+            rule="network_config_list.plugin_type",
+            message=f"plugin type {plugin.type!r} of plugin {index} has a path separator",
+        )
+        for index, plugin in enumerate(parsed.plugins)
+        if "/" in plugin.type
+    ]
     for name in ("name", "cni_version", "disable_check", "disable_gc", "load_only_inlined_plugins"):
         view, said = getattr(message, name), getattr(parsed, name)
         if view and view != said:
