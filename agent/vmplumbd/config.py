@@ -6,7 +6,9 @@ misspelt limit is not silently no limit.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import tomllib
 import types
 import typing
@@ -20,6 +22,7 @@ from vmplumbd.model import spec as defaults
 
 DEFAULT_FILE = "/etc/vmplumb/vmplumbd.toml"
 ENVIRONMENT_PREFIX = "VMPLUMBD_"
+LEVELS = ("debug", "info", "warning", "error")
 
 
 class InvalidConfig(InvalidSpec):
@@ -111,16 +114,22 @@ def load(
     for name, text in (os.environ if environment is None else environment).items():
         if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
             section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-            tree.setdefault(section, {})[key] = text
+            _put(tree, section, key, text)
     for name, text in (flags or {}).items():
         section, _, key = name.partition(".")
-        tree.setdefault(section, {})[key] = text
+        _put(tree, section, key, text)
     config: Config = _section(Config(), tree, "", wrong)
     _check(config, wrong)
     if wrong:
         listed = "; ".join(f"{one.field}: {one.message}" for one in wrong)
         raise InvalidConfig(f"the configuration cannot be used: {listed}", tuple(wrong))
     return config
+
+
+def _put(tree: dict[str, Any], section: str, key: str, text: str) -> None:
+    below = tree.setdefault(section, {})
+    if isinstance(below, dict):  # else the file's fault is told, not ours
+        below[key] = text
 
 
 def _read(file: str | None, wrong: list[Violation]) -> dict[str, Any]:
@@ -174,9 +183,12 @@ def _value(hint: Any, value: Any) -> Any:  # noqa: ANN401 - a type hint and a TO
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError("must be a number")
         try:
-            return hint(value)
+            number = hint(value)
         except ValueError:
             raise ValueError("must be a number") from None
+        if not math.isfinite(number) or (hint is int and isinstance(value, float)):
+            raise ValueError("must be a whole number" if hint is int else "must be a finite number")
+        return number
     if not isinstance(value, str):
         raise ValueError("must be a string")  # noqa: TRY004 - one class says "not this type"
     return value
@@ -195,10 +207,20 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         )
     if not listen.tcp and not listen.unix:
         wrong.append(Violation(field="listen", rule="empty", message="neither unix nor tcp is set"))
-    try:
-        int(listen.unix_mode, 8)
-    except ValueError:
+    if re.fullmatch("[0-7]{3,4}", listen.unix_mode) is None:
         wrong.append(Violation(field="listen.unix_mode", rule="octal", message="must be an octal mode"))
+    if config.log.level not in LEVELS:
+        wrong.append(
+            Violation(field="log.level", rule="choice", message=f"must be one of {', '.join(LEVELS)}")
+        )
+    if listen.max_watches <= 0:
+        wrong.append(Violation(field="listen.max_watches", rule="positive", message="must be above 0"))
+    if limits.max_networks < 0:
+        wrong.append(Violation(field="limits.max_networks", rule="positive", message="must not be below 0"))
+    if not 0 <= limits.first_retry <= limits.longest_retry:
+        wrong.append(
+            Violation(field="limits.first_retry", rule="order", message="must be from 0 to longest_retry")
+        )
     if config.cni.prefer not in {"built-in", "executable"}:
         wrong.append(
             Violation(field="cni.prefer", rule="choice", message='must be "built-in" or "executable"')
@@ -210,6 +232,10 @@ def _check(config: Config, wrong: list[Violation]) -> None:
     )
     wrong.extend(
         Violation(field=f"paths.{name}", rule="absolute", message="must be absolute")
-        for name in ("state_dir", "netns_dir", "conf_dir", "cache_root")
-        if not getattr(config.paths, name).startswith("/")
+        for name in (one.name for one in fields(config.paths))
+        if not all(path.startswith("/") for path in _all(getattr(config.paths, name)))
     )
+
+
+def _all(paths: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (paths,) if isinstance(paths, str) else paths

@@ -20,6 +20,7 @@ from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.config import Config
 from vmplumbd.errors import AgentError, JournalFailed, Reason
 from vmplumbd.journal.store import SqliteJournal
+from vmplumbd.kernel import holders
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.model.progress import Failure
 from vmplumbd.observe.log import Log
@@ -117,6 +118,7 @@ def build(config: Config, log: Log) -> Daemon:
         runs_in_process=functools.lru_cache(maxsize=256)(
             lambda raw: invoker.runs_in_process(parse_list(raw))
         ),
+        holders=holders.of_netns,
         preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
     )
     holder.append(tools)

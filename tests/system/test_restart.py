@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,23 @@ def test_a_namespace_that_is_another_one_now_is_not_touched(host: Host, fresh: D
     assert "vm-1" in host.run(["ip", "netns"]).stdout
     assert reservations(host) == {}
     host.run(["ip", "netns", "del", "vm-1"])
+
+
+def test_a_teardown_names_who_still_lives_in_the_namespace(host: Host, fresh: Daemon) -> None:
+    fresh.set_up("vm-1")
+    lodger = host.popen(["ip", "netns", "exec", "vm-1", "sleep", "60"])
+    eventually(
+        lambda: Path(f"/proc/{lodger.pid}/comm").read_text().strip() == "sleep", "it lives in the namespace"
+    )
+    order = pb.TeardownNetworkRequest(vm_id="vm-1", wait_for_devices=True)
+    order.operation_timeout.FromMilliseconds(300)
+    result = list(fresh.stub.TeardownNetwork(order, timeout=30))[-1].result
+    assert not result.devices_gone
+    assert [(one.pid, one.command) for one in result.holders] == [(lodger.pid, "sleep")]
+    assert reservations(host) != {}
+    lodger.kill()
+    lodger.wait()
+    eventually(lambda: reservations(host) == {}, "the address is free")
 
 
 LATER = """

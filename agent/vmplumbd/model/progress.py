@@ -67,6 +67,15 @@ class Leftover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A process that keeps a namespace or a device in being; `what` names it."""
+
+    pid: int
+    command: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """The facts of an error, as stored and streamed."""
 

@@ -16,7 +16,7 @@ from vmplumbd.abc import Clock, Journal
 from vmplumbd.errors import AgentError
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
-from vmplumbd.model.progress import Leftover
+from vmplumbd.model.progress import Holder, Leftover
 from vmplumbd.model.record import JournalState, Record, Release
 from vmplumbd.operations.cancel import CancelToken
 from vmplumbd.operations.events import EventLog
@@ -48,6 +48,7 @@ class Operation:
     devices_gone: bool = True
     ignored_failures: tuple[AgentError, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
+    holders: tuple[Holder, ...] = ()
     _ended: threading.Event = field(default_factory=threading.Event)
     _waiting: list[Callable[[], None]] = field(default_factory=list)
     _mutex: threading.Lock = field(default_factory=threading.Lock)

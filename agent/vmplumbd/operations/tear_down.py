@@ -73,6 +73,8 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
                     seconds=max(0.0, deadline - tools.clock.monotonic()),
                 )
                 operation.devices_gone = reap.are_gone(tools, gone.waits_for)
+                if not operation.devices_gone:
+                    operation.holders = tools.holders(record.plan.netns_inode, record.plan.netns_path)
                 if kept is not None and operation.devices_gone:
                     # The answer says that the address is free.
                     reap.settle(tools, kept)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from vmplumbd.abc import Clock, DeviceWatch, Kernel
 from vmplumbd.cni.invoke import Invoker
+from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import Release
 from vmplumbd.model.spec import NetworkSpec
 from vmplumbd.operations.book import Book
@@ -49,6 +50,7 @@ class Tools:
     `decode_spec` reads a record's spec, which the edge encoded. `runs_in_process` says whether no plugin
     of a conflist is executed, `preflight` what keeps a list from being added here. `sparing_invoker` does
     all that DEL does but leaves addresses reserved, and links to the end of their namespace.
+    `holders` says who lives in the namespace with an inode.
     """
 
     kernel: Kernel
@@ -63,3 +65,4 @@ class Tools:
     decode_spec: Callable[[bytes], NetworkSpec]
     runs_in_process: Callable[[bytes], bool]
     preflight: Preflight
+    holders: Callable[[int, str], tuple[Holder, ...]]
