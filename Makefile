@@ -6,7 +6,7 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo test lint bench torture generate lock guest reference-plugins env clean
+.PHONY: help demo test lint bench torture soak generate lock guest reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
@@ -14,6 +14,7 @@ help:
 	@echo 'make lint      ruff, mypy, import contracts, fences, the contract and its generated code'
 	@echo 'make bench     set-up and teardown, measured beside their peers'
 	@echo 'make torture   1000 kills of the agent under load; ARGS="--kills 60 --seed 7" for others'
+	@echo 'make soak      10 minutes at half the top rate, nothing may grow; ARGS="--seconds 60 --seed 7" for others'
 	@echo 'make generate  the code that is made from protos/'
 	@echo 'make lock      requirements.lock, anew'
 	@echo 'make guest     the guest that tests and demo boot;  ARGS=--from-source for a kernel built here'
@@ -47,6 +48,10 @@ bench: env
 torture: env
 	@tools/system_packages.sh iproute2 || true
 	$(PYTHON) -m tools.torture $(ARGS)
+
+soak: env
+	@tools/system_packages.sh iproute2 || true
+	$(PYTHON) -m tools.soak $(ARGS)
 
 generate: env
 	$(PYTHON) tools/contract/generate.py

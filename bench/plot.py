@@ -66,7 +66,7 @@ def _round_up(value: float) -> float:
 def _ticks(low: float, high: float, *, log: bool) -> list[float]:
     if not log:
         return [low + (high - low) * part / 5 for part in range(6)]
-    found = []
+    found: list[float] = []
     decade = low
     while decade <= high * 1.0001:
         found.extend(decade * each for each in (1, 2, 5) if decade * each <= high * 1.0001)

@@ -1,0 +1,51 @@
+"""The short form of `make soak`: half a minute at half the top rate, and nothing grows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.host import Host
+from tools import soak
+
+SEED = 5
+
+
+@pytest.mark.slow
+def test_nothing_grows_while_networks_come_and_go(host: Host) -> None:
+    told, samples = soak.soak(host, seconds=30, seed=SEED, warm_up=8)
+    assert told.broken == []
+    assert told.lives > 0
+    assert set(told.verdicts) == set(soak.BOUNDS)
+    assert soak.chart(samples, "soak").startswith("<svg")
+
+
+FLAT = soak.Sample(
+    at=0.0, lives=10_000, descriptors=50, threads=30, memory=8e7, journal=4e6, slab=3e7, latency=0.01
+)
+
+
+@pytest.mark.parametrize(
+    ("leak", "grew"),
+    [
+        ({}, []),
+        ({"descriptors": 60}, ["descriptors"]),
+        ({"threads": 35}, ["threads"]),
+        ({"memory": 9e7}, ["memory"]),
+        ({"journal": 2e7}, ["journal"]),
+        ({"slab": 3e8}, ["slab"]),
+        ({"latency": 0.1}, ["latency"]),
+    ],
+)
+def test_growth_is_found_and_a_spike_is_none(leak: dict[str, float], grew: list[str]) -> None:
+    steps = 60
+    samples = []
+    for step in range(steps):
+        risen = {
+            name: getattr(FLAT, name) + (to - getattr(FLAT, name)) * step / steps for name, to in leak.items()
+        }
+        samples.append(replace(FLAT, at=float(step), **risen))
+    samples[-3] = replace(samples[-3], descriptors=900, memory=9e9, latency=5.0)
+    found = soak.judge(samples)
+    assert [name for name, verdict in found.items() if verdict.broken] == grew
