@@ -18,7 +18,7 @@ from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.cni.result import IPConfig, Result
 from vmplumbd.errors import NotFound
 from vmplumbd.model import net
-from vmplumbd.plugins.conf import PluginFault
+from vmplumbd.plugins.conf import PluginFault, Section
 
 
 def delegate(invoker: Invoker, call: Invocation, plugin: str, command: Command) -> bytes:
@@ -34,6 +34,24 @@ def delegate(invoker: Invoker, call: Invocation, plugin: str, command: Command) 
 def add(invoker: Invoker, call: Invocation, plugin: str, cni_version: str) -> Result:
     """Take addresses. Raises CniError."""
     return result.parse(delegate(invoker, call, plugin, Command.ADD), default_version=cni_version)
+
+
+def dns_of(top: Section) -> result.DNS | None:
+    """What the configuration says of name resolution, which stands before the IPAM plugin's; None if nothing.
+
+    Raises Malformed.
+    """
+    given = top.section("dns", "NetConf.dns")
+    if given is None:
+        return None
+    if not any(given.has(key) for key in ("nameservers", "search", "options")) and not given.text("domain"):
+        return None
+    return result.DNS(
+        nameservers=given.texts("nameservers"),
+        domain=given.text("domain") or None,
+        search=given.texts("search"),
+        options=given.texts("options"),
+    )
 
 
 def requests(link: net.LinkInfo, made: Result) -> Iterator[net.Request]:

@@ -10,8 +10,6 @@ namespace, and an address that the host routes elsewhere is refused instead of p
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,13 +20,11 @@ from vmplumbd.cni import version as versions
 from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.cni.result import Interface, IPConfig, Result
-from vmplumbd.errors import Exists, KernelFault, NotANetns, NotFound
+from vmplumbd.errors import Exists, KernelFault, NotFound
 from vmplumbd.model import net
-from vmplumbd.plugins import conf, ipam, prev_result
+from vmplumbd.plugins import conf, ipam, prev_result, veth
 from vmplumbd.plugins.conf import Malformed, PluginFault
 from vmplumbd.plugins.skel import Verb
-
-_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,32 +51,14 @@ def parse(stdin: bytes) -> PtpConf:
 def _parse(stdin: bytes) -> PtpConf:
     top = conf.load(stdin, "NetConf")
     ipam_conf = top.section("ipam", "NetConf.ipam")
-    dns = top.section("dns", "NetConf.dns")
     return PtpConf(
         cni_version=top.text("cniVersion") or "0.1.0",
         network=top.text("name"),
         ipam_type="" if ipam_conf is None else ipam_conf.text("type"),
         mtu=top.number("mtu") or 0,
         ip_masq=top.flag("ipMasq"),
-        dns=None if dns is None else _dns(dns),
+        dns=ipam.dns_of(top),
     )
-
-
-def _dns(given: conf.Section) -> result.DNS | None:
-    if not any(given.has(key) for key in ("nameservers", "search", "options")) and not given.text("domain"):
-        return None
-    return result.DNS(
-        nameservers=given.texts("nameservers"),
-        domain=given.text("domain") or None,
-        search=given.texts("search"),
-        options=given.texts("options"),
-    )
-
-
-def host_device_name(network: str, container_id: str, if_name: str) -> str:
-    """The name of an attachment's host end: known before it is made, the same each time."""
-    digest = hashlib.sha256(f"{network}\0{container_id}\0{if_name}".encode(errors="surrogateescape"))
-    return f"veth{digest.hexdigest()[:8]}"
 
 
 def host_interface(made: Result) -> Interface | None:
@@ -105,7 +83,7 @@ def cut_off(kernel: Kernel, made: Result) -> net.LinkInfo | None:
     """
     interface = host_interface(made)
     host = kernel.host()
-    link = None if interface is None else _own_link(host, interface.name, interface.mac)
+    link = None if interface is None else veth.own(host, interface.name, interface.mac)
     if link is not None:
         with suppress(NotFound):
             host.apply(requests_to_cut_off(made, link.index))
@@ -166,7 +144,7 @@ class Ptp:
         """
         parsed = self._supported(call)
         ipam.delegate(self._invoker, call, parsed.ipam_type, Command.DEL)
-        if self._keep_devices or (call.netns and self._del_inside(call)):
+        if self._keep_devices or (call.netns and veth.delete_inside(self._kernel, call)):
             return
         self._del_host_end(call, parsed)
 
@@ -200,47 +178,20 @@ class Ptp:
         return parsed
 
     def _wire(self, netns: Netns, call: Invocation, parsed: PtpConf, leased: Result) -> tuple[Interface, ...]:
-        link = self._make_veth(netns, call, parsed)
+        peer = veth.host_device_name(parsed.network, call.container_id, call.if_name)
+        link = veth.make(self._kernel, netns, call.if_name, peer, mtu=parsed.mtu)
         try:
             host_link = self._wire_host(link.peer_index, leased.ips)
             ipam.allow_ipv6(netns, call.if_name, leased.ips)
             netns.apply([*ipam.requests(link, leased), *_reroute(link, leased.ips)])
             self._route_to(host_link, leased.ips)
         except BaseException as exc:
-            try:
-                netns.apply([net.DelLink(index=link.index)])
-            except NotFound:
-                pass
-            except KernelFault as failed:
-                exc.add_note(f"the link is still there: {failed}")
+            veth.take_back(netns, link.index, exc)
             raise
         return (
             Interface(name=host_link.name, mac=prev_result.mac_text(host_link.mac)),
             Interface(name=link.name, mac=prev_result.mac_text(link.mac), sandbox=call.netns),
         )
-
-    def _make_veth(self, netns: Netns, call: Invocation, parsed: PtpConf) -> net.LinkInfo:
-        peer = host_device_name(parsed.network, call.container_id, call.if_name)
-        for _ in range(_TRIES):
-            add = net.AddVeth(name=call.if_name, peer=peer, mtu=parsed.mtu)
-            try:
-                (link,) = netns.apply([add, net.GetLink(name=call.if_name)])
-            except KernelFault as exc:
-                if exc.op > 0:
-                    with suppress(KernelFault):
-                        netns.apply([net.DelLink(name=call.if_name)])
-                    raise
-                if not isinstance(exc, Exists):
-                    raise PluginFault(f"failed to make veth pair: {exc}") from exc
-                if not _exists(self._kernel.host(), peer):
-                    raise PluginFault(
-                        f'container veth name ("{call.if_name}") peer provided ("{peer}") already exists'
-                    ) from exc
-                # A former life of this attachment, on its way out, or a stranger.
-                peer = f"veth{os.urandom(4).hex()}"
-                continue
-            return link
-        raise PluginFault("failed to find a unique veth name")
 
     def _wire_host(self, index: int, ips: Sequence[IPConfig]) -> net.LinkInfo:
         host = self._kernel.host()
@@ -272,30 +223,18 @@ class Ptp:
             else:
                 return
 
-    def _del_inside(self, call: Invocation) -> bool:
-        """Remove the link from its namespace. False if one of them is gone."""
-        try:
-            with prev_result.open_netns(self._kernel, call.netns) as netns:
-                netns.apply([net.DelLink(name=call.if_name)])
-        except NotFound:
-            return False
-        except PluginFault as exc:
-            if isinstance(exc.__cause__, NotFound | NotANetns):
-                return False
-            raise
-        return True
-
     def _del_host_end(self, call: Invocation, parsed: PtpConf) -> None:
         host = self._kernel.host()
         made = _prev_result(call, parsed)
         named = None if made is None else host_interface(made)
-        link = None if named is None else _own_link(host, named.name, named.mac)
+        link = None if named is None else veth.own(host, named.name, named.mac)
         if link is None:
             # Nobody else gives a veth a name made of this attachment's.
-            link = _own_link(host, host_device_name(parsed.network, call.container_id, call.if_name), None)
+            link = veth.own(
+                host, veth.host_device_name(parsed.network, call.container_id, call.if_name), None
+            )
         if link is not None:
-            with suppress(NotFound):
-                host.apply([net.DelLink(index=link.index)])
+            veth.delete(host, link)
 
 
 def _reroute(link: net.LinkInfo, ips: Sequence[IPConfig]) -> list[net.Request]:
@@ -337,22 +276,3 @@ def _check_link(netns: Netns, interface: Interface) -> None:
         raise PluginFault(
             f"ptp: Interface {interface.name} Mac {interface.mac} doesn't match container Mac: {mac}"
         )
-
-
-def _exists(netns: Netns, name: str) -> bool:
-    try:
-        netns.link(name=name)
-    except NotFound:
-        return False
-    return True
-
-
-def _own_link(host: Netns, name: str, mac: str | None) -> net.LinkInfo | None:
-    """The veth of that name, with that MAC where one is known."""
-    try:
-        link = host.link(name=name)
-    except NotFound:
-        return None
-    if link.kind != "veth" or (mac and prev_result.mac_text(link.mac) != mac.lower()):
-        return None
-    return link

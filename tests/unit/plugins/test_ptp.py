@@ -16,7 +16,7 @@ from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command
 from vmplumbd.errors import NotFound
 from vmplumbd.model import net
-from vmplumbd.plugins import ptp
+from vmplumbd.plugins import ptp, veth
 from vmplumbd.plugins.builtin import BuiltinInvoker
 
 V4, V6 = "10.200.0.0/16", "2001:db8:1::/64"
@@ -51,7 +51,7 @@ def routes(kernel: FakeKernel, path: str | None = None) -> list[str]:
 
 
 def test_the_result_and_the_end_state_are_the_reference_s(bench: Bench) -> None:
-    host_end = ptp.host_device_name("net", VM, IF_NAME)
+    host_end = veth.host_device_name("net", VM, IF_NAME)
     made = bench.call(Command.ADD, conf(bench, routes=[{"dst": "0.0.0.0/0"}]))
     host = bench.kernel.host()
     link = host.link(name=host_end)
@@ -133,7 +133,7 @@ def test_an_add_that_fails_at_any_step_leaves_nothing(
 
 
 def test_a_taken_host_name_gets_another(bench: Bench) -> None:
-    name = ptp.host_device_name("net", VM, IF_NAME)
+    name = veth.host_device_name("net", VM, IF_NAME)
     bench.kernel.host().apply([net.AddLink(name=name, kind="dummy")])
     made = bench.call(Command.ADD, conf(bench))
     other = made["interfaces"][0]["name"]
@@ -278,7 +278,7 @@ def test_status_and_gc_reach_the_ipam_plugin(tmp_path: Path) -> None:
 
 def test_host_ends_have_names_of_their_own() -> None:
     names = {
-        ptp.host_device_name(*parts)
+        veth.host_device_name(*parts)
         for parts in itertools.chain(
             itertools.product(("a", "b"), ("c", "d"), ("eth0", "eth1")),
             [("ab", "", "ceth0"), ("a", "bc", "eth0")],

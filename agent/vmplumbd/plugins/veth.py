@@ -1,0 +1,110 @@
+"""A veth pair from a VM's namespace to the host: made, found again without the namespace, removed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+
+from vmplumbd.abc import Kernel, Netns
+from vmplumbd.cni.invoke import Invocation
+from vmplumbd.errors import Exists, KernelFault, NotANetns, NotFound
+from vmplumbd.model import net
+from vmplumbd.plugins import prev_result
+from vmplumbd.plugins.conf import PluginFault
+
+_TRIES = 10
+
+
+def host_device_name(network: str, container_id: str, if_name: str) -> str:
+    """The name of an attachment's host end: known before it is made, the same each time."""
+    digest = hashlib.sha256(f"{network}\0{container_id}\0{if_name}".encode(errors="surrogateescape"))
+    return f"veth{digest.hexdigest()[:8]}"
+
+
+def make(
+    kernel: Kernel,
+    netns: Netns,
+    name: str,
+    peer: str,
+    *,
+    mtu: int,
+    mac: bytes | None = None,
+    peer_mac: bytes | None = None,
+) -> net.LinkInfo:
+    """Make the pair and answer its end in `netns`. Raises PluginFault, KernelFault, with nothing left.
+
+    A host end whose name is taken gets one by chance, and then a MAC of the kernel's choice.
+    """
+    for _ in range(_TRIES):
+        add = net.AddVeth(name=name, peer=peer, mtu=mtu, mac=mac, peer_mac=peer_mac)
+        try:
+            (link,) = netns.apply([add, net.GetLink(name=name)])
+        except KernelFault as exc:
+            if exc.op > 0:
+                with suppress(KernelFault):
+                    netns.apply([net.DelLink(name=name)])
+                raise
+            if not isinstance(exc, Exists):
+                raise PluginFault(f"failed to make veth pair: {exc}") from exc
+            if not _exists(kernel.host(), peer):
+                raise PluginFault(
+                    f'container veth name ("{name}") peer provided ("{peer}") already exists'
+                ) from exc
+            # A former life of this attachment, on its way out, or a stranger.
+            peer, peer_mac = f"veth{os.urandom(4).hex()}", None
+            continue
+        return link
+    raise PluginFault("failed to find a unique veth name")
+
+
+def take_back(netns: Netns, index: int, fault: BaseException) -> None:
+    """Remove a pair that an ADD made before it failed with `fault`, which is told what stays."""
+    try:
+        netns.apply([net.DelLink(index=index)])
+    except NotFound:
+        pass
+    except KernelFault as failed:
+        fault.add_note(f"the link is still there: {failed}")
+
+
+def own(host: Netns, name: str, mac: str | None) -> net.LinkInfo | None:
+    """The veth of that name on the host, with that MAC where one is known."""
+    try:
+        link = host.link(name=name)
+    except NotFound:
+        return None
+    if link.kind != "veth" or (mac and prev_result.mac_text(link.mac) != mac.lower()):
+        return None
+    return link
+
+
+def delete_inside(kernel: Kernel, call: Invocation) -> bool:
+    """Remove the call's link from its namespace. False if one of them is gone. Raises PluginFault, KernelFault.
+
+    Blocks for the kernel's grace period.
+    """
+    try:
+        with prev_result.open_netns(kernel, call.netns) as netns:
+            netns.apply([net.DelLink(name=call.if_name)])
+    except NotFound:
+        return False
+    except PluginFault as exc:
+        if isinstance(exc.__cause__, NotFound | NotANetns):
+            return False
+        raise
+    return True
+
+
+def delete(host: Netns, link: net.LinkInfo) -> None:
+    """Remove a host end, and with it the other. Gone already is success. Blocks as `delete_inside` does."""
+    with suppress(NotFound):
+        host.apply([net.DelLink(index=link.index)])
+
+
+def _exists(netns: Netns, name: str) -> bool:
+    try:
+        netns.link(name=name)
+    except NotFound:
+        return False
+    return True
