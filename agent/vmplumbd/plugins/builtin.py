@@ -24,9 +24,10 @@ from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.loopback import Loopback
 from vmplumbd.plugins.ptp import Ptp
 from vmplumbd.plugins.skel import Plugin, Verb
+from vmplumbd.plugins.static import Static
 from vmplumbd.plugins.tc_redirect_tap import TcRedirectTap
 
-TYPES = ("host-local", "loopback", "ptp", "tc-redirect-tap")
+TYPES = ("host-local", "loopback", "ptp", "static", "tc-redirect-tap")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class BuiltinInvoker:
             "host-local": _Sparing(self._host_local) if sparing else self._host_local,
             "loopback": Loopback(kernel),
             "ptp": Ptp(kernel, self, keep_devices=sparing),
+            "static": Static(),
             "tc-redirect-tap": TcRedirectTap(kernel, keep_devices=sparing),
         }
 

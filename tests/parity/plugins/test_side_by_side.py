@@ -65,6 +65,20 @@ PTP = [
     Case(name="ptp keys in other cases", conf={**ptp(), "MTU": 1300}),
     Case(name="ptp ipv6", conf=ptp(V6, ipam={"routes": [{"dst": "::/0"}]})),
     Case(name="ptp dual stack", conf=ptp(V4, V6, ipam={"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]})),
+    Case(
+        name="ptp over static",
+        conf={
+            "type": "ptp",
+            "ipam": {
+                "type": "static",
+                "addresses": [
+                    {"address": "10.10.0.2/24", "gateway": "10.10.0.1"},
+                    {"address": "2001:db8:1::2/64", "gateway": "2001:db8:1::1"},
+                ],
+                "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
+            },
+        },
+    ),
     Case(name="ptp two ipv4", conf=ptp(V4, "10.9.0.0/24")),
     Case(
         name="ptp del without namespace",

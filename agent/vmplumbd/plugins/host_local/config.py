@@ -14,7 +14,7 @@ from vmplumbd.cni import args, result
 from vmplumbd.cni import version as versions
 from vmplumbd.cni.error import CniError
 from vmplumbd.model import net
-from vmplumbd.plugins import conf
+from vmplumbd.plugins import conf, result_conf
 from vmplumbd.plugins.conf import Malformed, PluginFault, Section
 
 DEFAULT_DATA_DIR = "/var/lib/cni/networks"
@@ -106,7 +106,7 @@ def _parse(top: Section, cni_args: str) -> HostLocalConf:
         *_range_sets(ipam, "ranges"),
     ]
     in_config = [*_requested(cni), *_requested(runtime)]
-    routes = tuple(_route(each) for each in ipam.items("routes") or [])
+    routes = result_conf.routes(ipam)
     cni_version = top.text("cniVersion")
 
     requested = [*_requested_by_args(cni_args), *in_config]
@@ -188,19 +188,6 @@ def _with_or_without_prefix(text: str) -> net.Address:
         return conf.parse_cidr(text).ip if "/" in text else conf.parse_address(text)
     except Malformed as exc:
         raise Malformed(f"invalid IP address {text}") from exc
-
-
-def _route(value: object) -> result.Route:
-    given = conf.section(value, "Route")
-    return result.Route(
-        dst=conf.parse_cidr(given.text("dst")),
-        gw=given.address("gw"),
-        mtu=given.number("mtu") or None,
-        advmss=given.number("advmss") or None,
-        priority=given.number("priority") or None,
-        table=given.number("table"),
-        scope=given.number("scope"),
-    )
 
 
 def _range_set(drafts: Sequence[_Draft]) -> RangeSet:
