@@ -43,6 +43,9 @@ class Netns(Protocol):
     def links(self) -> Sequence[net.LinkInfo]:
         """Every link, by index."""
 
+    def ports(self, bridge: int) -> Sequence[net.LinkInfo]:
+        """The links whose master is this one, by index."""
+
     def addresses(self, index: int) -> Sequence[net.AddressInfo]:
         """The addresses of a link, IPv4 first."""
 

@@ -242,6 +242,88 @@ def test_a_bridge_takes_and_releases_its_port(kernel: abc.Kernel) -> None:
         assert host.link(index=made.peer_index).master == 0
 
 
+def test_a_bridge_knows_its_ports(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    with opened(kernel) as netns:
+        far = [add_pair(netns, f"eth{n}", f"veth{n}").peer_index for n in range(3)]
+        (bridge,) = host.apply([net.AddLink(name="br0", kind="bridge"), net.GetLink(name="br0")])
+        assert list(host.ports(bridge.index)) == []
+        host.apply([net.SetLink(index=index, master=bridge.index) for index in far[:2]])
+        assert list(host.ports(bridge.index)) == [host.link(index=index) for index in far[:2]]
+
+
+def test_vlans_of_a_bridge_are_there_or_refused(kernel: abc.Kernel) -> None:
+    check_vlans(kernel)
+
+
+def test_vlans_of_a_bridge_are_refused_by_a_kernel_without_them() -> None:
+    check_vlans(FakeKernel(vlans=False))
+
+
+def check_vlans(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    with opened(kernel) as netns:
+        port = add_pair(netns).peer_index
+        (bridge,) = host.apply([net.AddLink(name="br0", kind="bridge"), net.GetLink(name="br0")])
+        host.apply([net.SetLink(index=port, master=bridge.index)])
+        member = net.AddBridgeVlan(index=port, vid=7, pvid=True, untagged=True)
+        leave = net.DelBridgeVlan(index=port, vid=7)
+        filtering = net.AddLink(name="br1", kind="bridge", vlan_filtering=True)
+        if bridge.default_vlan is not None:
+            host.apply([member, leave, net.DelBridgeVlan(index=port, vid=bridge.default_vlan), filtering])
+            assert host.link(name="br1").default_vlan == bridge.default_vlan
+            host.apply([net.DelLink(name="br1")])
+        else:
+            for request in (member, filtering):
+                with pytest.raises(errors.KernelFault) as caught:
+                    host.apply([request])
+                assert caught.value.errno == errno.EOPNOTSUPP
+        host.apply([leave, net.SetLink(index=port, master=0)])
+        assert [link.name for link in host.links()] == ["lo", "veth1234", "br0"]
+
+
+def test_a_bridge_has_the_lowest_mac_of_its_ports_until_it_is_given_one(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    low, high = b"\x02\0\0\0\0\x07", b"\x02\0\0\0\0\x08"
+    with opened(kernel) as netns:
+        for number, mac in enumerate((high, low)):
+            netns.apply([net.AddVeth(name=f"eth{number}", peer=f"veth{number}", peer_mac=mac)])
+        (bridge,) = host.apply([net.AddLink(name="br0", kind="bridge"), net.GetLink(name="br0")])
+        index = bridge.index
+        seen = host.apply(
+            [
+                net.SetLink(name="veth0", master=index),
+                net.GetLink(index=index),
+                net.SetLink(name="veth1", master=index),
+                net.GetLink(index=index),
+                net.SetLink(name="veth1", master=0),
+                net.GetLink(index=index),
+                net.SetLink(index=index, mac=bridge.mac),
+                net.SetLink(name="veth1", master=index),
+                net.GetLink(index=index),
+            ]
+        )
+        assert [link.mac for link in seen] == [high, low, high, bridge.mac]
+        netns.apply([net.DelLink(name="eth0"), net.DelLink(name="eth1")])
+        assert host.link(index=index).mac == bridge.mac
+
+
+def test_a_full_bridge_takes_no_port(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    most = 1023
+    with opened(kernel) as netns:
+        pairs: list[net.Request] = [
+            net.AddVeth(name=f"eth{number}", peer=f"port{number}") for number in range(most + 1)
+        ]
+        netns.apply(pairs)
+        (bridge,) = host.apply([net.AddLink(name="br0", kind="bridge"), net.GetLink(name="br0")])
+        host.apply([net.SetLink(name=f"port{number}", master=bridge.index) for number in range(most)])
+        with pytest.raises(errors.KernelFault) as caught:
+            host.apply([net.SetLink(name=f"port{most}", master=bridge.index)])
+        assert caught.value.errno == errno.EXFULL
+        assert len(host.ports(bridge.index)) == most
+
+
 def test_a_namespace_takes_its_links_with_it(kernel: abc.Kernel) -> None:
     watch = kernel.watch()
     with opened(kernel) as netns:

@@ -22,6 +22,7 @@ from vmplumbd.model import net
 
 HOST = 1  # the number of the host's own namespace
 LONGEST_NAME = 15
+MOST_PORTS = 1023
 KINDS = frozenset({"bridge", "dummy", "ifb"})
 SETTINGS = {
     "net/ipv4/ip_forward": "0",
@@ -35,6 +36,7 @@ SETTINGS = {
     "net/ipv6/conf/*/accept_ra": "1",
     "net/ipv6/conf/*/addr_gen_mode": "0",
     "net/ipv6/conf/*/disable_ipv6": "0",
+    "net/ipv6/conf/*/enhanced_dad": "1",
     "net/ipv6/conf/*/forwarding": "0",
     "net/ipv6/conf/*/keep_addr_on_down": "0",
 }
@@ -60,6 +62,8 @@ class Link:
     hairpin: bool = False
     isolated: bool = False
     vlan_filtering: bool = False
+    mac_given: bool = False
+    vlans: tuple[tuple[int, bool, bool], ...] = ()  # vid, pvid, untagged
     owner: tuple[int, int] | None = None
     addresses: tuple[net.Interface, ...] = ()
     ingress: bool = False
@@ -91,8 +95,9 @@ class World:
 class FakeKernel:
     """See `abc.Kernel`. `world` may be read and replaced by a test at any time."""
 
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(self, world: World | None = None, *, vlans: bool = True) -> None:
         self.world = world or World()
+        self.filters_vlans = vlans
         self.steps: list[str] = []
         self.kept: set[str] = set()
         self.lock = threading.RLock()
@@ -268,11 +273,21 @@ class FakeKernel:
         routes = tuple(route for route in space.routes if route.index != index)
         settings = {key: value for key, value in space.settings.items() if key.split("/")[3:4] != [link.name]}
         self._put(number, replace(space, links=links, routes=routes, settings=settings))
+        if link.master:
+            self._lowest_mac(number, link.master)
         if link.peer is not None:
             self._remove_link(*link.peer)
         if number == HOST:
             for watch in self._watches:
                 watch.changed()
+
+    def _lowest_mac(self, number: int, index: int) -> None:
+        """A bridge has the MAC of its lowest port, unless it was given one; all zeroes without ports."""
+        space = self.world.spaces[number]
+        bridge = _by_index(space, index)
+        if bridge is not None and not bridge.mac_given:
+            macs = [port.mac for port in space.links if port.master == index]
+            self._put_link(number, replace(bridge, mac=min(macs, default=bytes(6))))
 
     def _destroy(self, number: int) -> None:
         for link in self.world.spaces[number].links:
@@ -351,6 +366,9 @@ class FakeNetns:
         with self._kernel.lock:
             return [self._info(link) for link in self._space().links]
 
+    def ports(self, bridge: int) -> Sequence[net.LinkInfo]:
+        return [link for link in self.links() if link.master == bridge]
+
     def addresses(self, index: int) -> Sequence[net.AddressInfo]:
         with self._kernel.lock:
             link = _by_index(self._space(), index)
@@ -414,6 +432,13 @@ class FakeNetns:
                 self._add_link(request)
             case net.SetLink():
                 self._set_link(request)
+            case net.AddBridgeVlan():
+                self._add_vlan(request)
+            case net.DelBridgeVlan():
+                link = self._which(request.index)
+                _refuse(errno.EOPNOTSUPP, not link.master)
+                # A VLAN that the port is not in is no fault, nor is a kernel without any.
+                self._change(replace(link, vlans=tuple(row for row in link.vlans if row[0] != request.vid)))
             case net.DelLink():
                 link = self._which(request.index, request.name)
                 self._kernel._remove_link(self._number, link.index)
@@ -469,6 +494,7 @@ class FakeNetns:
     def _add_link(self, request: net.AddLink) -> None:
         self._refuse_name(request.name, self._number)
         _refuse(errno.EOPNOTSUPP, request.kind not in KINDS)
+        _refuse(errno.EOPNOTSUPP, request.vlan_filtering is not None and not self._kernel.filters_vlans)
         queue = request.tx_queue_length
         made = Link(
             index=0,
@@ -488,6 +514,8 @@ class FakeNetns:
             master = _by_index(self._space(), request.master)
             _refuse(errno.EINVAL, master is None)
             _refuse(errno.EOPNOTSUPP, master is not None and master.kind != "bridge")
+            ports = [port for port in self._space().links if port.master == request.master]
+            _refuse(errno.EXFULL, link.master != request.master and len(ports) >= MOST_PORTS)
         _refuse(errno.EINVAL, request.mtu is not None and request.mtu < 68)
         master_now = link.master if request.master is None else request.master
         port = request.hairpin is not None or request.isolated is not None
@@ -497,7 +525,16 @@ class FakeNetns:
             if (value := getattr(request, name)) is not None
         }
         changed = replace(link, **changes)
+        if changed.master != link.master:
+            member = bool(changed.master) and self._kernel.filters_vlans
+            changed = replace(
+                changed, vlans=((1, True, True),) if member else (), hairpin=False, isolated=False
+            )
+        if request.mac is not None:
+            changed = replace(changed, mac_given=True)
         self._change(changed)
+        for bridge in {link.master, changed.master} if link.master != changed.master else set():
+            self._kernel._lowest_mac(self._number, bridge)
         if changed.up and not link.up:
             for address in changed.addresses:
                 self._connect(changed.index, address)
@@ -511,6 +548,18 @@ class FakeNetns:
                 if (value := getattr(request, name)) is not None
             }
             self._change(replace(self._which(link.index), **settings))
+
+    def _add_vlan(self, request: net.AddBridgeVlan) -> None:
+        link = self._which(request.index)
+        _refuse(errno.EOPNOTSUPP, not link.master or not self._kernel.filters_vlans)
+        _refuse(errno.EINVAL, not 0 < request.vid < 4095)
+        kept = [
+            (vid, pvid and not request.pvid, untagged)
+            for vid, pvid, untagged in link.vlans
+            if vid != request.vid
+        ]
+        made = (request.vid, request.pvid, request.untagged)
+        self._change(replace(link, vlans=tuple(sorted([*kept, made]))))
 
     def _down(self, link: Link) -> None:
         space = self._space()
@@ -628,6 +677,7 @@ class FakeNetns:
             group=link.group,
             promisc=link.promisc,
             oper_up=running,
+            default_vlan=1 if link.kind == "bridge" and self._kernel.filters_vlans else None,
         )
 
 

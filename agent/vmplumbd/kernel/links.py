@@ -15,9 +15,12 @@ AF_BRIDGE = 7
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK = 1, 3, 4, 5
 IFLA_MASTER, IFLA_PROTINFO, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO = 10, 12, 13, 16, 18
-IFLA_GROUP, IFLA_NET_NS_FD, IFLA_EXT_MASK = 27, 28, 29
+IFLA_AF_SPEC, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_EXT_MASK = 26, 27, 28, 29
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
-IFLA_BR_VLAN_FILTERING = 7
+IFLA_BR_VLAN_FILTERING, IFLA_BR_VLAN_DEFAULT_PVID = 7, 39
+IFLA_BRIDGE_FLAGS, IFLA_BRIDGE_VLAN_INFO = 0, 2
+BRIDGE_FLAGS_MASTER = 1
+BRIDGE_VLAN_INFO_PVID, BRIDGE_VLAN_INFO_UNTAGGED = 0x2, 0x4
 IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED = 4, 33
 VETH_INFO_PEER = 1
 NLA_F_NESTED = 0x8000
@@ -42,8 +45,10 @@ _IFINFO = struct.Struct("=BBHiII")  # family, pad, type, index, flags, change
 _IFADDR = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 _RTMSG = struct.Struct("=BBBBBBBBI")  # family, dst len, src len, tos, table, protocol, scope, type, flags
 _RTNEXTHOP = struct.Struct("=HBBi")  # length, flags, hops, index
+_U16 = struct.Struct("=H")
 _I32 = struct.Struct("=i")
 _U32 = struct.Struct("=I")
+_VLAN_INFO = struct.Struct("=HH")  # flags, vid
 
 _LINK_BY_INDEX = _IFINFO.pack(0, 0, 0, 0, 0, 0)
 _SKIP_STATS = rtnl.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
@@ -137,6 +142,24 @@ def set_link(request: net.SetLink) -> list[Message]:
     return messages
 
 
+def add_bridge_vlan(request: net.AddBridgeVlan) -> Message:
+    """Membership of a port, kept by its bridge."""
+    flags = BRIDGE_VLAN_INFO_PVID if request.pvid else 0
+    flags |= BRIDGE_VLAN_INFO_UNTAGGED if request.untagged else 0
+    return Message(rtnl.RTM_SETLINK, rtnl.NLM_F_REQUEST, _port_vlan(request.index, flags, request.vid))
+
+
+def del_bridge_vlan(request: net.DelBridgeVlan) -> Message:
+    """The end of a membership."""
+    return Message(rtnl.RTM_DELLINK, rtnl.NLM_F_REQUEST, _port_vlan(request.index, 0, request.vid))
+
+
+def dump_ports(bridge: int) -> Message:
+    """The links of one master."""
+    body = DUMP_LINKS.body + rtnl.u32(IFLA_MASTER, bridge)
+    return Message(rtnl.RTM_GETLINK, rtnl.NLM_F_REQUEST, body)
+
+
 def del_link(request: net.DelLink) -> Message:
     """One link by index, or by name."""
     return Message(rtnl.RTM_DELLINK, rtnl.NLM_F_REQUEST, _which(request.index, request.name))
@@ -215,13 +238,19 @@ _OF_A_LINK = frozenset(
 )
 
 
+_OF_A_BRIDGE = frozenset({IFLA_BR_VLAN_DEFAULT_PVID})
+
+
 def read_link(body: memoryview) -> net.LinkInfo:
     """A link message of the kernel as a value."""
     _, _, _, index, flags, _ = _IFINFO.unpack_from(body)
     found = rtnl.attribute_map(body, 16, _OF_A_LINK)
-    kind = ""
+    kind, default_vlan = "", None
     if IFLA_LINKINFO in found:
-        kind = _text(rtnl.attribute_map(found[IFLA_LINKINFO], 0).get(IFLA_INFO_KIND))
+        info = rtnl.attribute_map(found[IFLA_LINKINFO], 0)
+        kind = _text(info.get(IFLA_INFO_KIND))
+        if kind == "bridge" and IFLA_INFO_DATA in info:
+            default_vlan = _default_vlan(info[IFLA_INFO_DATA])
     operstate = found.get(IFLA_OPERSTATE)
     return net.LinkInfo(
         index=index,
@@ -235,6 +264,7 @@ def read_link(body: memoryview) -> net.LinkInfo:
         group=_number(found.get(IFLA_GROUP)),
         promisc=bool(flags & IFF_PROMISC),
         oper_up=operstate is not None and operstate[0] == IF_OPER_UP,
+        default_vlan=default_vlan,
     )
 
 
@@ -283,6 +313,18 @@ def read_route(body: memoryview) -> list[net.RouteInfo]:
 def _which(index: int, name: str, flags: int = 0, change: int = 0, family: int = 0) -> bytes:
     header = _IFINFO.pack(family, 0, 0, index, flags, change)
     return header if index else header + _name(name)
+
+
+def _port_vlan(index: int, flags: int, vid: int) -> bytes:
+    spec = rtnl.attribute(IFLA_BRIDGE_FLAGS, _U16.pack(BRIDGE_FLAGS_MASTER))
+    spec += rtnl.attribute(IFLA_BRIDGE_VLAN_INFO, _VLAN_INFO.pack(flags, vid))
+    return _which(index, "", family=AF_BRIDGE) + rtnl.attribute(IFLA_AF_SPEC, spec)
+
+
+def _default_vlan(data: memoryview) -> int | None:
+    # A kernel built without VLAN filtering leaves this attribute out, and no other.
+    found = rtnl.attribute_map(data, 0, _OF_A_BRIDGE).get(IFLA_BR_VLAN_DEFAULT_PVID)
+    return None if found is None else int(_U16.unpack_from(found)[0])
 
 
 @functools.lru_cache(maxsize=64)

@@ -112,6 +112,11 @@ class LinuxNetns:
         found = self._dump("list links", links.DUMP_LINKS)
         return sorted((links.read_link(body) for body in found), key=lambda link: link.index)
 
+    def ports(self, bridge: int) -> Sequence[net.LinkInfo]:
+        found = self._dump("list bridge ports", links.dump_ports(bridge))
+        ports = (port for body in found if (port := links.read_link(body)).master == bridge)
+        return sorted(ports, key=lambda link: link.index)
+
     def addresses(self, index: int) -> Sequence[net.AddressInfo]:
         try:
             found = self._dump("list addresses", links.dump_addresses(index))

@@ -34,6 +34,10 @@ def encode(request: net.Request, host_fd: int) -> list[Message]:
             return [tc.del_ingress(request)]
         case net.AddLink():
             return [links.add_link(request)]
+        case net.AddBridgeVlan():
+            return [links.add_bridge_vlan(request)]
+        case net.DelBridgeVlan():
+            return [links.del_bridge_vlan(request)]
 
 
 def words(request: net.Request) -> str:
@@ -49,6 +53,10 @@ def words(request: net.Request) -> str:
             return f"change link {_link(request.index, request.name)}"
         case net.DelLink():
             return f"delete link {_link(request.index, request.name)}"
+        case net.AddBridgeVlan():
+            return f"add VLAN {request.vid} to bridge port {request.index}"
+        case net.DelBridgeVlan():
+            return f"delete VLAN {request.vid} from bridge port {request.index}"
         case net.AddAddress():
             return f"add address {request.address} to link {request.index}"
         case net.DelAddress():
@@ -71,6 +79,10 @@ def hint(request: net.Request) -> str | None:
     match request:
         case net.AddRedirect():
             return f"does link {request.index} have an ingress qdisc, and is link {request.to} there?"
+        case net.AddBridgeVlan() | net.DelBridgeVlan():
+            return f"is link {request.index} the port of a bridge, and has this kernel VLAN filtering?"
+        case net.AddLink() if request.vlan_filtering:
+            return "has this kernel VLAN filtering on bridges?"
         case net.AddRoute() if request.gateway is not None:
             return f"is {request.gateway} reachable over link {request.index}, and is the link up?"
         case _:

@@ -78,6 +78,24 @@ class SetLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddBridgeVlan:
+    """Make a bridge port a member of a VLAN. `pvid`: what comes in untagged; `untagged`: sent without the tag."""
+
+    index: int
+    vid: int
+    pvid: bool = False
+    untagged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelBridgeVlan:
+    """Take a bridge port out of a VLAN."""
+
+    index: int
+    vid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DelLink:
     """Remove a link and, of a veth pair, both ends."""
 
@@ -156,6 +174,8 @@ Request: TypeAlias = (
     | AddLink
     | GetLink
     | SetLink
+    | AddBridgeVlan
+    | DelBridgeVlan
     | DelLink
     | AddAddress
     | DelAddress
@@ -169,7 +189,11 @@ Request: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkInfo:
-    """A link as the kernel tells it. `peer_index` is IFLA_LINK (a veth's other end), 0 if none."""
+    """A link as the kernel tells it. `peer_index` is IFLA_LINK (a veth's other end), 0 if none.
+
+    `default_vlan` is the VLAN that a bridge's new ports are in (0: none); None for a link that is no bridge,
+    and where the kernel has no VLAN filtering on bridges.
+    """
 
     index: int
     name: str
@@ -182,6 +206,7 @@ class LinkInfo:
     group: int = 0
     promisc: bool = False
     oper_up: bool = False
+    default_vlan: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
-from vmplumbd.kernel import requests, rtnl
+from vmplumbd.kernel import links, requests, rtnl
 from vmplumbd.model import net
 
 HOST_FD = 5
@@ -247,6 +247,41 @@ def test_bridge_port_settings_are_a_message_of_their_own() -> None:
     kind, flags, fields = read(port)
     assert (kind, flags) == (rtnl.RTM_SETLINK, 1)
     assert fields["IFLA_PROTINFO"] == {"IFLA_BRPORT_MODE": 1, "IFLA_BRPORT_ISOLATED": 0}
+
+
+def test_a_vlan_of_a_port_is_kept_by_its_bridge() -> None:
+    both = net.AddBridgeVlan(index=3, vid=100, pvid=True, untagged=True)
+    wanted: list[tuple[net.Request, int, dict[str, int]]] = [
+        (both, rtnl.RTM_SETLINK, {"flags": 6, "vid": 100}),
+        (net.AddBridgeVlan(index=3, vid=101), rtnl.RTM_SETLINK, {"vid": 101}),
+        (net.DelBridgeVlan(index=3, vid=1), rtnl.RTM_DELLINK, {"vid": 1}),
+    ]
+    for request, kind, info in wanted:
+        (message,) = requests.encode(request, HOST_FD)
+        spec = {"IFLA_BRIDGE_VLAN_FLAGS": 1, "IFLA_BRIDGE_VLAN_INFO": info}
+        assert read(message) == (kind, 1, {"family": 7, "index": 3, "IFLA_AF_SPEC": spec})
+
+
+def test_vlan_messages_are_those_that_pyroute2_sends() -> None:
+    asked = ifinfmsg()
+    asked["family"], asked["index"] = 7, 3
+    spec = {"attrs": [("IFLA_BRIDGE_VLAN_FLAGS", 1), ("IFLA_BRIDGE_VLAN_INFO", {"flags": 6, "vid": 100})]}
+    asked["attrs"] = [("IFLA_AF_SPEC", spec)]
+    asked.encode()
+    request = net.AddBridgeVlan(index=3, vid=100, pvid=True, untagged=True)
+    (message,) = requests.encode(request, HOST_FD)
+    assert message.body == bytes(asked.data[16:])
+
+
+def test_the_default_vlan_of_a_bridge_is_read() -> None:
+    for data, wanted in (([("IFLA_BR_VLAN_DEFAULT_PVID", 9)], 9), ([("IFLA_BR_STP_STATE", 1)], None)):
+        told = ifinfmsg()
+        told["index"] = 4
+        info = [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": data})]
+        told["attrs"] = [("IFLA_IFNAME", "br0"), ("IFLA_LINKINFO", {"attrs": info})]
+        told.encode()
+        found = links.read_link(memoryview(bytes(told.data[16:])))
+        assert (found.name, found.kind, found.default_vlan) == ("br0", "bridge", wanted)
 
 
 def test_a_link_left_as_it_is_needs_no_message() -> None:
