@@ -228,6 +228,15 @@ def test_a_link_changes_only_where_asked(kernel: abc.Kernel) -> None:
         assert (changed.mtu, changed.promisc, changed.up) == (1300, False, True)
 
 
+def test_a_link_says_what_it_listens_to_and_how_long_its_queue_is(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        assert (made.allmulti, made.tx_queue_length) == (False, 1000)
+        netns.apply([net.SetLink(index=made.index, allmulti=True, tx_queue_length=7)])
+        changed = netns.link(name="eth0")
+        assert (changed.allmulti, changed.promisc, changed.tx_queue_length) == (True, False, 7)
+
+
 def test_a_bridge_takes_and_releases_its_port(kernel: abc.Kernel) -> None:
     host = kernel.host()
     with opened(kernel) as netns:
@@ -686,6 +695,15 @@ def test_a_link_has_settings_while_it_is_there(kernel: abc.Kernel) -> None:
         assert netns.read_sysctl(key) == "0"
         with pytest.raises(errors.NotFound):
             kernel.host().read_sysctl(key)
+
+
+def test_a_setting_keeps_its_value_when_another_is_refused(kernel: abc.Kernel) -> None:
+    key = "net/ipv4/ip_forward"
+    with opened(kernel) as netns:
+        netns.write_sysctl(key, "0")
+        with pytest.raises(errors.KernelFault) as caught:
+            netns.write_sysctl(key, "on")
+        assert (caught.value.errno, netns.read_sysctl(key)) == (errno.EINVAL, "0")
 
 
 @pytest.mark.parametrize("key", ["kernel/hostname", "net/../kernel/hostname", "net/ipv4/none"])

@@ -401,6 +401,8 @@ class FakeNetns:
         with self._kernel.lock:
             self._default(key)
             self._kernel._step(f"write {key}", self._where)
+            if not value.strip().removeprefix("-").isdecimal():
+                raise errors.kernel_fault(f"write {key}", where=self._where, errno=errno.EINVAL)
             space = self._space()
             self._kernel._put(self._number, replace(space, settings={**space.settings, key: value}))
 
@@ -676,6 +678,8 @@ class FakeNetns:
             master=link.master,
             group=link.group,
             promisc=link.promisc,
+            allmulti=link.allmulti,
+            tx_queue_length=link.tx_queue_length,
             oper_up=running,
             default_vlan=1 if link.kind == "bridge" and self._kernel.filters_vlans else None,
         )

@@ -231,6 +231,7 @@ _OF_A_LINK = frozenset(
         IFLA_MTU,
         IFLA_LINK,
         IFLA_MASTER,
+        IFLA_TXQLEN,
         IFLA_OPERSTATE,
         IFLA_LINKINFO,
         IFLA_GROUP,
@@ -263,6 +264,8 @@ def read_link(body: memoryview) -> net.LinkInfo:
         master=_number(found.get(IFLA_MASTER)),
         group=_number(found.get(IFLA_GROUP)),
         promisc=bool(flags & IFF_PROMISC),
+        allmulti=bool(flags & IFF_ALLMULTI),
+        tx_queue_length=_number(found.get(IFLA_TXQLEN)),
         oper_up=operstate is not None and operstate[0] == IF_OPER_UP,
         default_vlan=default_vlan,
     )

@@ -205,6 +205,8 @@ class LinkInfo:
     master: int = 0
     group: int = 0
     promisc: bool = False
+    allmulti: bool = False
+    tx_queue_length: int = 0
     oper_up: bool = False
     default_vlan: int | None = None
 

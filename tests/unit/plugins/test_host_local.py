@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.plugins import skel
+from vmplumbd.plugins.attachments import VALID_ATTACHMENTS
 from vmplumbd.plugins.host_local import store
 from vmplumbd.plugins.host_local.allocator import Exhausted
 from vmplumbd.plugins.host_local.index import Numbers
-from vmplumbd.plugins.host_local.plugin import VALID_ATTACHMENTS, HostLocal
+from vmplumbd.plugins.host_local.plugin import HostLocal
 
 
 def call(

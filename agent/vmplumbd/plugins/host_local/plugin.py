@@ -15,15 +15,13 @@ from pathlib import Path
 from vmplumbd.cni import result
 from vmplumbd.cni import version as versions
 from vmplumbd.cni.invoke import Command, Invocation
-from vmplumbd.plugins import conf
-from vmplumbd.plugins.conf import Malformed, PluginFault
+from vmplumbd.plugins import attachments
+from vmplumbd.plugins.conf import PluginFault
 from vmplumbd.plugins.host_local import allocator, config
 from vmplumbd.plugins.host_local.config import HostLocalConf
 from vmplumbd.plugins.host_local.index import Index
 from vmplumbd.plugins.host_local.store import Store
 from vmplumbd.plugins.skel import Verb
-
-VALID_ATTACHMENTS = "cni.dev/valid-attachments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +89,7 @@ class HostLocal:
 
         A configuration that does not name the valid attachments frees nothing.
         """
-        valid = valid_attachments(call.stdin)
+        valid = attachments.valid(call.stdin)
         if valid is None:
             return
         owners = {allocator.owner(container_id, if_name) for container_id, if_name in valid}
@@ -137,22 +135,6 @@ def directory_of(stdin: bytes) -> str:
 
 def _directory(parsed: HostLocalConf) -> str:
     return f"{parsed.data_dir}/{parsed.network}"
-
-
-def valid_attachments(stdin: bytes) -> frozenset[tuple[str, str]] | None:
-    """What GC is told to keep: (container id, interface name). None if it is told nothing.
-
-    null is an empty list, as libcni writes one. Raises PluginFault.
-    """
-    try:
-        top = conf.load(stdin, "Net")
-        if VALID_ATTACHMENTS not in top.values:
-            return None
-        listed = top.items(VALID_ATTACHMENTS) or []
-        sections = [conf.section(each, "GCAttachment") for each in listed]
-        return frozenset((each.text("containerID"), each.text("ifname")) for each in sections)
-    except Malformed as exc:
-        raise PluginFault(str(exc)) from exc
 
 
 def resolver(path: str) -> result.DNS:
