@@ -5,7 +5,8 @@
 First callers live VMs as fast as they can, for the top rate and until what the agent keeps of the past (the
 events of ended operations, the history of changes) is full. Then lives begin at half that rate, by a timetable,
 and once a second descriptors, threads, memory and journal of the daemon and the kernel's slab are read;
-latency is a set-up's, from call to result. The medians of the first and the last third of the samples are
+latency is a set-up's, from call to result, of the fastest tenth in that second: what else runs on the machine
+slows down most, but seldom all. The medians of the first and the last third of the samples are
 compared, each within the bound of `BOUNDS`; a median hides neither a leak nor shows a spike. In the end the
 host must be as before and the journal empty.
 
@@ -66,13 +67,13 @@ BOUNDS: Mapping[str, Bound] = {
     "memory": Bound(1.03, 3 * MIB, "bytes", "the allocator's pools settle late"),
     "journal": Bound(1.5, 1 * MIB, "bytes", "SQLite's log is used anew from its beginning"),
     "slab": Bound(1.25, 64 * MIB, "bytes", "it is the machine's, so other work shows in it"),
-    "latency": Bound(3.0, 0.005, "s", "the machine is not ours alone"),
+    "latency": Bound(3.0, 0.01, "s", "the machine is not ours alone"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One reading. `at` in seconds from the start of the timetable, `latency` the median since the last.
+    """One reading. `at` in seconds from the start of the timetable, `latency` the fastest tenth's since the last.
 
     `lives` have ended until now, the warm-up's too.
     """
@@ -207,7 +208,7 @@ def soak(
             latencies = crowd.latencies()
             if latencies:
                 at, lives = time.monotonic() - start, told.warm_up + crowd.done
-                samples.append(_sample(agent, at, lives, statistics.median(latencies)))
+                samples.append(_sample(agent, at, lives, sorted(latencies)[len(latencies) // 10]))
             if len(samples) % 30 == 29:
                 _say(chatty, f"{samples[-1]}")
         crowd.join()

@@ -108,6 +108,9 @@ class Kernel(Protocol):
         holds a link that is not among `indexes`. Other set-ups wait meanwhile: 32 links at most.
         """
 
+    def is_own_address(self, address: net.Address) -> bool:
+        """Whether the host itself answers to an address: what is sent there never reaches a VM."""
+
     def watch(self) -> DeviceWatch:
         """Start to watch the host's links go. The caller closes it."""
 

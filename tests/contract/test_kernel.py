@@ -396,6 +396,20 @@ def test_addresses_come_and_go(kernel: abc.Kernel) -> None:
         assert addresses(netns, made.index) == [six]
 
 
+def test_the_host_knows_its_own_addresses(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    ours, ours6 = ip_interface("10.9.0.1/24"), ip_interface("fd00:9::1/64")
+    with opened(kernel) as netns:
+        pair = set_up_pair(kernel, netns)
+        host.apply([net.AddAddress(index=pair.peer_index, address=one, no_dad=True) for one in (ours, ours6)])
+        host.apply([net.AddRoute(dst=ip_network("10.200.0.2/32"), index=pair.peer_index)])
+        for address, own in (
+            (ours.ip, True), (ours6.ip, True), (ours.ip + 1, False), (ours6.ip + 1, False), (VM.ip, False),
+            (ip_address("192.0.2.1"), False), (ip_address("2001:db8::1"), False),
+        ):  # fmt: skip
+            assert kernel.is_own_address(address) == own, address
+
+
 def test_an_address_on_a_link_that_is_up_has_its_route(kernel: abc.Kernel) -> None:
     with opened(kernel) as netns:
         made = set_up_pair(kernel, netns)

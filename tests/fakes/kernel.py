@@ -221,6 +221,11 @@ class FakeKernel:
             for index in ours:
                 self._remove_link(HOST, index)
 
+    def is_own_address(self, address: net.Address) -> bool:
+        return any(
+            one.ip == address and link.up for link in self.world.spaces[HOST].links for one in link.addresses
+        )
+
     def watch(self) -> FakeWatch:
         made = FakeWatch(self)
         with self.lock:

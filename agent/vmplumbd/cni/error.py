@@ -34,10 +34,12 @@ class CniError(Exception):
     """A fault with a CNI code. `code` is a plain int, since plugins may use any.
 
     `plugin` and `command` say which call failed, `place` is libcni's prefix for it. `stderr_tail`,
-    `exit_status` and `signal` are what an executed plugin left besides its error object.
+    `exit_status` and `signal` are what an executed plugin left besides its error object. `hint` is what a
+    person may look at, as a question; the protocol has no place for it.
     """
 
     default_code: int = ErrorCode.UNKNOWN
+    hint: str | None = None
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import socket
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
@@ -18,6 +19,18 @@ T = TypeVar("T")
 
 # A receive queue of the usual size holds the answers to some hundred questions; far below it none is lost.
 MOST_MESSAGES = 64
+
+_DISCARD = 9
+_NO_ROUTE = frozenset(
+    {
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.EACCES,
+        errno.EINVAL,
+        errno.EADDRNOTAVAIL,
+        errno.EAFNOSUPPORT,
+    }
+)
 
 
 class LinuxNetns:
@@ -308,6 +321,23 @@ class LinuxKernel:
                 hint="does something else use this group number?",
             )
         host.delete_group(group)
+
+    def is_own_address(self, address: net.Address) -> bool:
+        if not self._home.has_this_thread():
+            raise errors.ThreadLost(errno=errno.EXDEV)
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        try:
+            # Connecting a datagram socket sends nothing: the kernel looks for a route, and speaks to an address
+            # of its own from that address. Binding would succeed anywhere with ip_nonlocal_bind.
+            with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asking:
+                asking.connect((str(address), _DISCARD))
+                return bool(asking.getsockname()[0] == str(address))
+        except OSError as exc:
+            if exc.errno in _NO_ROUTE:
+                return False
+            raise errors.kernel_fault(
+                f"look for a route to {address}", where="the host", errno=exc.errno or 0
+            ) from exc
 
     def watch(self) -> abc.DeviceWatch:
         if not self._home.has_this_thread():

@@ -172,11 +172,18 @@ class Book:
             for release_id in done:
                 self._releases.pop(release_id, None)
 
-    def ended(self, operation: Operation) -> None:
-        """An operation is over: the next one on its vm_id may run."""
+    def leave(self, operation: Operation) -> None:
+        """All its acts are done: the next operation on its vm_id may run, before anyone hears of the end.
+
+        A caller that hears it and calls again at once must not be told that an operation runs.
+        """
         with self._mutex:
             if self.running.get(operation.vm_id) is operation:
                 del self.running[operation.vm_id]
+
+    def ended(self, operation: Operation) -> None:
+        """An operation is over, and its end was told."""
+        self.leave(operation)
         operation.end()
         if self.listener is not None:
             self.listener(operation)

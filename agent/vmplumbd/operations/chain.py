@@ -245,7 +245,7 @@ def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentErro
         return TryAgainLater(message, error)
     if getattr(exc, "exhausted", False):
         return AddressesExhausted(message, error, hint="does another network or host have addresses left?")
-    return family(message, error, killed=exc.signal is not None)
+    return family(message, error, killed=exc.signal is not None, hint=exc.hint)
 
 
 def load(conf_dir: str, name: str) -> NetworkConfigList:

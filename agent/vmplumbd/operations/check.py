@@ -65,6 +65,11 @@ def _check(tools: Tools, record: Record) -> Findings:
         with tools.kernel.open_netns(plan.netns_path) as inside:
             found.extend(_look_inside(inside, attachment, record.vm_id, plan.netns_path))
         found.extend(_look_at_host(tools, attachment))
+        found.extend(
+            failures.hosts_own_address(str(address))
+            for address in vm_addresses(attachment)
+            if tools.kernel.is_own_address(address)
+        )
     return Findings(findings=tuple(found), cni_check_skipped=skipped)
 
 

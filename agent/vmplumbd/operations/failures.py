@@ -78,3 +78,11 @@ def tap_not_found(tap: str, netns: str) -> AgentError:
         f'failed to find MTU: failed to find device "{tap}" in netns "{netns}"',
         hint="did the last plugin of the chain make it?",
     )
+
+
+def hosts_own_address(address: str) -> AgentError:
+    """The VM was given an address that the host answers to itself: nothing would ever reach the VM."""
+    return ResultUnusable(
+        f"the VM's address {address} is an address of the host itself",
+        hint=f"which interface of the host has {address}, and is it meant to be in this network's range?",
+    )

@@ -74,3 +74,12 @@ def is_ours(kernel: Kernel, path: str, device: int, inode: int) -> bool:
     except AgentError:
         return False
     return (found.device, found.inode) == (device, inode)
+
+
+def is_another(kernel: Kernel, path: str, device: int, inode: int) -> bool:
+    """Whether a namespace lies at `path` that is not the recorded one. False if nothing was recorded."""
+    try:
+        found = kernel.netns_identity(path) if path and inode else None
+    except AgentError:
+        return False
+    return found is not None and (found.device, found.inode) != (device, inode)

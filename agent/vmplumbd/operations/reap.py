@@ -9,7 +9,7 @@ host device lives on, and a second VM with the same address would lose its traff
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from vmplumbd.abc import Netns
@@ -49,8 +49,13 @@ def all_built_in(tools: Tools, record: Record) -> bool:
 def take_back(
     tools: Tools, record: Record, *, deadline: float | None, tell: chain.Tell, attempt: int = 1
 ) -> TakenBack:
-    """Cut the VM off, DEL, unlink. Every step is tried, whatever failed before it."""
+    """Cut the VM off, DEL, unlink. Every step is tried, whatever failed before it.
+
+    A namespace that lies in the place of the recorded one is somebody else's: it is not entered and stays.
+    """
     plan = record.plan
+    if namespace.is_another(tools.kernel, plan.netns_path, plan.netns_device, plan.netns_inode):
+        plan = replace(plan, netns_path="", netns_owned=False)
     steps: list[tuple[Step, bool]] = []
     failed: list[AgentError] = []
     waits_for: list[tuple[str, int]] = []
@@ -199,9 +204,11 @@ def finish(tools: Tools, release: Release) -> tuple[AgentError, ...]:
                 tell=lambda call: None,  # noqa: ARG005 - nobody listens any more
             )
         )
-    if release.plan.netns_owned and failed_before(release):
+    plan = release.plan
+    foreign = namespace.is_another(tools.kernel, plan.netns_path, plan.netns_device, plan.netns_inode)
+    if plan.netns_owned and failed_before(release) and not foreign:
         try:
-            namespace.remove(tools.kernel, release.plan.netns_path)
+            namespace.remove(tools.kernel, plan.netns_path)
         except KernelFault as exc:
             failed.append(exc)
     return tuple(failed)

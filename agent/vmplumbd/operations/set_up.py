@@ -138,6 +138,7 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
             _fail(tools, operation, record, undo, failures.as_agent_error(exc))
             return
         tools.kernel.close_kept()
+        tools.book.leave(operation)
         operation.log.finish(outcome=outcome)
     finally:
         tools.book.ended(operation)
@@ -289,6 +290,9 @@ def _look(
     tools: Tools, operation: Operation, attachment: Attachment, result: results.Result, raw: bytes, plan: Plan
 ) -> tuple[vmconf.CniOutcome, Attachment]:
     """Read from the kernel what the result does not say: the tap's MTU, the host's end of the pair."""
+    for ip in result.ips:
+        if tools.kernel.is_own_address(ip.address.ip):
+            raise failures.hosts_own_address(str(ip.address.ip))
     pair = vmconf.vm_pair(result, operation.vm_id)
     where = pair.tap.sandbox or plan.netns_path
     peer = next((one.name for one in result.interfaces if not one.sandbox), "")
@@ -322,6 +326,7 @@ def _fail(tools: Tools, operation: Operation, record: Record | None, undo: Undo,
     if record is None:
         # Refused before the first effect: no record is left.
         tools.kernel.close_kept()
+        tools.book.leave(operation)
         operation.log.finish(error=error)
         return
     tell_step(operation, Step.ROLLBACK, StepState.STARTED)
@@ -348,6 +353,7 @@ def _fail(tools: Tools, operation: Operation, record: Record | None, undo: Undo,
         reconcile.schedule(tools, kept)
     except AgentError as lost:
         error.add_note(f"and the failure could not be recorded: {lost}")
+    tools.book.leave(operation)
     operation.log.finish(error=error)
 
 

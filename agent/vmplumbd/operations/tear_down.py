@@ -40,6 +40,7 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
         record = tools.book.get(operation.vm_id)
         if record is None:
             operation.existed = False
+            tools.book.leave(operation)
             operation.log.finish()
             return
         operation.network_uid = record.uid
@@ -83,6 +84,7 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
         except Exception as exc:  # noqa: BLE001 - every fault is told and recorded, whatever it is
             _fail(tools, operation, failures.as_agent_error(exc))
             return
+        tools.book.leave(operation)
         operation.log.finish()
     finally:
         tools.book.ended(operation)
@@ -150,6 +152,7 @@ def _fail(tools: Tools, operation: Operation, error: AgentError) -> None:
                 reconcile.schedule(tools, kept)
         except (AgentError, ValueError) as lost:
             error.add_note(f"and the failure could not be recorded: {lost}")
+    tools.book.leave(operation)
     operation.log.finish(error=error)
 
 

@@ -30,9 +30,13 @@ class Exhausted(PluginFault):
 class AlreadyAllocated(PluginFault):
     """The attachment holds an address already: a live VM, or one whose DEL never came."""
 
+    hint = "does another runtime on this host have a network of the same vm_id?"
+
 
 class NotAvailable(PluginFault):
     """The requested address is taken, or cannot be had from these ranges."""
+
+    hint = "who owns the file of that name in the network's directory of reservations?"
 
 
 class Book(Protocol):
