@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
@@ -183,6 +184,13 @@ def _answers(path: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+def byte_compile() -> None:
+    """Compile the agent as its installation does; a checkout may be started where none is written."""
+    done = [compileall.compile_dir(ROOT / part, quiet=2) for part in ("agent", "clients/python/vmplumb")]
+    if not all(done):
+        raise Wrong("the agent's code does not compile")
 
 
 def build_floor() -> Path:

@@ -545,6 +545,7 @@ def size_and_start(report: Report, sizes: Sizes, here: World) -> None:
         [sys.executable, "-c", "import sys, vmplumbd.main; print(*sorted({'pyroute2', 'rich'} & set(sys.modules)))"],
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
+    peers.byte_compile()
     starts = []
     for number in range(sizes.starts):
         one = world.daemon(name=f"start{number}").start()

@@ -85,7 +85,9 @@ if ! .venv/bin/python -c '' 2>/dev/null || [ "$(head -n 1 .venv/.stamp 2>/dev/nu
 fi
 rm -f .venv/.stamp
 export VIRTUAL_ENV="$PWD/.venv"
-"$uv" pip sync -q --require-hashes requirements.lock ||
+# Compiled once here: a start without bytecode takes twice as long, and some environments write none.
+"$uv" pip sync -q --compile-bytecode --require-hashes requirements.lock ||
     die "cannot install the packages of requirements.lock; is the Python package index reachable?"
 "$uv" pip install -q --no-deps --no-build-isolation -e clients/python -e .
+.venv/bin/python -m compileall -q agent clients/python/vmplumb
 printf '%s\n' "$stamp" >.venv/.stamp
