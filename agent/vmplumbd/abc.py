@@ -64,6 +64,26 @@ class Netns(Protocol):
     def write_sysctl(self, key: str, value: str) -> None:
         """Write a setting of this namespace. Raises NotFound."""
 
+    def change_rules(
+        self, requests: Sequence[net.RuleRequest], *, generation: int | None = None, dry: bool = False
+    ) -> Sequence[int]:
+        """Change the packet filter (nf_tables) in one transaction. Answers the handles of the AddRules.
+
+        All or nothing: raises KernelFault (NotFound, Exists, Busy) of the first refused request, with its
+        index in `op`, and nothing was done. With `generation`, raises Changed unless the ruleset is of it;
+        the ruleset is of the next one afterwards (`net.next_generation`). A `dry` run is taken back at once.
+        Raises Unsupported, as the three below do, where the kernel has no nf_tables.
+        """
+
+    def generation(self) -> int:
+        """The generation of the packet filter's ruleset: another one after every change by anybody."""
+
+    def rules(self, chain: net.ChainName) -> net.RuleList:
+        """The rules of a chain by handle and comment, in order; none of a chain that is not there."""
+
+    def rule(self, chain: net.ChainName, handle: int) -> net.RuleInfo:
+        """One rule whole. Raises NotFound."""
+
 
 class Kernel(Protocol):
     """The host's kernel, as far as this agent touches it. Every method may block; none is async."""

@@ -314,6 +314,12 @@ class Busy(KernelFault):
     errnos_ = frozenset({errnos.EBUSY, errnos.EAGAIN, errnos.EINTR, errnos.ENOBUFS})
 
 
+class Changed(KernelFault):
+    """The rules of the packet filter are of another generation than the request was made for."""
+
+    errnos_ = frozenset({errnos.ERESTART})
+
+
 class ThreadLost(KernelFault):
     """The calling thread is not in the host's namespace. It must end; nothing else may run on it."""
 
@@ -325,7 +331,7 @@ def kernel_fault(
     verb: str, *, where: str, errno: int, op: int = 0, note: str = "", hint: str | None = None
 ) -> KernelFault:
     """The KernelFault of the class that fits `errno`."""
-    for family in (NotFound, Exists, Busy):
+    for family in (NotFound, Exists, Busy, Changed):
         if errno in family.errnos_:
             return family(verb, where=where, errno=errno, op=op, note=note, hint=hint)
     return KernelFault(verb, where=where, errno=errno, op=op, note=note, hint=hint)

@@ -33,8 +33,9 @@ from vmplumbd.operations.lanes import LaneName, Lanes
 from vmplumbd.operations.reap import Reaper
 from vmplumbd.operations.retry import RetryPolicy
 from vmplumbd.operations.tools import Settings, Tools
-from vmplumbd.plugins import builtin
+from vmplumbd.plugins import builtin, masquerade
 from vmplumbd.plugins.builtin import BuiltinInvoker
+from vmplumbd.plugins.masquerade import Masquerade
 from vmplumbd.policy.paths import PathPolicy
 from vmplumbd.rpc import convert
 from vmplumbd.rpc.server import Server
@@ -102,7 +103,8 @@ def build(config: Config, log: Log) -> Daemon:
     )
     executor = ExecInvoker(passthrough=config.cni.environment)
     executed = builtin.TYPES if config.cni.prefer == "executable" else ()
-    invoker = BuiltinInvoker(kernel, executor, executed=executed)
+    rules = Masquerade(kernel, default=masquerade.default_backend(os.environ.get("PATH")))
+    invoker = BuiltinInvoker(kernel, executor, executed=executed, masquerade=rules)
     holder: list[Tools] = []
     tools = Tools(
         kernel=kernel,

@@ -726,6 +726,126 @@ def test_only_network_settings_are_there(kernel: abc.Kernel, key: str) -> None:
         kernel.host().read_sysctl(key)
 
 
+# Rules of the packet filter.
+
+TABLE = net.TableName(family=net.FAMILY_INET, name="vmplumb_test")
+BRIDGE_TABLE = net.TableName(family=net.FAMILY_BRIDGE, name="vmplumb_test")
+FIRST, SECOND = (net.ChainName(table=TABLE, name=name) for name in ("first", "second"))
+PORTS = net.ChainName(table=BRIDGE_TABLE, name="ports")
+TABLE_AND_CHAINS: list[net.RuleRequest] = [
+    net.AddTable(table=TABLE, comment="a table"),
+    net.AddChain(chain=FIRST, comment="a chain"),
+    net.AddChain(chain=SECOND, hook=net.Hook(kind="nat", number=net.HOOK_POSTROUTING, priority=100)),
+]
+
+
+def a_rule(comment: str, chain: net.ChainName = FIRST, leads_to: str = "") -> net.AddRule:
+    verdict = net.Verdict(code=net.VERDICT_GOTO if leads_to else net.VERDICT_DROP, chain=leads_to)
+    return net.AddRule(chain=chain, expressions=(verdict,), comment=comment)
+
+
+def comments(netns: abc.Netns, chain: net.ChainName = FIRST) -> list[str]:
+    return [rule.comment for rule in netns.rules(chain).rules]
+
+
+def test_rules_are_kept_in_order_and_found_by_their_handles(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    handles = host.change_rules([*TABLE_AND_CHAINS, a_rule("one"), a_rule("two"), a_rule("")])
+    assert [each.handle for each in host.rules(FIRST).rules] == list(handles)
+    assert comments(host) == ["one", "two", ""]
+    host.change_rules([net.DelRule(chain=FIRST, handle=handles[1]), a_rule("three")])
+    assert comments(host) == ["one", "", "three"]
+    assert comments(host, SECOND) == []
+    with pytest.raises(errors.NotFound):
+        host.rule(FIRST, handles[1])
+    host.change_rules([net.FlushChain(chain=FIRST), a_rule("new")])
+    assert comments(host) == ["new"]
+    assert host.rules(FIRST).rules[0].handle > max(handles)
+
+
+@pytest.mark.parametrize("chain", [FIRST, PORTS], ids=["inet", "bridge"])
+def test_a_rule_is_read_as_it_was_written(kernel: abc.Kernel, chain: net.ChainName) -> None:
+    loads: tuple[net.Expression, ...] = (
+        net.LoadMeta(key=net.META_IIFNAME),
+        net.Compare(value=b"veth0".ljust(16, b"\0")),
+        net.LoadPayload(base=net.PAYLOAD_LINK, offset=6, length=6),
+        net.Compare(value=bytes(6), equal=False),
+        net.LoadPayload(base=net.PAYLOAD_NETWORK, offset=16, length=4),
+        net.Mask(mask=b"\xff\xff\x80\0"),
+        net.Compare(value=b"\x0a\1\x80\0"),
+        net.Verdict(code=net.VERDICT_JUMP, chain="next"),
+    )
+    host = kernel.host()
+    behind = net.ChainName(table=chain.table, name="next")
+    (handle,) = host.change_rules(
+        [
+            net.AddTable(table=chain.table),
+            net.AddChain(chain=chain),
+            net.AddChain(chain=behind),
+            net.AddRule(chain=chain, expressions=loads, comment="caf\u00e9"),
+        ]
+    )
+    assert host.rule(chain, handle) == net.RuleInfo(handle=handle, comment="caf\u00e9", expressions=loads)
+
+
+def test_a_transaction_is_done_whole_or_not_at_all(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    host.change_rules([*TABLE_AND_CHAINS, a_rule("one")])
+    before = host.rules(FIRST)
+    with pytest.raises(errors.NotFound) as caught:
+        host.change_rules([a_rule("two"), net.DelRule(chain=FIRST, handle=999), a_rule("three")])
+    assert caught.value.op == 1
+    assert host.rules(FIRST) == before
+
+
+def test_a_dry_run_is_refused_as_the_act_and_leaves_nothing(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    before = host.generation()
+    assert host.change_rules([*TABLE_AND_CHAINS, a_rule("one")], dry=True) == []
+    assert (host.generation(), comments(host)) == (before, [])
+    with pytest.raises(errors.NotFound) as caught:
+        host.change_rules([a_rule("one")], dry=True)
+    assert caught.value.op == 0
+
+
+def test_every_change_is_a_generation_and_another_one_is_refused(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    first = host.generation()
+    host.change_rules([*TABLE_AND_CHAINS, a_rule("one")], generation=first)
+    assert host.generation() == host.rules(FIRST).generation == net.next_generation(first)
+    with pytest.raises(errors.Changed):
+        host.change_rules([a_rule("two")], generation=first)
+    assert comments(host) == ["one"]
+
+
+def test_tables_and_chains_may_be_there_already(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    host.change_rules([*TABLE_AND_CHAINS, a_rule("one")])
+    host.change_rules([*TABLE_AND_CHAINS, a_rule("two")])
+    assert comments(host) == ["one", "two"]
+    other = net.AddChain(chain=SECOND, hook=net.Hook(kind="nat", number=net.HOOK_POSTROUTING, priority=7))
+    with pytest.raises(errors.KernelFault):
+        host.change_rules([other])
+
+
+def test_a_chain_goes_with_its_rules_unless_another_leads_to_it(kernel: abc.Kernel) -> None:
+    host = kernel.host()
+    host.change_rules([*TABLE_AND_CHAINS, a_rule("one"), a_rule("way", SECOND, leads_to="first")])
+    with pytest.raises(errors.Busy):
+        host.change_rules([net.DelChain(chain=FIRST)])
+    host.change_rules([net.FlushChain(chain=SECOND), net.DelChain(chain=FIRST)])
+    assert comments(host) == []
+    for request in (a_rule("two"), net.DelChain(chain=FIRST), net.AddChain(chain=PORTS)):
+        with pytest.raises(errors.NotFound):
+            host.change_rules([request])
+
+
+def test_each_namespace_has_rules_of_its_own(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        netns.change_rules([*TABLE_AND_CHAINS, a_rule("inside")])
+        assert (comments(netns), comments(kernel.host())) == (["inside"], [])
+
+
 # Threads.
 
 

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vmplumbd import abc, errors
-from vmplumbd.kernel import requests
+from vmplumbd.kernel import nft, requests
 from vmplumbd.model import net
 
 HOST = 1  # the number of the host's own namespace
@@ -39,7 +39,12 @@ SETTINGS = {
     "net/ipv6/conf/*/enhanced_dad": "1",
     "net/ipv6/conf/*/forwarding": "0",
     "net/ipv6/conf/*/keep_addr_on_down": "0",
+    "net/netfilter/nf_conntrack_count": "0",
+    "net/netfilter/nf_conntrack_max": "262144",
 }
+SHARED_CHAINS = frozenset(
+    {("cni_plugins_masquerade", "masq_checks"), ("cni_plugins_masquerade", "postrouting")}
+)
 STAYS = frozenset({"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"})
 
 
@@ -70,17 +75,44 @@ class Link:
     redirects: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A chain of the packet filter."""
+
+    hook: net.Hook | None = None
+    comment: str = ""
+    rules: tuple[net.RuleInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of the packet filter."""
+
+    comment: str = ""
+    chains: Mapping[str, Chain] = field(default_factory=dict)
+    next_handle: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """The packet filter of one namespace."""
+
+    tables: Mapping[net.TableName, Table] = field(default_factory=dict)
+    generation: int = 1
+
+
 LOOPBACK = Link(index=1, name="lo", mac=bytes(6), mtu=65536)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """One namespace."""
+    """One namespace. `filter` None: a kernel without nf_tables."""
 
     links: tuple[Link, ...] = (LOOPBACK,)
     routes: tuple[net.RouteInfo, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     next_index: int = 2
+    filter: Filter | None = Filter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,6 +443,55 @@ class FakeNetns:
             space = self._space()
             self._kernel._put(self._number, replace(space, settings={**space.settings, key: value}))
 
+    def change_rules(
+        self, requests_: Sequence[net.RuleRequest], *, generation: int | None = None, dry: bool = False
+    ) -> Sequence[int]:
+        with self._kernel.lock:
+            if not requests_:
+                return []
+            self._kernel._step(nft.words(requests_[-1]), self._where)
+            now = self._filter()
+            if generation not in (None, now.generation):
+                raise errors.kernel_fault("change the packet filter", where=self._where, errno=errno.ERESTART)
+            handles: list[int] = []
+            for op, request in enumerate(requests_):
+                try:
+                    now = _play_rule(now, request, handles)
+                except _Refusal as exc:
+                    raise errors.kernel_fault(
+                        nft.words(request), where=self._where, errno=exc.code, op=op
+                    ) from None
+            if not dry:
+                after = replace(now, generation=net.next_generation(now.generation))
+                self._kernel._put(self._number, replace(self._space(), filter=after))
+            return [] if dry else handles
+
+    def generation(self) -> int:
+        with self._kernel.lock:
+            return self._filter().generation
+
+    def rules(self, chain: net.ChainName) -> net.RuleList:
+        with self._kernel.lock:
+            now = self._filter()
+            found = _rules_of(now, chain)
+            return net.RuleList(
+                generation=now.generation,
+                rules=tuple(net.RuleName(handle=each.handle, comment=each.comment) for each in found),
+            )
+
+    def rule(self, chain: net.ChainName, handle: int) -> net.RuleInfo:
+        with self._kernel.lock:
+            for each in _rules_of(self._filter(), chain):
+                if each.handle == handle:
+                    return each
+        raise errors.kernel_fault(f"find rule {handle}", where=self._where, errno=errno.ENOENT)
+
+    def _filter(self) -> Filter:
+        found = self._space().filter
+        if found is None:
+            raise errors.Unsupported("the kernel has no nf_tables")
+        return found
+
     def _space(self) -> Space:
         if not self._open:
             raise RuntimeError(f"the handle of {self._where} is closed")
@@ -690,6 +771,81 @@ class FakeNetns:
         )
 
 
+def _play_rule(now: Filter, request: net.RuleRequest, handles: list[int]) -> Filter:
+    """The packet filter after one change; a new rule's handle goes to `handles`."""
+    if isinstance(request, net.AddTable):
+        if request.table in now.tables:
+            return now
+        return replace(now, tables={**now.tables, request.table: Table(comment=request.comment)})
+    table = now.tables.get(request.chain.table)
+    if table is None:
+        raise _Refusal(errno.ENOENT)
+    chains = dict(table.chains)
+    chain = chains.get(request.chain.name)
+    if isinstance(request, net.AddChain):
+        if chain is not None:
+            _refuse(errno.EOPNOTSUPP, request.hook not in (None, chain.hook))
+            return now
+        # Chains and rules share their table's handles.
+        chains[request.chain.name] = Chain(hook=request.hook, comment=request.comment)
+        table = replace(table, chains=chains, next_handle=table.next_handle + 1)
+        return replace(now, tables={**now.tables, request.chain.table: table})
+    if chain is None:
+        raise _Refusal(errno.ENOENT)
+    taken = table.next_handle
+    match request:
+        case net.FlushChain():
+            chains[request.chain.name] = replace(chain, rules=())
+        case net.DelChain():
+            del chains[request.chain.name]
+            rules = [rule for other in chains.values() for rule in other.rules]
+            _refuse(errno.EBUSY, any(_leads_to(rule, request.chain.name) for rule in rules))
+        case net.DelRule():
+            left = tuple(rule for rule in chain.rules if rule.handle != request.handle)
+            _refuse(errno.ENOENT, left == chain.rules)
+            chains[request.chain.name] = replace(chain, rules=left)
+        case net.AddRule():
+            made = net.RuleInfo(handle=taken, comment=request.comment, expressions=request.expressions)
+            _refuse(
+                errno.ENOENT,
+                any(
+                    isinstance(e, net.Verdict) and e.chain and e.chain not in chains for e in made.expressions
+                ),
+            )
+            chains[request.chain.name] = replace(chain, rules=(*chain.rules, made))
+            handles.append(taken)
+            taken += 1
+    table = replace(table, chains=chains, next_handle=taken)
+    return replace(now, tables={**now.tables, request.chain.table: table})
+
+
+def _leads_to(rule: net.RuleInfo, chain: str) -> bool:
+    return any(isinstance(each, net.Verdict) and each.chain == chain for each in rule.expressions)
+
+
+def _rules_of(now: Filter, chain: net.ChainName) -> tuple[net.RuleInfo, ...]:
+    table = now.tables.get(chain.table)
+    found = None if table is None else table.chains.get(chain.name)
+    return () if found is None else found.rules
+
+
+def _lasting_filter(now: Filter | None) -> Filter | None:
+    """Without what is shared by all and stays: tables, base chains, and the masquerade's own two."""
+    if now is None:
+        return None
+    tables = {}
+    for name, table in now.tables.items():
+        chains = {
+            key: replace(chain, rules=tuple(replace(rule, handle=0) for rule in chain.rules))
+            for key, chain in table.chains.items()
+            if (name.name, key) not in SHARED_CHAINS or (key != "postrouting" and chain.rules)
+            if chain.hook is None or chain.rules
+        }
+        if chains:
+            tables[name] = Table(comment=table.comment, chains=chains)
+    return Filter(tables=tables, generation=0)
+
+
 class FakeWatch:
     """See `abc.DeviceWatch`. A link of the fake goes at once, on the thread that deletes it."""
 
@@ -779,6 +935,7 @@ def _lasting(space: Space, bridges: Collection[str]) -> Space:
             if key not in STAYS and key.split("/")[3:4] not in [[name] for name in bridges]
         },
         next_index=0,
+        filter=_lasting_filter(space.filter),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
 from vmplumbd import abc, errors
-from vmplumbd.kernel import links, netns, requests, sysctl, tap, tc, watch
+from vmplumbd.kernel import links, netns, nft, requests, rtnl, sysctl, tap, tc, watch
 from vmplumbd.kernel.rtnl import Channel, Message, Refused
 from vmplumbd.model import net
 
@@ -52,6 +52,7 @@ class LinuxNetns:
         self._is_home = is_home
         self._owner = threading.get_ident()
         self._taps: list[int] = []
+        self._filter: Channel | None = None
 
     @property
     def identity(self) -> net.NetnsIdentity:
@@ -159,6 +160,49 @@ class LinuxNetns:
     def write_sysctl(self, key: str, value: str) -> None:
         self._setting(f"write {key}", lambda: sysctl.write(key, value))
 
+    def change_rules(
+        self, requests_: Sequence[net.RuleRequest], *, generation: int | None = None, dry: bool = False
+    ) -> Sequence[int]:
+        self._check()
+        messages = [nft.encode(request) for request in requests_]
+        if not messages:
+            return []
+        try:
+            answers, refusals = self._packet_filter().transact(
+                nft.begin(generation), messages, None if dry else nft.END
+            )
+        except OSError as exc:
+            raise self._filter_fault("change the packet filter", exc) from exc
+        if refusals:
+            first = min(refusals)
+            if first.place < 0 and first.errno == errno.EOPNOTSUPP:
+                raise _no_filter(first.errno)
+            verb = nft.words(requests_[first.place]) if first.place >= 0 else "change the packet filter"
+            raise errors.kernel_fault(
+                verb, where=self._where, errno=first.errno, op=max(first.place, 0), note=first.note
+            )
+        return [nft.read_handle(answer.body) for answer in answers if answer.kind == nft.NEWRULE]
+
+    def generation(self) -> int:
+        (answer,) = self._ask("read the packet filter's generation", nft.get_generation())
+        return nft.read_generation(answer)
+
+    def rules(self, chain: net.ChainName) -> net.RuleList:
+        # Asked first: what changes in between makes the list newer than it says, which does no harm.
+        generation = self.generation()
+        try:
+            found = self._packet_filter().dump(nft.dump_rules(chain))
+        except OSError as exc:
+            fault = self._filter_fault("list rules", exc)
+            if not isinstance(fault, errors.NotFound):
+                raise fault from exc
+            found = []
+        return net.RuleList(generation=generation, rules=nft.names(found))
+
+    def rule(self, chain: net.ChainName, handle: int) -> net.RuleInfo:
+        (answer,) = self._ask(f"find rule {handle}", nft.get_rule(chain, handle))
+        return nft.read_rule(answer)
+
     def set_group(self, group: int, indexes: Collection[int]) -> None:
         """Move links to a group; those that are gone are left out."""
         moves = [m for index in indexes for m in links.set_link(net.SetLink(index=index, group=group))]
@@ -181,6 +225,32 @@ class LinuxNetns:
                     tap.persist(tun)
             os.close(tun)
         self._taps.clear()
+
+    def close_filter(self) -> None:
+        """Give the packet filter's socket back."""
+        if self._filter is not None:
+            self._filter.close()
+            self._filter = None
+
+    def _packet_filter(self) -> Channel:
+        """Its socket, opened when first asked for: most namespaces never need it. Raises OSError."""
+        if self._filter is None:
+            with self._entered():
+                self._filter = Channel(protocol=rtnl.NETLINK_NETFILTER)
+        return self._filter
+
+    def _ask(self, verb: str, message: Message) -> list[memoryview]:
+        self._check()
+        try:
+            return [answer.body for answer in self._packet_filter().batch([message])]
+        except OSError as exc:
+            raise self._filter_fault(verb, exc) from exc
+
+    def _filter_fault(self, verb: str, exc: OSError) -> errors.AgentError:
+        # EINVAL answers a question to a part of netfilter that is not there.
+        if exc.errno in (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL):
+            return _no_filter(exc.errno)
+        return self._fault(verb, exc)
 
     def _setting(self, verb: str, act: Callable[[], T]) -> T:
         self._check()
@@ -277,6 +347,7 @@ class LinuxKernel:
                 raise
             finally:
                 handle.close_taps()
+                handle.close_filter()
                 self._kept.give_back(path)
             return
         identity, opened = netns.open_existing(self._home, path)
@@ -288,6 +359,7 @@ class LinuxKernel:
             raise
         finally:
             handle.close_taps()
+            handle.close_filter()
             opened.close()
 
     def netns_identity(self, path: str) -> net.NetnsIdentity:
@@ -354,6 +426,7 @@ class _ThreadsHost:
 
     def __del__(self) -> None:
         self.netns.close_taps()
+        self.netns.close_filter()
         self._opened.close()
 
 
@@ -427,6 +500,13 @@ class _Kept:
 
 def _route_order(route: net.RouteInfo) -> tuple[int, int, int]:
     return route.dst.version, int(route.dst.network_address), route.dst.prefixlen
+
+
+def _no_filter(code: int) -> errors.Unsupported:
+    return errors.Unsupported(
+        f"the kernel has no nf_tables ({errno.errorcode[code]})",
+        hint="is nf_tables in the kernel, or loaded (modprobe nf_tables)?",
+    )
 
 
 def _note(exc: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Raw rtnetlink: attributes, one send for many messages, the answers and the kernel's refusals.
+"""Raw netlink: attributes, one send for many messages, the answers and the kernel's refusals.
 
 The kernel works off a send before the call returns, so every answer but a dump's later parts is
 queued by then. Reading therefore never blocks: an empty queue means that answers were lost.
@@ -15,6 +15,8 @@ from typing import NamedTuple, TypeAlias
 
 from vmplumbd.kernel import syscalls
 
+NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
+
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
@@ -23,6 +25,7 @@ RTM_NEWTFILTER, RTM_GETTFILTER = 44, 46
 
 NLM_F_REQUEST = 0x1
 NLM_F_ACK = 0x4
+NLM_F_ECHO = 0x8
 NLM_F_DUMP_INTR = 0x10
 NLM_F_ACK_TLVS = 0x200
 NLM_F_DUMP = 0x300
@@ -145,9 +148,9 @@ class Channel:
 
     __slots__ = ("_sequence", "_socket")
 
-    def __init__(self, groups: int = 0) -> None:
+    def __init__(self, groups: int = 0, protocol: int = NETLINK_ROUTE) -> None:
         self._sequence = 1
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         try:
             for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
                 self._socket.setsockopt(_SOL_NETLINK, option, 1)
@@ -228,6 +231,38 @@ class Channel:
                         return answers, refusals
                 else:
                     answers.append(Answer(answered - first, kind, answer))
+
+    def transact(
+        self, begin: Message, messages: Sequence[Message], end: Message | None
+    ) -> tuple[list[Answer], list[Refusal]]:
+        """Send all in one go, of which the kernel does all or nothing; without `end` it does nothing.
+
+        Answers and refusals by their place in `messages`; one of the whole has place -1 and comes alone.
+        The kernel sends them when it has decided, the acknowledgement of the last message after them.
+        """
+        first = self._sequence
+        last = first + len(messages)
+        parts: list[bytes] = []
+        for kind, flags, body in (begin, *messages, *(() if end is None else (end,))):
+            wanted = flags | NLM_F_ACK if self._sequence == last else flags
+            parts.append(_HEADER.pack(16 + len(body), kind, wanted, self._sequence, 0) + body)
+            self._sequence += 1
+        self._socket.send(b"".join(parts))
+        answers: list[Answer] = []
+        refusals: list[Refusal] = []
+        while True:
+            for answered, kind, flags, answer in self._receive():
+                place = answered - first - 1
+                if not first <= answered <= last:
+                    continue
+                if kind != _NLMSG_ERROR:
+                    answers.append(Answer(place, kind, answer))
+                    continue
+                (code,) = _ERROR.unpack_from(answer)
+                if code:
+                    refusals.append(Refusal(place, -code, _note(flags, answer)))
+                if place == len(messages) - 1 or (code and place < 0):
+                    return answers, refusals
 
     def dump(self, message: Message) -> list[memoryview]:
         """The bodies of all objects a request matches, of one moment: an interrupted dump is asked again.

@@ -187,6 +187,176 @@ Request: TypeAlias = (
 )
 
 
+# Rules of nf_tables. They are changed in transactions of their own: `abc.Netns.change_rules`.
+
+FAMILY_INET = 1
+FAMILY_BRIDGE = 7
+HOOK_PREROUTING = 0
+HOOK_POSTROUTING = 4
+META_IIFNAME = 6
+META_NFPROTO = 15
+PAYLOAD_LINK = 0
+PAYLOAD_NETWORK = 1
+VERDICT_DROP = 0
+VERDICT_ACCEPT = 1
+VERDICT_JUMP = -3
+VERDICT_GOTO = -4
+VERDICT_RETURN = -5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableName:
+    """A table, by family and name."""
+
+    family: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainName:
+    """A chain of a table."""
+
+    table: TableName
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """Where a base chain is called from: its type ("nat", "filter"), hook and priority. It accepts by default."""
+
+    kind: str
+    number: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadMeta:
+    """Take what the kernel knows of a packet, META_*, into the register."""
+
+    key: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPayload:
+    """Take bytes of a packet into the register, counted from the start of a header, PAYLOAD_*."""
+
+    base: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """Keep the register's bits that are set in `mask`, which is as long as what was loaded."""
+
+    mask: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """Leave the rule unless the register equals `value`, or differs from it."""
+
+    value: bytes
+    equal: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What becomes of the packet, VERDICT_*; `chain` is where a jump or goto leads."""
+
+    code: int
+    chain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Masquerade:
+    """Send the packet under the address of the link it leaves by."""
+
+
+Expression: TypeAlias = LoadMeta | LoadPayload | Mask | Compare | Verdict | Masquerade
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTable:
+    """A table; one that is there stays as it is. `comment` is what `nft` shows."""
+
+    table: TableName
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddChain:
+    """A chain; one that is there stays as it is, but must have the same hook."""
+
+    chain: ChainName
+    hook: Hook | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlushChain:
+    """Remove all rules of a chain."""
+
+    chain: ChainName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelChain:
+    """Remove a chain with its rules. One that another chain leads to is busy."""
+
+    chain: ChainName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRule:
+    """A rule, behind those that the chain has."""
+
+    chain: ChainName
+    expressions: tuple[Expression, ...]
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelRule:
+    """Remove a rule by its handle, which is never given again in the life of its table."""
+
+    chain: ChainName
+    handle: int
+
+
+RuleRequest: TypeAlias = AddTable | AddChain | FlushChain | DelChain | AddRule | DelRule
+
+
+def next_generation(generation: int) -> int:
+    """The generation after one change: 32 bits, never 0."""
+    return (generation + 1) & 0xFFFFFFFF or 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleName:
+    """A rule of a chain: its handle and comment."""
+
+    handle: int
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleList:
+    """The rules of a chain, in order, and the generation of the ruleset they were read in."""
+
+    generation: int
+    rules: tuple[RuleName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleInfo:
+    """A rule whole. An expression that has no class here is None."""
+
+    handle: int
+    comment: str
+    expressions: tuple[Expression | None, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkInfo:
     """A link as the kernel tells it. `peer_index` is IFLA_LINK (a veth's other end), 0 if none.

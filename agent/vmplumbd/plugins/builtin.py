@@ -8,7 +8,7 @@ setting says so, and where the configuration asks for what is not built in. What
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from vmplumbd.cni.version import VersionInfo
 from vmplumbd.plugins import skel
 from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.loopback import Loopback
+from vmplumbd.plugins.masquerade import Masquerade
 from vmplumbd.plugins.ptp import Ptp
 from vmplumbd.plugins.skel import Plugin, Verb
 from vmplumbd.plugins.static import Static
@@ -51,21 +52,26 @@ class BuiltinInvoker:
         *,
         executed: Collection[str] = (),
         host_local: HostLocal | None = None,
+        masquerade: Masquerade | None = None,
         sparing: bool = False,
     ) -> None:
         self._kernel = kernel
         self._executables = executables
         self._executed = frozenset(executed)
         self._host_local = host_local or HostLocal()
+        self._masquerade = masquerade or Masquerade(kernel)
         self._versions: dict[tuple[str, int, int], VersionInfo] = {}
         self._asking = threading.Lock()
+        ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing)
         self._plugins: Mapping[str, Plugin] = {
             "host-local": _Sparing(self._host_local) if sparing else self._host_local,
             "loopback": Loopback(kernel),
-            "ptp": Ptp(kernel, self, keep_devices=sparing),
+            "ptp": ptp,
             "static": Static(),
             "tc-redirect-tap": TcRedirectTap(kernel, keep_devices=sparing),
         }
+        # What a plugin's configuration asks of the host, refused before the attempt.
+        self._obstacles: Mapping[str, Callable[[bytes], None]] = {"ptp": ptp.obstacle}
 
     def sparing(self) -> BuiltinInvoker:
         """The same, but DEL of built-in plugins leaves addresses reserved and links where they are.
@@ -77,6 +83,7 @@ class BuiltinInvoker:
             self._executables,
             executed=self._executed,
             host_local=self._host_local,
+            masquerade=self._masquerade,
             sparing=True,
         )
 
@@ -123,7 +130,8 @@ class BuiltinInvoker:
     def preflight(self, network: NetworkConfigList, bin_path: Sequence[str]) -> tuple[Problem, ...]:
         """What is in the way of this network here; nothing if empty. Changes nothing.
 
-        May execute plugins for VERSION, once for each executable until it changes.
+        May execute plugins for VERSION, once for each executable until it changes. Raises Unsupported or
+        HostLimitReached for what the host lacks, KernelFault where it cannot be asked.
         """
         problems: list[Problem] = []
         cni_version = network.cni_version or "0.1.0"
@@ -132,6 +140,8 @@ class BuiltinInvoker:
                 message = self._problem(kind, stdin, tuple(bin_path), cni_version)
                 if message is not None and Problem(plugin=kind, message=message) not in problems:
                     problems.append(Problem(plugin=kind, message=message))
+                if message is None and kind in self._obstacles and self._in_process(kind, stdin) is not None:
+                    self._obstacles[kind](stdin)
         return tuple(problems)
 
     def _in_process(self, kind: str, stdin: bytes) -> Plugin | None:

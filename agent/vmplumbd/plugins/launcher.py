@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from vmplumbd.abc import Kernel
 from vmplumbd.cni.error import CniError, InvalidName
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
-from vmplumbd.plugins import skel
+from vmplumbd.plugins import masquerade, skel
 from vmplumbd.plugins.builtin import TYPES, BuiltinInvoker
+from vmplumbd.plugins.masquerade import Masquerade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ def run(
 
     IPAM plugins that are not built in are executed from CNI_PATH. Never raises CniError: it is printed.
     """
-    invoker = BuiltinInvoker(kernel, executables)
+    rules = Masquerade(kernel, default=masquerade.default_backend(environ.get("PATH")))
+    invoker = BuiltinInvoker(kernel, executables, masquerade=rules)
     plugin = invoker.plugin(kind)
     command = environ.get("CNI_COMMAND", "")
     if not command:

@@ -22,20 +22,22 @@ from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.cni.result import Interface, IPConfig, Result
 from vmplumbd.errors import Exists, KernelFault, NotFound
 from vmplumbd.model import net
-from vmplumbd.plugins import conf, ipam, prev_result, veth
+from vmplumbd.plugins import attachments, conf, ipam, masquerade, prev_result, veth
 from vmplumbd.plugins.conf import Malformed, PluginFault
+from vmplumbd.plugins.masquerade import Masquerade, Owner
 from vmplumbd.plugins.skel import Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PtpConf:
-    """What a configuration asks. `dns` None leaves the IPAM plugin's."""
+    """What a configuration asks. `dns` None leaves the IPAM plugin's, `ip_masq_backend` None the default."""
 
     cni_version: str
     network: str
     ipam_type: str
     mtu: int
     ip_masq: bool
+    ip_masq_backend: str | None
     dns: result.DNS | None
 
 
@@ -57,6 +59,7 @@ def _parse(stdin: bytes) -> PtpConf:
         ipam_type="" if ipam_conf is None else ipam_conf.text("type"),
         mtu=top.number("mtu") or 0,
         ip_masq=top.flag("ipMasq"),
+        ip_masq_backend=top.text("ipMasqBackend") if top.has("ipMasqBackend") else None,
         dns=ipam.dns_of(top),
     )
 
@@ -93,9 +96,12 @@ def cut_off(kernel: Kernel, made: Result) -> net.LinkInfo | None:
 class Ptp:
     """The plugin. `invoker` calls the IPAM plugin; `keep_devices` leaves links to their namespace's end."""
 
-    def __init__(self, kernel: Kernel, invoker: Invoker, *, keep_devices: bool = False) -> None:
+    def __init__(
+        self, kernel: Kernel, invoker: Invoker, rules: Masquerade, *, keep_devices: bool = False
+    ) -> None:
         self._kernel = kernel
         self._invoker = invoker
+        self._masquerade = rules
         self._keep_devices = keep_devices
         self.supported = versions.ALL
         self.verbs: Mapping[Command, Verb] = {
@@ -107,15 +113,29 @@ class Ptp:
         }
 
     def not_built_in(self, stdin: bytes) -> str | None:
-        """Masquerading is the executable's."""
+        """Masquerading through iptables is the executable's."""
         try:
-            return "ipMasq" if parse(stdin).ip_masq else None
+            parsed = parse(stdin)
         except PluginFault:
             return None
+        if parsed.ip_masq and self._masquerade.by_executable(parsed.ip_masq_backend):
+            return "ipMasq through iptables"
+        return None
+
+    def obstacle(self, stdin: bytes) -> None:
+        """Raises Unsupported or HostLimitReached if this host cannot masquerade, where that is asked."""
+        try:
+            wanted = parse(stdin).ip_masq
+        except PluginFault:
+            return
+        if wanted:
+            self._masquerade.refuse_impossible()
 
     def add(self, call: Invocation) -> Result:
         """Make the link. Raises CniError, KernelFault, with link and address taken back."""
         parsed = self._supported(call)
+        if parsed.ip_masq:
+            masquerade.refuse_backend(parsed.ip_masq_backend)
         leased = ipam.add(self._invoker, call, parsed.ipam_type, parsed.cni_version)
         try:
             if not leased.ips:
@@ -138,18 +158,20 @@ class Ptp:
         )
 
     def del_(self, call: Invocation) -> None:
-        """Free the address, then remove the link. What is gone is success, the namespace too.
+        """Stop masquerading, free the address, then remove the link. What is gone is success.
 
         Blocks for the kernel's grace period when there is a link to remove. Raises CniError, KernelFault.
         """
         parsed = self._supported(call)
+        if parsed.ip_masq:
+            self._masquerade.delete(_owner(call, parsed))
         ipam.delegate(self._invoker, call, parsed.ipam_type, Command.DEL)
         if self._keep_devices or (call.netns and veth.delete_inside(self._kernel, call)):
             return
         self._del_host_end(call, parsed)
 
     def check(self, call: Invocation) -> None:
-        """Raises CniError unless link, addresses and routes are what prevResult says."""
+        """Raises CniError unless link, addresses, routes and rules are what prevResult says."""
         parsed = self._supported(call)
         with prev_result.open_netns(self._kernel, call.netns) as netns:
             ipam.delegate(self._invoker, call, parsed.ipam_type, Command.CHECK)
@@ -162,10 +184,20 @@ class Ptp:
             _check_link(netns, interface)
             ipam.check_addresses(netns, call.if_name, made.ips)
             ipam.check_routes(netns, made.routes)
+        if parsed.ip_masq:
+            self._masquerade.check(_owner(call, parsed), [ip.address for ip in made.ips])
 
     def gc(self, call: Invocation) -> None:
-        """Pass it on to the IPAM plugin: links die with their namespaces."""
-        ipam.delegate(self._invoker, call, self._supported(call).ipam_type, Command.GC)
+        """Remove rules that no valid attachment owns, then pass it on: links die with their namespaces."""
+        parsed = self._supported(call)
+        valid = attachments.valid(call.stdin)
+        if parsed.ip_masq and valid is not None:
+            owners = [
+                Owner(network=parsed.network, container_id=container_id, if_name=if_name)
+                for container_id, if_name in valid
+            ]
+            self._masquerade.collect(parsed.network, owners)
+        ipam.delegate(self._invoker, call, parsed.ipam_type, Command.GC)
 
     def status(self, call: Invocation) -> None:
         """Ready if the IPAM plugin is."""
@@ -173,8 +205,10 @@ class Ptp:
 
     def _supported(self, call: Invocation) -> PtpConf:
         parsed = parse(call.stdin)
-        if parsed.ip_masq:
-            raise PluginFault("ipMasq is not built into this ptp plugin")
+        if parsed.ip_masq and self._masquerade.by_executable(parsed.ip_masq_backend):
+            raise PluginFault(
+                'ipMasq through iptables is not built into this ptp plugin: set "ipMasqBackend" to "nftables"'
+            )
         return parsed
 
     def _wire(self, netns: Netns, call: Invocation, parsed: PtpConf, leased: Result) -> tuple[Interface, ...]:
@@ -185,7 +219,11 @@ class Ptp:
             ipam.allow_ipv6(netns, call.if_name, leased.ips)
             netns.apply([*ipam.requests(link, leased), *_reroute(link, leased.ips)])
             self._route_to(host_link, leased.ips)
+            if parsed.ip_masq:
+                self._masquerade.add(_owner(call, parsed), [ip.address for ip in leased.ips])
         except BaseException as exc:
+            if parsed.ip_masq:
+                self._masquerade.take_back(_owner(call, parsed), exc)
             veth.take_back(netns, link.index, exc)
             raise
         return (
@@ -258,6 +296,10 @@ def _refuse_foreign(host: Netns, route: net.AddRoute, link: net.LinkInfo) -> Non
     for each in host.routes():
         if each.dst == route.dst and each.table == route.table and each.index != link.index:
             raise PluginFault(f"failed to add route on host: {route.dst} is routed to ifindex {each.index}")
+
+
+def _owner(call: Invocation, parsed: PtpConf) -> Owner:
+    return Owner(network=parsed.network, container_id=call.container_id, if_name=call.if_name)
 
 
 def _prev_result(call: Invocation, parsed: PtpConf) -> Result | None:

@@ -11,11 +11,13 @@ from tests.unit.plugins.chains import Bench, Executables, NoExecutables
 from vmplumbd.cni import config
 from vmplumbd.cni.error import CniError, PluginCancelled, PluginNotFound
 from vmplumbd.cni.invoke import Command, Invocation
+from vmplumbd.errors import HostLimitReached
 from vmplumbd.plugins.builtin import BuiltinInvoker
 
 IPAM = {"type": "host-local", "subnet": "10.0.0.0/24"}
 PTP, TAP = {"type": "ptp", "ipam": IPAM}, {"type": "tc-redirect-tap"}
-MASQ = PTP | {"ipMasq": True}
+MASQ = PTP | {"ipMasq": True, "ipMasqBackend": "iptables"}
+NFT = PTP | {"ipMasq": True, "ipMasqBackend": "nftables"}
 
 
 def network(*plugins: dict[str, Any], version: str = "1.0.0") -> config.NetworkConfigList:
@@ -40,9 +42,10 @@ def network(*plugins: dict[str, Any], version: str = "1.0.0") -> config.NetworkC
             [MASQ],
             "1.0.0",
             {},
-            ['ipMasq is not built into ptp, and failed to find plugin "ptp" in path []'],
+            ['ipMasq through iptables is not built into ptp, and failed to find plugin "ptp" in path []'],
         ),
         ([MASQ], "1.0.0", {"ptp": ("1.0.0",)}, []),
+        ([NFT, PTP | {"ipMasq": True}], "1.0.0", {}, []),
     ],
 )
 def test_preflight_names_what_is_in_the_way(
@@ -53,6 +56,18 @@ def test_preflight_names_what_is_in_the_way(
     assert [each.message for each in found] == wanted
 
 
+@pytest.mark.parametrize("plugin", [NFT, PTP, MASQ])
+def test_what_the_host_lacks_is_told_where_it_is_needed(plugin: dict[str, Any]) -> None:
+    kernel = FakeKernel()
+    kernel.host().write_sysctl("net/netfilter/nf_conntrack_count", "262144")
+    invoker = BuiltinInvoker(kernel, Executables({"ptp": ("1.0.0",)}))
+    if plugin is NFT:
+        with pytest.raises(HostLimitReached, match="262144 of 262144"):
+            invoker.preflight(network(plugin), ())
+    else:
+        assert invoker.preflight(network(plugin), ()) == ()
+
+
 @pytest.mark.parametrize(
     ("plugins", "executed", "wanted"),
     [
@@ -60,6 +75,7 @@ def test_preflight_names_what_is_in_the_way(
         ([PTP, TAP], ("ptp",), False),
         ([PTP, TAP], ("host-local",), False),
         ([MASQ], (), False),
+        ([NFT, TAP], (), True),
         ([{"type": "bridge"}], (), False),
     ],
 )

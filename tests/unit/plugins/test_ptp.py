@@ -16,7 +16,7 @@ from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command
 from vmplumbd.errors import NotFound
 from vmplumbd.model import net
-from vmplumbd.plugins import ptp, veth
+from vmplumbd.plugins import masquerade, ptp, veth
 from vmplumbd.plugins.builtin import BuiltinInvoker
 
 V4, V6 = "10.200.0.0/16", "2001:db8:1::/64"
@@ -100,19 +100,22 @@ def test_add_and_del_leave_the_world_as_it_was(bench: Bench, subnets: tuple[str,
     assert bench.reserved() == set()
 
 
-def steps_of_add(tmp_path: Path, subnets: tuple[str, ...]) -> int:
+MASQ = {"ipMasq": True, "ipMasqBackend": "nftables"}
+
+
+def steps_of_add(tmp_path: Path, subnets: tuple[str, ...], more: dict[str, Any]) -> int:
     bench = Bench(tmp_path)
     start = len(bench.kernel.steps)
-    bench.call(Command.ADD, conf(bench, *subnets))
+    bench.call(Command.ADD, conf(bench, *subnets, **more))
     return len(bench.kernel.steps) - start
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.EEXIST, errno.ENODEV, errno.ENOBUFS])
-@pytest.mark.parametrize("subnets", [(V4,), (V4, V6)])
+@pytest.mark.parametrize(("subnets", "more"), [((V4,), {}), ((V4, V6), MASQ)])
 def test_an_add_that_fails_at_any_step_leaves_nothing(
-    tmp_path: Path, subnets: tuple[str, ...], code: int
+    tmp_path: Path, subnets: tuple[str, ...], more: dict[str, Any], code: int
 ) -> None:
-    count = steps_of_add(tmp_path / "count", subnets)
+    count = steps_of_add(tmp_path / "count", subnets, more)
     assert count >= 10
     refused = 0
     for nth in range(count):
@@ -120,16 +123,64 @@ def test_an_add_that_fails_at_any_step_leaves_nothing(
         before = bench.kernel.snapshot()
         bench.kernel.fail_step(nth, code)
         try:
-            made = bench.call(Command.ADD, conf(bench, *subnets))
+            made = bench.call(Command.ADD, conf(bench, *subnets, **more))
         except CniError:
             refused += 1
         else:
             # A step that may fail: what stands is whole, and goes as it should.
-            bench.call(Command.CHECK, conf(bench, *subnets), prev=made)
-            bench.call(Command.DEL, conf(bench, *subnets), prev=made)
+            bench.call(Command.CHECK, conf(bench, *subnets, **more), prev=made)
+            bench.call(Command.DEL, conf(bench, *subnets, **more), prev=made)
         assert bench.kernel.snapshot() == before, f"step {nth}"
         assert bench.reserved() == set()
     assert refused >= 8
+
+
+@pytest.mark.parametrize("with_prev", [True, False])
+@pytest.mark.parametrize("netns", [NETNS, "", "/run/netns/gone"])
+@pytest.mark.parametrize("sparing", [True, False])
+def test_masquerading_ends_with_del_whatever_is_left(
+    bench: Bench, netns: str, with_prev: bool, sparing: bool
+) -> None:
+    given = conf(bench, V4, V6, **MASQ)
+    made = bench.call(Command.ADD, given)
+    bench.call(Command.CHECK, given, prev=made)
+    assert len(bench.kernel.host().rules(masquerade.CHECKS).rules) == 2
+    if sparing:
+        bench.invoker = bench.invoker.sparing()
+    bench.call(Command.DEL, given, netns=netns, prev=made if with_prev else None)
+    assert bench.kernel.host().rules(masquerade.CHECKS).rules == ()
+
+
+def test_an_address_is_free_only_when_it_is_masqueraded_no_more(bench: Bench) -> None:
+    given = conf(bench, **MASQ)
+    made = bench.call(Command.ADD, given)
+    bench.kernel.fail_step(0)
+    with pytest.raises(CniError, match="cannot delete rule"):
+        bench.call(Command.DEL, given, prev=made)
+    assert bench.reserved() == {"10.200.0.2"}
+    bench.call(Command.DEL, given, prev=made)
+    assert bench.reserved() == set()
+
+
+def test_check_misses_a_rule(bench: Bench) -> None:
+    given = conf(bench, **MASQ)
+    made = bench.call(Command.ADD, given)
+    bench.kernel.host().change_rules([net.FlushChain(chain=masquerade.CHECKS)])
+    with pytest.raises(CniError, match=r"no rule masquerades 10\.200\.0\.2"):
+        bench.call(Command.CHECK, given, prev=made)
+
+
+def test_gc_keeps_the_rules_of_valid_attachments(bench: Bench) -> None:
+    given = conf(bench, **MASQ)
+    bench.call(Command.ADD, given)
+    valid = [{"containerID": VM, "ifname": IF_NAME}]
+    bench.call(Command.GC, given | {"cni.dev/valid-attachments": valid})
+    assert len(bench.kernel.host().rules(masquerade.CHECKS).rules) == 1
+    bench.call(Command.GC, given)
+    assert len(bench.kernel.host().rules(masquerade.CHECKS).rules) == 1
+    bench.call(Command.GC, given | {"cni.dev/valid-attachments": []})
+    assert bench.kernel.host().rules(masquerade.CHECKS).rules == ()
+    assert bench.reserved() == set()
 
 
 def test_a_taken_host_name_gets_another(bench: Bench) -> None:
@@ -246,13 +297,14 @@ def test_check_wants_the_address_reserved_and_a_previous_result(bench: Bench) ->
             "failed to load netconf: json: cannot unmarshal string",
         ),
         ({"type": "ptp", "ipam": {"type": "nobody"}}, NETNS, 'failed to find plugin "nobody"'),
+        (MASQ | {"ipMasqBackend": "ebtables"}, NETNS, 'unknown ipmasq backend "ebtables"'),
         ({}, "/run/netns/none", 'failed to open netns "/run/netns/none": failed to Statfs'),
     ],
 )
 def test_what_cannot_be_done_is_refused(bench: Bench, given: dict[str, Any], netns: str, text: str) -> None:
     before = bench.kernel.snapshot()
     with pytest.raises(CniError) as caught:
-        bench.call(Command.ADD, given or conf(bench), netns=netns)
+        bench.call(Command.ADD, {"type": "ptp", **given} if given else conf(bench), netns=netns)
     assert caught.value.msg.startswith(text)
     assert bench.kernel.snapshot() == before
     assert bench.reserved() == set()
