@@ -5,12 +5,13 @@ Concrete things are built in `main` alone; tests pass fakes that obey the same c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from vmplumbd.model import net
 from vmplumbd.model.ids import VmId
+from vmplumbd.model.preflight import HostFacts
 from vmplumbd.model.record import JournalState, Record, Release
 
 
@@ -103,6 +104,12 @@ class Kernel(Protocol):
     def netns_identity(self, path: str) -> net.NetnsIdentity:
         """What lies at `path`. Raises NotFound if nothing, NotANetns if something else or the host's own."""
 
+    def netns_paths(self, directory: str) -> Sequence[str]:
+        """What lies in a directory of namespaces, by name: namespaces, and files that are none.
+
+        Directories are left out. A directory that is not there is empty. Raises KernelFault.
+        """
+
     def delete_netns(self, path: str) -> None:
         """Detach the mount and unlink the file. Gone already is success. Never enters the namespace."""
 
@@ -152,6 +159,19 @@ class DeviceWatch(Protocol):
 
     def close(self) -> None:
         """Stop watching. Waiters are answered with what is gone so far; no `tell` comes after it."""
+
+
+class Probe(Protocol):
+    """What the host offers, and who lives on it. Blocks; changes nothing."""
+
+    def uptime(self) -> float:
+        """Seconds since this boot."""
+
+    def inhabited(self) -> Mapping[int, str]:
+        """Network namespaces that processes live in: inode, and a path that leads to it while they do."""
+
+    def facts(self, *, netns_dir: str, directories: Collection[str]) -> HostFacts:
+        """What preflight judges; `directories` are those whose disks matter. Raises OSError, KernelFault."""
 
 
 class Clock(Protocol):

@@ -22,6 +22,7 @@ from vmplumbd.errors import AgentError, JournalFailed, Reason
 from vmplumbd.journal.store import SqliteJournal
 from vmplumbd.kernel import holders
 from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.kernel.probe import LinuxProbe
 from vmplumbd.model.progress import Failure
 from vmplumbd.observe.log import Log
 from vmplumbd.operations import reconcile
@@ -121,6 +122,7 @@ def build(config: Config, log: Log) -> Daemon:
             lambda raw: invoker.runs_in_process(parse_list(raw))
         ),
         holders=holders.of_netns,
+        probe=LinuxProbe(),
         preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
     )
     holder.append(tools)
@@ -182,6 +184,7 @@ def settings(config: Config) -> Settings:
             cache_root=paths.cache_root,
         ),
         netns_dir=paths.netns_dir,
+        state_dir=paths.state_dir,
         operation_timeout=limits.operation_timeout,
         undo_timeout=limits.undo_timeout,
         retry=RetryPolicy(attempts=limits.attempts, first=limits.first_retry, longest=limits.longest_retry),

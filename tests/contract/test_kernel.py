@@ -126,6 +126,16 @@ def put_file(kernel: abc.Kernel, path: str) -> None:
         Path(path).touch()
 
 
+def test_a_directory_of_namespaces_lists_what_lies_in_it(kernel: abc.Kernel) -> None:
+    kernel.create_netns(f"{DIRECTORY}/two")
+    kernel.create_netns(ONE)
+    put_file(kernel, f"{DIRECTORY}/three")
+    assert kernel.netns_paths(DIRECTORY) == [ONE, f"{DIRECTORY}/three", f"{DIRECTORY}/two"]
+    kernel.delete_netns(ONE)
+    assert kernel.netns_paths(DIRECTORY) == [f"{DIRECTORY}/three", f"{DIRECTORY}/two"]
+    assert kernel.netns_paths("/run/none") == []
+
+
 def test_delete_is_done_however_often_it_is_asked(kernel: abc.Kernel) -> None:
     kernel.create_netns(ONE)
     kernel.delete_netns(ONE)

@@ -209,6 +209,10 @@ class FakeKernel:
         with self.lock:
             return _identity(self._at(path, "open network namespace"))
 
+    def netns_paths(self, directory: str) -> Sequence[str]:
+        with self.lock:
+            return sorted(path for path in self.world.paths if str(PurePosixPath(path).parent) == directory)
+
     def delete_netns(self, path: str) -> None:
         with self.lock:
             self._step(f"delete network namespace {path}", path)

@@ -41,6 +41,27 @@ class CachedAttachment:
     config: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedResult:
+    """All that a cache file says: the attachment, and the result of its ADD as JSON."""
+
+    attachment: CachedAttachment
+    result: bytes = field(repr=False)
+
+
+def read_path(path: str) -> CachedResult | None:
+    """The file at `path`, whatever its name; None if it is no record of an attachment."""
+    raw = _read_file(path)
+    body = None if raw is None else _object(raw)
+    found = None if body is None or body.get("kind") != KIND else _attachment(body)
+    if body is None or found is None or not found.network or not found.conf.if_name:
+        return None
+    made = body.get("result")
+    if not found.conf.container_id or not found.config or not isinstance(made, dict):
+        return None
+    return CachedResult(attachment=found, result=_ENCODER.encode(made).encode())
+
+
 @dataclass(frozen=True, slots=True)
 class Cache:
     """The files under one directory. It need not exist before the first write. Safe to share by threads."""

@@ -365,6 +365,9 @@ class LinuxKernel:
     def netns_identity(self, path: str) -> net.NetnsIdentity:
         return netns.identity(self._home, path)
 
+    def netns_paths(self, directory: str) -> Sequence[str]:
+        return netns.paths(directory)
+
     def delete_netns(self, path: str) -> None:
         netns.delete(path)
         self._kept.drop(path)

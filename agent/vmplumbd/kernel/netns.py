@@ -170,6 +170,17 @@ def identity(home: Home, path: str) -> net.NetnsIdentity:
     return found
 
 
+def paths(directory: str) -> list[str]:
+    """The files of a directory, namespaces among them, by name."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entry.path for entry in entries if not entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise _fault("list network namespaces", directory, exc) from exc
+
+
 def delete(path: str) -> None:
     """Detach and unlink. What still holds the namespace goes on holding it, without a name."""
     try:

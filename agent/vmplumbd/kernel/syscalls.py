@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+import sys
 
 CLONE_NEWNET = 0x40000000
 
@@ -23,6 +24,7 @@ RESOLVE_BENEATH = 0x08
 
 _SYS_OPENAT2 = 437  # the same number on every architecture, as all calls since Linux 5.1
 
+_STA_UNSYNC = 0x40
 _SOL_SOCKET, _SO_ATTACH_FILTER = socket.SOL_SOCKET, 26
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -87,3 +89,12 @@ def attach_filter(fd: int, program: bytes) -> None:
 def _raise(what: str) -> None:
     code = ctypes.get_errno()
     raise OSError(code, os.strerror(code), what)
+
+
+def clock_is_synchronised() -> bool | None:
+    """Whether a time service keeps the clock, as the kernel was told; None where it does not say."""
+    # struct timex of a 64-bit kernel: modes, padding, four longs, then the status.
+    timex = ctypes.create_string_buffer(512)
+    if _libc.adjtimex(timex) < 0:
+        return None
+    return not int.from_bytes(timex.raw[40:44], sys.byteorder) & _STA_UNSYNC

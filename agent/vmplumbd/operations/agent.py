@@ -29,6 +29,7 @@ from vmplumbd.operations import answer, chain, failures, set_up, tear_down
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.check import Findings, check
 from vmplumbd.operations.collect import Collected, CollectOrder, collect
+from vmplumbd.operations.doctor import DiagnoseOrder, Diagnosis, diagnose
 from vmplumbd.operations.events import EventLog
 from vmplumbd.operations.lanes import LaneName
 from vmplumbd.operations.set_up import SetUpOrder
@@ -58,6 +59,7 @@ class Agent:
         self._draining = False
         self._ready = False
         self._collecting: Operation | None = None
+        self._diagnosing: Operation | None = None
 
     @property
     def ready(self) -> bool:
@@ -196,6 +198,21 @@ class Agent:
             self._collecting = operation
         return call
 
+    def diagnose(self, order: DiagnoseOrder) -> DiagnoseCall:
+        """Begin a diagnosis. Raises OperationPending while another runs."""
+        self._check_ready()
+        with self.tools.book.mutex:
+            if self._diagnosing is not None and not self._diagnosing.wait(0):
+                raise OperationPending("another diagnosis runs")
+            operation = Operation(
+                kind=Kind.CHECK, vm_id=VmId(""), uid=Uid(""), spec_hash=b"", log=EventLog(self.tools.clock)
+            )
+            call = DiagnoseCall(operation=operation)
+            work = diagnose(self.tools, operation, order, call.answer)
+            self.tools.lanes.submit(work, LaneName.EXEC, always=True)
+            self._diagnosing = operation
+        return call
+
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` after each change; answers how to stop it."""
         self.tools.book.watch(wake)
@@ -290,3 +307,15 @@ class CollectCall:
     def answer(self, collected: Collected) -> None:
         """Take the result."""
         self.collected = collected
+
+
+@dataclass(slots=True, kw_only=True)
+class DiagnoseCall:
+    """A diagnosis under way; `diagnosis` is there once `operation` has ended without error."""
+
+    operation: Operation
+    diagnosis: Diagnosis | None = None
+
+    def answer(self, diagnosis: Diagnosis) -> None:
+        """Take the result."""
+        self.diagnosis = diagnosis

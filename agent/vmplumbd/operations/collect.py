@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vmplumbd.errors import AgentError
-from vmplumbd.model.ids import VmId
 from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, failures
 from vmplumbd.operations.book import Operation
+from vmplumbd.operations.clear import Cleared, TearDown, clear
 from vmplumbd.operations.lanes import WaitFor, Work
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Tools
@@ -22,6 +22,8 @@ class CollectOrder:
     valid_vm_ids: frozenset[str]
     as_of_revision: int
     dry_run: bool
+    collect_leaks: bool = False
+    quarantine: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +37,12 @@ class Fate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """Networks collected, and CNI networks that GC ran on with what it failed on."""
+    """Networks collected, what became of leaks, and CNI networks that GC ran on with what it failed on."""
 
     fates: tuple[Fate, ...]
+    leaks: tuple[Cleared, ...] = ()
     gc_networks: tuple[str, ...] = ()
     gc_errors: tuple[AgentError, ...] = ()
-
-
-TearDown = Callable[[VmId, TearDownOrder], Operation | None]
 
 
 def collect(
@@ -65,8 +65,18 @@ def collect(
                 if torn is not None:
                     yield WaitFor(when=torn.when_ended)
                     fates.append(Fate(vm_id=record.vm_id, uid=record.uid, error=torn.log.error))
+            leaks: tuple[Cleared, ...] = ()
+            if order.collect_leaks:
+                # Before CNI GC, which takes what it takes without a second look.
+                leaks = yield from clear(
+                    tools,
+                    alive=order.valid_vm_ids,
+                    dry_run=order.dry_run,
+                    quarantine=order.quarantine,
+                    tear_down=tear_down,
+                )
             networks, errors = _collect_cni(tools, order)
-            answer(Collected(fates=tuple(fates), gc_networks=networks, gc_errors=errors))
+            answer(Collected(fates=tuple(fates), leaks=leaks, gc_networks=networks, gc_errors=errors))
         except Exception as exc:  # noqa: BLE001 - every fault is told, whatever it is
             operation.log.finish(error=failures.as_agent_error(exc))
         else:

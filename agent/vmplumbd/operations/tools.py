@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vmplumbd.abc import Clock, DeviceWatch, Kernel
+from vmplumbd.abc import Clock, DeviceWatch, Kernel, Probe
 from vmplumbd.cni.invoke import Invoker
 from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import Release
@@ -21,11 +21,13 @@ from vmplumbd.operations.retry import RetryPolicy
 class Settings:
     """The operator's choices for operations. Times in seconds.
 
+    `state_dir` is the agent's own directory: its journal, and the quarantine of leaks.
     `settle_timeout` bounds how long a set-up waits for a former device of the same VM to go.
     """
 
     defaults: ChainDefaults
     netns_dir: str
+    state_dir: str = ""
     operation_timeout: float = 120.0
     undo_timeout: float = 60.0
     settle_timeout: float = 5.0
@@ -50,7 +52,7 @@ class Tools:
     `decode_spec` reads a record's spec, which the edge encoded. `runs_in_process` says whether no plugin
     of a conflist is executed, `preflight` what keeps a list from being added here. `sparing_invoker` does
     all that DEL does but leaves addresses reserved, and links to the end of their namespace.
-    `holders` says who lives in the namespace with an inode.
+    `holders` says who lives in the namespace with an inode; `probe` what the host offers.
     """
 
     kernel: Kernel
@@ -66,3 +68,4 @@ class Tools:
     runs_in_process: Callable[[bytes], bool]
     preflight: Preflight
     holders: Callable[[int, str], tuple[Holder, ...]]
+    probe: Probe

@@ -22,7 +22,7 @@ def status_response(agent: Agent) -> pb.GetStatusResponse:
     book = agent.tools.book
     records = book.records()
     releases = book.releases()
-    capabilities = [pb.CAPABILITY_CNI_GC]
+    capabilities = [pb.CAPABILITY_CNI_GC, pb.CAPABILITY_DIAGNOSE_HOST, pb.CAPABILITY_COLLECT_LEAKS]
     if agent.tools.settings.inline_config:
         capabilities.append(pb.CAPABILITY_INLINE_CONFIG)
     response = pb.GetStatusResponse(

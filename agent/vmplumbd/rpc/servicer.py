@@ -21,7 +21,6 @@ from vmplumbd.errors import (
     InvalidSpec,
     ResumePositionLost,
     UnknownField,
-    Unsupported,
     Violation,
 )
 from vmplumbd.model.ids import VmId
@@ -33,9 +32,10 @@ from vmplumbd.operations.agent import Agent, Resume
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.collect import CollectOrder
 from vmplumbd.operations.describe import describe
+from vmplumbd.operations.doctor import DiagnoseOrder
 from vmplumbd.operations.set_up import SetUpOrder
 from vmplumbd.operations.tear_down import TearDownOrder
-from vmplumbd.rpc import convert, progress, status
+from vmplumbd.rpc import convert, diagnosis, progress, status
 from vmplumbd.rpc.figures import status_response
 from vmplumbd.rpc.validation import RequestRules, unknown_fields
 
@@ -241,13 +241,13 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         """Tear down what no valid VM owns."""
         async with _telling(context):
             self._check(request, mutates=True)
-            if request.collect_leaks:
-                raise Unsupported("collect_leaks is not supported by this agent")
             call = self._agent.collect(
                 CollectOrder(
                     valid_vm_ids=frozenset(request.valid_vm_ids),
                     as_of_revision=request.as_of_revision,
                     dry_run=request.dry_run,
+                    collect_leaks=request.collect_leaks,
+                    quarantine=request.quarantine,
                 )
             )
             await progress.ended(call.operation.when_ended)
@@ -262,6 +262,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 entry = response.collected.add(vm_id=fate.vm_id, uid=fate.uid)
                 if fate.error is not None:
                     entry.failure.CopyFrom(convert.failure_of(fate.error))
+            found = (diagnosis.cleared(one) for one in call.collected.leaks)
+            response.findings_truncated = diagnosis.fill(response.findings, found)
             return response
         raise AssertionError("unreachable: _telling aborts")
 
@@ -271,7 +273,13 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         """Compare the four views."""
         async with _telling(context):
             self._check(request)
-            raise Unsupported("DiagnoseHost is not supported by this agent")
+            order = DiagnoseOrder(skip_findings=request.skip_findings, skip_preflight=request.skip_preflight)
+            call = self._agent.diagnose(order)
+            await progress.ended(call.operation.when_ended)
+            if call.operation.log.error is not None:
+                raise call.operation.log.error
+            assert call.diagnosis is not None
+            return diagnosis.response(call.diagnosis)
         raise AssertionError("unreachable: _telling aborts")
 
     async def GetStatus(  # noqa: N802 - the contract's name

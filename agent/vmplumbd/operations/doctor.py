@@ -1,0 +1,104 @@
+"""DiagnoseHost: what the views do not agree about, and what the host does not offer. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vmplumbd.cni import confdir, config
+from vmplumbd.cni.config import NetworkConfigList
+from vmplumbd.cni.error import CniError
+from vmplumbd.model import judge, preflight
+from vmplumbd.model.findings import Finding
+from vmplumbd.model.preflight import Check, Wanted
+from vmplumbd.operations import failures
+from vmplumbd.operations.book import Operation
+from vmplumbd.operations.lanes import Work
+from vmplumbd.operations.look import look
+from vmplumbd.operations.tools import Tools
+from vmplumbd.plugins.host_local.config import DEFAULT_DATA_DIR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnoseOrder:
+    """One request."""
+
+    skip_findings: bool = False
+    skip_preflight: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What was found. `revision` is the agent's from before the look."""
+
+    revision: int
+    findings: tuple[Finding, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
+def diagnose(
+    tools: Tools, operation: Operation, order: DiagnoseOrder, answer: Callable[[Diagnosis], None]
+) -> Work:
+    """The operation. Ends `operation`; raises nothing."""
+    try:
+        try:
+            revision = tools.book.revision
+            findings = () if order.skip_findings else judge.judge(look(tools))
+            checks = () if order.skip_preflight else check_host(tools)
+            answer(Diagnosis(revision=revision, findings=findings, checks=checks))
+        except Exception as exc:  # noqa: BLE001 - every fault is told, whatever it is
+            operation.log.finish(error=failures.as_agent_error(exc))
+        else:
+            operation.log.finish()
+    finally:
+        operation.end()
+    yield from ()
+
+
+def check_host(tools: Tools) -> tuple[Check, ...]:
+    """Every check of what the host must offer. Blocks; may execute plugins for VERSION."""
+    settings = tools.settings
+    defaults = settings.defaults
+    plugins: dict[str, tuple[str, ...]] = {}
+    unreadable: dict[str, str] = {}
+    for path in _configurations(defaults.conf_dir):
+        try:
+            network = _read(path)
+        except (CniError, OSError) as exc:
+            unreadable[path] = str(exc)
+            continue
+        plugins.setdefault(network.name, tuple(tools.preflight(network, defaults.bin_path)))
+    facts = tools.probe.facts(
+        netns_dir=settings.netns_dir,
+        directories=[one for one in (settings.state_dir, defaults.cache_root, DEFAULT_DATA_DIR) if one],
+    )
+    newest = max((one.update_time for one in tools.book.records()), default=0.0)
+    return preflight.checks(
+        facts,
+        Wanted(
+            netns_dir=settings.netns_dir,
+            max_networks=settings.max_networks,
+            now=tools.clock.now(),
+            newest=newest,
+            plugins=plugins,
+            unreadable=unreadable,
+            bin_path=defaults.bin_path,
+            conf_dir=defaults.conf_dir,
+        ),
+    )
+
+
+def _configurations(conf_dir: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(conf_dir))  # noqa: PTH208 - names, not paths
+    except OSError:
+        return []
+    return [f"{conf_dir}/{one}" for one in names if one.endswith((".conflist", ".conf", ".json"))]
+
+
+def _read(path: str) -> NetworkConfigList:
+    if path.endswith(".conflist"):
+        return confdir.load_file(path)
+    with open(path, "rb") as file:  # noqa: PTH123 - bytes as they are
+        return config.list_of_one(config.parse_plugin(file.read()))

@@ -1,0 +1,407 @@
+"""A look at the host for the leak finder: the four views, read and not judged. Changes nothing.
+
+The journal is read before everything else and once more after it: a VM that changed in between is busy,
+and nothing is judged of it. Namespaces, reservations and caches are read file by file while others may
+change them; what such a moment shows wrongly is gone when a second look is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vmplumbd.abc import Kernel, Netns
+from vmplumbd.cni import cache as caches
+from vmplumbd.cni import confdir, config
+from vmplumbd.cni.config import NetworkConfigList
+from vmplumbd.cni.error import CniError
+from vmplumbd.errors import AgentError, NotANetns
+from vmplumbd.model import net
+from vmplumbd.model.findings import (
+    CacheKind,
+    CacheSeen,
+    EmptyCacheSeen,
+    FileMark,
+    FileSeen,
+    LinkSeen,
+    NamespaceSeen,
+    NetworkSeen,
+    ReservationSeen,
+    Views,
+)
+from vmplumbd.model.ids import RESERVED_VM_IDS, parse_vm_id
+from vmplumbd.model.record import Record, Release
+from vmplumbd.operations.tools import Tools
+from vmplumbd.plugins.host_local import config as host_local
+from vmplumbd.plugins.host_local import store
+
+# A cache record is some kilobytes; a larger file is not read.
+_LARGEST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Journal:
+    records: tuple[Record, ...]
+    releases: tuple[Release, ...]
+    running: frozenset[str]
+
+
+def look(tools: Tools) -> Views:
+    """All views. Blocks; its time grows with the networks on the host. Raises KernelFault."""
+    before = _journal(tools)
+    networks = known_networks(tools, before.records, before.releases)
+    seen_caches, empty = _caches(tools, [one.name for one in networks], before.records)
+    reservations = tuple(
+        found
+        for network in networks
+        for path in network.directories
+        for found in _reservations(network.name, path)
+    )
+    namespaces = _namespaces(tools, before)
+    host = tools.kernel.host()
+    links = tuple(host.links())
+    routes = tuple(host.routes())
+    fed: set[int] = set()
+    if any(one.kind == "ifb" for one in links):
+        fed = {to for one in links if one.kind == "veth" for to in host.redirects(one.index)}
+    at_path = {
+        str(one.vm_id): _identity(tools.kernel, one.plan.netns_path)
+        for one in before.records
+        if one.plan.netns_path
+    }
+    unnamed = _unnamed(tools, namespaces, before)
+    set_aside = _set_aside(tools.settings.state_dir)
+    after = _journal(tools)
+    return Views(
+        now=tools.clock.now(),
+        boot_time=tools.clock.now() - tools.probe.uptime(),
+        boot_id=tools.book.boot_id,
+        records=before.records,
+        releases=before.releases,
+        busy=_busy(before, after),
+        networks=networks,
+        reservations=reservations,
+        caches=seen_caches,
+        empty_caches=empty,
+        namespaces=namespaces,
+        unnamed=unnamed,
+        at_path=at_path,
+        host_links=links,
+        host_routes=routes,
+        fed=frozenset(fed),
+        set_aside=set_aside,
+    )
+
+
+def mark_of(path: str) -> FileMark | None:
+    """Which file lies at `path`, None if none does. Links are not followed."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return None
+    return FileMark(inode=info.st_ino, size=info.st_size, mtime_ns=info.st_mtime_ns)
+
+
+def known_networks(
+    tools: Tools, records: Iterable[Record], releases: Iterable[Release] = ()
+) -> tuple[NetworkSeen, ...]:
+    """The networks of the configuration directory, and those of records, by name."""
+    found: dict[str, NetworkSeen] = {}
+    plans = [*(one.plan for one in records), *(one.plan for one in releases)]
+    raws = {one.conf_list for plan in plans for one in plan.attachments}
+    lists = [*configured(tools.settings.defaults.conf_dir)]
+    for raw in sorted(raws):
+        with contextlib.suppress(CniError):
+            lists.append(config.parse_list(raw))
+    for each in lists:
+        if not each.name or "/" in each.name:
+            continue
+        seen = _network(each, owned=each.name in tools.settings.owned_networks)
+        old = found.get(each.name)
+        if old is not None:
+            seen = replace(
+                old,
+                ranges=tuple(dict.fromkeys((*old.ranges, *seen.ranges))),
+                directories=tuple(dict.fromkeys((*old.directories, *seen.directories))),
+            )
+        found[each.name] = seen
+    return tuple(found[name] for name in sorted(found))
+
+
+def configured(conf_dir: str) -> Iterator[NetworkConfigList]:
+    """Every list of a configuration directory that can be read, single plugins as lists of one."""
+    try:
+        names = sorted(os.listdir(conf_dir))  # noqa: PTH208 - names, not paths
+    except OSError:
+        return
+    for name in names:
+        path = f"{conf_dir}/{name}"
+        with contextlib.suppress(CniError, OSError):
+            if name.endswith(".conflist"):
+                yield confdir.load_file(path)
+            elif name.endswith((".conf", ".json")):
+                yield config.list_of_one(config.parse_plugin(Path(path).read_bytes()))
+
+
+def _journal(tools: Tools) -> _Journal:
+    book = tools.book
+    with book.mutex:
+        running = frozenset(str(one) for one in book.running)
+    return _Journal(records=tuple(book.records()), releases=tuple(book.releases()), running=running)
+
+
+def _busy(before: _Journal, after: _Journal) -> frozenset[str]:
+    changed = {(one.vm_id, one.revision) for one in before.records} ^ {
+        (one.vm_id, one.revision) for one in after.records
+    }
+    released = {(one.vm_id, one.release_id) for one in before.releases} ^ {
+        (one.vm_id, one.release_id) for one in after.releases
+    }
+    return before.running | after.running | {str(vm_id) for vm_id, _ in changed | released}
+
+
+def _network(network: NetworkConfigList, *, owned: bool) -> NetworkSeen:
+    ranges: list[net.Network] = []
+    directories: list[str] = []
+    for plugin in network.plugins:
+        ipam = plugin.conf.get("ipam")
+        if not isinstance(ipam, dict) or ipam.get("type") != "host-local":
+            continue
+        data_dir: Any = ipam.get("dataDir")
+        try:
+            parsed = host_local.parse(config.request(network, plugin), "")
+        except CniError:
+            data_dir = data_dir if isinstance(data_dir, str) and data_dir else host_local.DEFAULT_DATA_DIR
+        else:
+            data_dir = parsed.data_dir
+            ranges += [one.subnet for each in parsed.range_sets for one in each.ranges]
+        directories.append(f"{data_dir.rstrip('/')}/{network.name}")
+    return NetworkSeen(
+        name=network.name,
+        owned=owned,
+        ranges=tuple(dict.fromkeys(ranges)),
+        directories=tuple(dict.fromkeys(directories)),
+    )
+
+
+def _reservations(network: str, directory: str) -> Iterator[ReservationSeen]:
+    try:
+        names = sorted(os.listdir(directory))  # noqa: PTH208 - names, not paths
+    except OSError:
+        return
+    for name in names:
+        if name == store.LOCK or name.startswith(store.LAST_RESERVED):
+            continue
+        path = f"{directory}/{name}"
+        mark = mark_of(path)
+        content = _read(path)
+        if mark is not None and content is not None:
+            yield ReservationSeen(
+                network=network,
+                directory=directory,
+                name=name,
+                content=content.decode(errors="surrogateescape").strip(),
+                mark=mark,
+            )
+
+
+def _caches(
+    tools: Tools, networks: list[str], records: Iterable[Record]
+) -> tuple[tuple[CacheSeen, ...], tuple[EmptyCacheSeen, ...]]:
+    roots = dict.fromkeys(tools.settings.defaults.policy.cache_roots)
+    # Each directory with the VM it is named for, "" if it is shared.
+    directories: dict[str, str] = {}
+    empty: list[EmptyCacheSeen] = []
+    for root in roots:
+        directories.setdefault(root.rstrip("/"), "")
+        directories.update(_vm_directories(root))
+    for record in records:
+        for one in record.plan.attachments:
+            path = one.cache_dir.rstrip("/")
+            directories.setdefault(path, str(record.vm_id) if path.endswith(f"/{record.vm_id}") else "")
+    # The longest name first: "net-a" is not "net" with a VM called "a".
+    prefixes = sorted(networks, key=len, reverse=True)
+    found: list[CacheSeen] = []
+    for directory, vm_id in directories.items():
+        seen = [*_cache_files(directory, vm_id, prefixes)]
+        found += seen
+        mark = mark_of(directory)
+        if vm_id and not seen and mark is not None and _is_empty(directory):
+            empty.append(EmptyCacheSeen(path=directory, vm_id=vm_id, mark=mark))
+    return tuple(found), tuple(empty)
+
+
+def _vm_directories(root: str) -> Iterator[tuple[str, str]]:
+    with contextlib.suppress(OSError), os.scandir(root) as entries:
+        for entry in entries:
+            if entry.name in RESERVED_VM_IDS or not entry.is_dir(follow_symlinks=False):
+                continue
+            with contextlib.suppress(ValueError):
+                yield f"{root.rstrip('/')}/{entry.name}", str(parse_vm_id(entry.name))
+
+
+def _is_empty(directory: str) -> bool:
+    """Whether a cache directory has its `results` and nothing else at all."""
+    try:
+        return os.listdir(directory) == ["results"] and not os.listdir(f"{directory}/results")  # noqa: PTH208
+    except OSError:
+        return False
+
+
+def _cache_files(directory: str, vm_id: str, prefixes: list[str]) -> Iterator[CacheSeen]:
+    for folder, drafts in ((f"{directory}/results", False), (directory, True)):
+        try:
+            names = sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths
+        except OSError:
+            continue
+        for name in names:
+            path = f"{folder}/{name}"
+            mark = mark_of(path)
+            if mark is None or not os.path.isfile(path) or drafts != name.startswith("."):  # noqa: PTH113
+                continue
+            found = caches.read_path(path) if not drafts and mark.size < _LARGEST else None
+            if found is not None:
+                attachment = found.attachment
+                yield CacheSeen(
+                    path=path,
+                    directory=directory,
+                    kind=CacheKind.RECORD,
+                    network=attachment.network,
+                    container_id=attachment.conf.container_id,
+                    if_name=attachment.conf.if_name,
+                    netns=os.path.realpath(attachment.conf.netns) if attachment.conf.netns else "",
+                    per_vm=vm_id,
+                    mark=mark,
+                )
+                continue
+            named = _from_name(name.removeprefix(".") if drafts else name, vm_id, prefixes)
+            if named is not None:
+                network, container_id, if_name = named
+                yield CacheSeen(
+                    path=path,
+                    directory=directory,
+                    kind=CacheKind.DRAFT if drafts else CacheKind.DAMAGED,
+                    network=network,
+                    container_id=container_id,
+                    if_name=if_name,
+                    per_vm=vm_id,
+                    mark=mark,
+                )
+
+
+def _from_name(name: str, vm_id: str, prefixes: list[str]) -> tuple[str, str, str] | None:
+    """Network, container id and interface of a file `<network>-<container id>-<interface>`, if they are known."""
+    for network in prefixes:
+        if not name.startswith(f"{network}-"):
+            continue
+        rest = name[len(network) + 1 :]
+        if vm_id and rest.startswith(f"{vm_id}-"):
+            return network, vm_id, rest[len(vm_id) + 1 :]
+        container_id, dash, if_name = rest.rpartition("-")
+        if dash and container_id and if_name:
+            return network, container_id, if_name
+    return None
+
+
+def _namespaces(tools: Tools, journal: _Journal) -> tuple[NamespaceSeen, ...]:
+    kernel = tools.kernel
+    known = {(one.plan.netns_device, one.plan.netns_inode) for one in journal.records}
+    directories = dict.fromkeys((tools.settings.netns_dir, *tools.settings.defaults.policy.netns_roots))
+    paths = dict.fromkeys(path for one in directories for path in kernel.netns_paths(one))
+    paths.update(dict.fromkeys(one.plan.netns_path for one in journal.records if one.plan.netns_path))
+    found: dict[str, NamespaceSeen] = {}
+    for path in paths:
+        real = os.path.realpath(path)
+        if real in found:
+            continue
+        try:
+            with kernel.open_netns(path) as inside:
+                identity, links = inside.identity, tuple(_links(inside))
+        except NotANetns:
+            if _is_plain(path):
+                found[real] = NamespaceSeen(path=path, real=real, mark=mark_of(path) or FileMark())
+            continue
+        except AgentError:
+            # Gone meanwhile, or not ours to enter.
+            continue
+        stranger = (identity.device, identity.inode) not in known
+        found[real] = NamespaceSeen(
+            path=path,
+            real=real,
+            identity=identity,
+            links=links,
+            holders=tools.holders(identity.inode, path) if stranger else (),
+        )
+    return tuple(found[real] for real in sorted(found))
+
+
+def _unnamed(tools: Tools, named: tuple[NamespaceSeen, ...], journal: _Journal) -> tuple[NamespaceSeen, ...]:
+    """Namespaces that processes live in and no known name leads to."""
+    skip = {one.identity.inode for one in named if one.identity is not None}
+    skip |= {one.plan.netns_inode for one in journal.records}
+    skip |= {one.plan.netns_inode for one in journal.releases}
+    skip.add(tools.kernel.host().identity.inode)
+    found: list[NamespaceSeen] = []
+    for inode, path in sorted(tools.probe.inhabited().items()):
+        if inode in skip:
+            continue
+        with contextlib.suppress(AgentError), tools.kernel.open_netns(path) as inside:
+            if inside.identity.inode == inode:
+                holders = tools.holders(inode, path)
+                links = tuple(_links(inside))
+                found.append(
+                    NamespaceSeen(
+                        path=path, real=path, identity=inside.identity, links=links, holders=holders
+                    )
+                )
+    return tuple(found)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether it is a file of its directory, and no mount: the host's own namespace is no namespace to adopt."""
+    try:
+        info, parent = os.lstat(path), os.stat(os.path.dirname(path))  # noqa: PTH116, PTH120 - beside text
+    except OSError:
+        return False
+    return stat.S_ISREG(info.st_mode) and info.st_dev == parent.st_dev
+
+
+def _links(inside: Netns) -> Iterator[LinkSeen]:
+    for link in inside.links():
+        redirects = tuple(inside.redirects(link.index)) if link.kind == "tun" else ()
+        yield LinkSeen(link=link, redirects=redirects)
+
+
+def _identity(kernel: Kernel, path: str) -> net.NetnsIdentity | None:
+    try:
+        return kernel.netns_identity(path)
+    except AgentError:
+        return None
+
+
+def _set_aside(state_dir: str) -> tuple[FileSeen, ...]:
+    found: list[FileSeen] = []
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(state_dir)) if state_dir else ():  # noqa: PTH208 - names, not paths
+            mark = mark_of(f"{state_dir}/{name}")
+            if ".damaged-" in name and not name.endswith(("-wal", "-shm")) and mark is not None:
+                found.append(FileSeen(path=f"{state_dir}/{name}", mark=mark))
+    return tuple(found)
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.read(fd, 65536)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
