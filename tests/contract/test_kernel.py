@@ -197,6 +197,24 @@ def test_a_pair_takes_what_it_is_given(kernel: abc.Kernel) -> None:
         assert (far.mac, far.mtu, far.group) == (peer_mac, 1400, 77)
 
 
+def test_only_a_namespace_made_here_and_kept_is_new(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        assert netns.is_new
+    assert not kernel.host().is_new
+    kernel.close_kept()
+    with kernel.open_netns(ONE) as netns:
+        assert not netns.is_new
+
+
+def test_a_device_is_told_by_its_name(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        assert netns.device("eth0") == net.Device(index=made.index, name="eth0", mac=made.mac, mtu=made.mtu)
+        for absent in ("eth1", "", "a-name-of-19-chars-"):
+            with pytest.raises(errors.NotFound):
+                netns.device(absent)
+
+
 def test_answers_come_in_the_order_of_their_questions(kernel: abc.Kernel) -> None:
     with opened(kernel) as netns:
         add_pair(netns)
@@ -522,8 +540,9 @@ def test_a_tap_is_made_down_with_the_mtu_asked(kernel: abc.Kernel) -> None:
     with opened(kernel) as netns:
         uid, gid = hosts.an_owner()
         made = netns.add_tap("vm0", uid=uid, gid=gid, mtu=1400)
-        assert made == netns.link(name="vm0")
-        assert (made.kind, made.mtu, made.up) == ("tun", 1400, False)
+        link = netns.link(name="vm0")
+        assert made == net.Device(index=link.index, name="vm0", mac=link.mac, mtu=1400)
+        assert (link.kind, link.mtu, link.up) == ("tun", 1400, False)
 
 
 def test_the_kernel_names_taps(kernel: abc.Kernel) -> None:

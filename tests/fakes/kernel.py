@@ -296,7 +296,9 @@ class FakeKernel:
     def _new_link(self, number: int, link: Link) -> Link:
         space = self.world.spaces[number]
         made = replace(
-            link, index=space.next_index, mac=link.mac or b"\x02\0" + next(self._macs).to_bytes(4, "big")
+            link,
+            index=space.next_index,
+            mac=link.mac or b"\x02\0" + next(self._macs).to_bytes(4, "big"),
         )
         self._put(number, replace(space, links=(*space.links, made), next_index=space.next_index + 1))
         return made
@@ -382,7 +384,20 @@ class FakeNetns:
             raise first
         return answers
 
-    def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.LinkInfo:
+    @property
+    def is_new(self) -> bool:
+        with self._kernel.lock:
+            return any(self._kernel.world.paths.get(path) == self._number for path in self._kernel.kept)
+
+    def device(self, name: str) -> net.Device:
+        with self._kernel.lock:
+            self._kernel._step(f"find link {name}", self._where)
+            for link in self._space().links:
+                if link.name == name:
+                    return _device(link)
+        raise errors.kernel_fault(f"find link {name}", where=self._where, errno=errno.ENODEV)
+
+    def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.Device:
         with self._kernel.lock:
             self._kernel._step(f"add tap {name or 'tapN'}", self._where)
             taken = {link.name for link in self._space().links}
@@ -397,7 +412,7 @@ class FakeNetns:
             if code:
                 raise errors.kernel_fault(f"add tap {chosen}", where=self._where, errno=code)
             made = Link(index=0, name=chosen, kind="tun", mtu=mtu or 1500, owner=(uid, gid))
-            return self._info(self._kernel._new_link(self._number, made))
+            return _device(self._kernel._new_link(self._number, made))
 
     def link(self, *, name: str = "", index: int = 0) -> net.LinkInfo:
         (found,) = self.apply([net.GetLink(name=name, index=index)])
@@ -909,6 +924,10 @@ def _refuse(code: int, condition: bool) -> None:
 
 def _by_index(space: Space, index: int) -> Link | None:
     return next((link for link in space.links if link.index == index), None)
+
+
+def _device(link: Link) -> net.Device:
+    return net.Device(index=link.index, name=link.name, mac=link.mac, mtu=link.mtu)
 
 
 def _connected(index: int, address: net.Interface) -> net.RouteInfo | None:

@@ -158,6 +158,13 @@ class Cache:
         )
         return CachedAttachment(network=network, conf=kept, config=found.config)
 
+    def has(self, network: str, conf: RuntimeConf) -> bool:
+        """Whether a file has the attachment's name, or the beginning of one that was being written."""
+        name = _file_name(network, conf)
+        if name is None:
+            return False
+        return os.access(f"{self.directory}/results/{name}", os.F_OK) or os.access(self._aside(name), os.F_OK)
+
     def remove(self, network: str, conf: RuntimeConf) -> None:
         """Remove the attachment's file. Gone already is success; another attachment's file stays."""
         name = _file_name(network, conf)

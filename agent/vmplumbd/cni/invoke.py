@@ -10,11 +10,12 @@ import enum
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from vmplumbd.cni import args
 from vmplumbd.cni import version as versions
 from vmplumbd.cni.error import CniError, InvalidResult, PluginFailed
+from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
 
 VERSION_REQUEST = b'{"cniVersion":"' + versions.CURRENT.encode() + b'"}'
@@ -40,7 +41,8 @@ class Invocation:
 
     `args` is CNI_ARGS as it is sent. `path` are the directories of CNI_PATH. `deadline` is in seconds of
     time.monotonic(); None is no deadline. `cancelled` may be asked from any thread and must not block.
-    `env` is added to the plugin's environment; the CNI_ variables win over it.
+    `env` is added to the plugin's environment; the CNI_ variables win over it. `previous` is prevResult as a
+    value: an InProcess is handed it, and then `stdin` has none.
     """
 
     command: Command
@@ -54,6 +56,7 @@ class Invocation:
     deadline: float | None = None
     cancelled: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
     env: Mapping[str, str] = field(default_factory=dict)
+    previous: Result | None = None
 
     def environment(self) -> dict[str, str]:
         """The CNI_ variables of this call, over `env`."""
@@ -87,6 +90,29 @@ class Invoker(Protocol):
 
     def versions(self, plugin: str, path: tuple[str, ...]) -> VersionInfo:
         """Ask the plugin for VERSION. Raises as `invoke` does, and InvalidResult."""
+        ...
+
+
+@runtime_checkable
+class InProcess(Protocol):
+    """An Invoker that makes some calls in its own process, where results need not pass as JSON."""
+
+    def takes(self, plugin: str, stdin: bytes) -> bool:
+        """Whether the plugin with this configuration runs here. Pure."""
+        ...
+
+    def call(self, invocation: Invocation) -> Result | None:
+        """Make a call that `takes` agreed to. ADD answers the result in the configuration's version.
+
+        The same as `invoke`, less the JSON. Raises CniError.
+        """
+        ...
+
+    def has_traces(self, invocation: Invocation) -> bool:
+        """Whether a DEL that `takes` agreed to would find anything to take back. Changes nothing.
+
+        True where it cannot be told. Raises CniError.
+        """
         ...
 
 

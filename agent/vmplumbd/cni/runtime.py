@@ -11,10 +11,11 @@ passed on to it.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from vmplumbd.cni import args, config, convert, names, result
 from vmplumbd.cni import version as versions
@@ -30,7 +31,7 @@ from vmplumbd.cni.error import (
     PluginCancelled,
     PluginTimedOut,
 )
-from vmplumbd.cni.invoke import Command, Invocation, Invoker
+from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker
 from vmplumbd.cni.result import Result
 
 
@@ -119,30 +120,22 @@ def add(
         exc.place = _place(network.plugins[0], "add")
         raise
 
-    def read(stdout: bytes) -> Added:
-        return Added(result=result.parse(stdout, default_version=network.cni_version), raw=stdout)
-
-    done: Added | None = None
+    done: Result | None = None
+    raw = b""
     for index, plugin in enumerate(network.plugins):
-        stdin = config.request(
-            network,
-            plugin,
-            prev_result=None if done is None else result.to_object(done.result),
-            capability_args=conf.capability_args,
-        )
         try:
-            done = calls.call(Command.ADD, index, stdin, read)
+            done, raw = calls.call(Command.ADD, index, done)
         except CniError as exc:
             exc.place = _place(plugin, "add")
             raise
     assert done is not None, "a list without plugins was refused above"
     if cache is not None:
         try:
-            cache.write(network, conf, done.result)
+            cache.write(network, conf, done)
         except CacheFailed as exc:
             exc.place = f'failed to set network "{network.name}" cached result'
             raise
-    return done
+    return Added(result=done, raw=raw or _compact(done))
 
 
 def del_(
@@ -172,9 +165,8 @@ def del_(
     failures: list[CniError] = []
     for index in reversed(range(len(network.plugins))):
         plugin = network.plugins[index]
-        stdin = config.request(network, plugin, prev_result=previous, capability_args=conf.capability_args)
         try:
-            calls.call(Command.DEL, index, stdin, _ignore)
+            calls.call(Command.DEL, index, previous)
         except CniError as exc:
             exc.place = _place(plugin, "delete")
             if strict:
@@ -184,6 +176,33 @@ def del_(
         raise DelFailed(failures) from failures[0]
     if cache is not None:
         cache.remove(network.name, conf)
+
+
+def has_traces(
+    network: NetworkConfigList,
+    conf: RuntimeConf,
+    *,
+    invoker: Invoker,
+    path: Sequence[str],
+    cache: Cache | None = None,
+) -> bool:
+    """Whether DEL might find anything of this attachment; where it cannot, DEL may be left out.
+
+    Only plugins in process can be asked, so an executed one is always a yes. Changes nothing.
+    """
+    if not isinstance(invoker, InProcess) or (cache is not None and cache.has(network.name, conf)):
+        return True
+    calls = _Calls(network, conf, invoker, tuple(path), None, None, {}, None, 1)
+    try:
+        for plugin in network.plugins:
+            stdin = config.request(network, plugin, capability_args=conf.capability_args)
+            if not invoker.takes(plugin.type, stdin):
+                return True
+            if invoker.has_traces(calls.invocation(Command.DEL, plugin, stdin, None)):
+                return True
+    except (CniError, OSError):
+        return True
+    return False
 
 
 def check(
@@ -217,9 +236,8 @@ def check(
     except InvalidResult as exc:
         exc.place = f'failed to get network "{network.name}" cached result'
         raise
-    for index, plugin in enumerate(network.plugins):
-        stdin = config.request(network, plugin, prev_result=previous, capability_args=conf.capability_args)
-        calls.call(Command.CHECK, index, stdin, _ignore)
+    for index in range(len(network.plugins)):
+        calls.call(Command.CHECK, index, previous)
 
 
 def gc(
@@ -279,7 +297,7 @@ def gc(
             extra = {"cni.dev/valid-attachments": listed, "cni.dev/attachments": listed}
         for index, plugin in enumerate(network.plugins):
             try:
-                calls.call(Command.GC, index, config.request(network, plugin, extra=extra), _ignore)
+                calls.call(Command.GC, index, extra=extra)
             except CniError as exc:
                 failures.append(_wrapped("GC plugin", plugin.type, exc))
     if failures:
@@ -305,8 +323,8 @@ def status(
         return
     nobody = RuntimeConf(container_id="", netns="", if_name="")
     calls = _Calls(network, nobody, invoker, tuple(path), deadline, cancelled, env or {}, tell, attempt)
-    for index, plugin in enumerate(network.plugins):
-        calls.call(Command.STATUS, index, config.request(network, plugin), _ignore)
+    for index in range(len(network.plugins)):
+        calls.call(Command.STATUS, index)
 
 
 def validate(network: NetworkConfigList, *, invoker: Invoker, path: Sequence[str]) -> frozenset[str]:
@@ -330,9 +348,6 @@ def validate(network: NetworkConfigList, *, invoker: Invoker, path: Sequence[str
     return frozenset().union(*(plugin.capabilities for plugin in network.plugins))
 
 
-_Read = TypeVar("_Read")
-
-
 @dataclass(frozen=True, slots=True)
 class _Calls:
     """What the calls of one verb have in common."""
@@ -347,27 +362,23 @@ class _Calls:
     tell: Tell | None
     attempt: int
 
-    def call(self, command: Command, index: int, stdin: bytes, read: Callable[[bytes], _Read]) -> _Read:
-        """Make one call, say where it failed if it did, and tell."""
+    def call(
+        self,
+        command: Command,
+        index: int,
+        previous: Result | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> tuple[Result | None, bytes]:
+        """Make one call, say where it failed if it did, and tell.
+
+        ADD answers the result, and what the plugin printed, b"" where it was asked in process.
+        """
         plugin = self.network.plugins[index]
-        invocation = Invocation(
-            command=command,
-            plugin=plugin.type,
-            stdin=stdin,
-            container_id=self.conf.container_id,
-            netns=self.conf.netns,
-            if_name=self.conf.if_name,
-            args=args.join(self.conf.args),
-            path=self.path,
-            deadline=self.deadline,
-            cancelled=self.cancelled,
-            env=self.env,
-        )
         started = time.monotonic()
         error: CniError | None = None
         try:
             self._refuse_late_start(started)
-            return read(self.invoker.invoke(invocation))
+            return self._make(command, plugin, previous, extra)
         except CniError as exc:
             exc.plugin, exc.command = plugin.type, command.value
             error = exc
@@ -386,6 +397,49 @@ class _Calls:
                     )
                 )
 
+    def _make(
+        self,
+        command: Command,
+        plugin: PluginConfig,
+        previous: Result | None,
+        extra: Mapping[str, Any] | None,
+    ) -> tuple[Result | None, bytes]:
+        given = self.conf.capability_args
+        stdin = config.request(self.network, plugin, capability_args=given, extra=extra)
+        if isinstance(self.invoker, InProcess) and self.invoker.takes(plugin.type, stdin):
+            return self.invoker.call(self.invocation(command, plugin, stdin, previous)), b""
+        if previous is not None:
+            stdin = config.request(
+                self.network,
+                plugin,
+                prev_result=result.to_object(previous),
+                capability_args=given,
+                extra=extra,
+            )
+        printed = self.invoker.invoke(self.invocation(command, plugin, stdin, None))
+        if command is not Command.ADD:
+            return None, b""
+        return result.parse(printed, default_version=self.network.cni_version), printed
+
+    def invocation(
+        self, command: Command, plugin: PluginConfig, stdin: bytes, previous: Result | None
+    ) -> Invocation:
+        """One call as a value."""
+        return Invocation(
+            command=command,
+            plugin=plugin.type,
+            stdin=stdin,
+            container_id=self.conf.container_id,
+            netns=self.conf.netns,
+            if_name=self.conf.if_name,
+            args=args.join(self.conf.args),
+            path=self.path,
+            deadline=self.deadline,
+            cancelled=self.cancelled,
+            env=self.env,
+            previous=previous,
+        )
+
     def _refuse_late_start(self, now: float) -> None:
         if self.cancelled is not None and self.cancelled():
             raise PluginCancelled("netplugin failed with no error message: context canceled")
@@ -393,8 +447,12 @@ class _Calls:
             raise PluginTimedOut("netplugin failed with no error message: context deadline exceeded")
 
 
-def _ignore(_stdout: bytes) -> None:
-    return None
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
+def _compact(done: Result) -> bytes:
+    """A result as a plugin in process prints it: json's indenting writer is Python's own, ten times slower."""
+    return _ENCODER.encode(result.to_object(done)).encode()
 
 
 def _place(plugin: PluginConfig, verb: str) -> str:
@@ -416,17 +474,17 @@ def _wrapped(verb: str, what: str, cause: CniError) -> CniError:
 
 def _recorded(
     network: NetworkConfigList, conf: RuntimeConf, cache: Cache | None, given: bytes | None
-) -> dict[str, Any] | None:
+) -> Result | None:
     found = None if cache is None else cache.read(network.name, conf, cni_version=network.cni_version)
     if found is None and given is not None:
         parsed = result.parse(given, default_version=network.cni_version)
         found = convert.to_version(parsed, network.cni_version)
-    return None if found is None else result.to_object(found)
+    return found
 
 
 def _recorded_for_del(
     network: NetworkConfigList, conf: RuntimeConf, cache: Cache | None, given: bytes | None
-) -> dict[str, Any] | None:
+) -> Result | None:
     if not versions.at_least(network.cni_version, versions.DEL_PREV_RESULT_SINCE):
         return None
     try:

@@ -8,10 +8,11 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from vmplumbd import abc, errors
-from vmplumbd.kernel import links, netns, nft, requests, rtnl, sysctl, tap, tc, watch
+from vmplumbd.kernel import device, links, netns, nft, requests, rtnl, sysctl, tap, tc, watch
 from vmplumbd.kernel.rtnl import Channel, Message, Refused
 from vmplumbd.model import net
 
@@ -44,12 +45,14 @@ class LinuxNetns:
         opened: netns.Opened,
         *,
         is_home: bool,
+        is_new: bool = False,
     ) -> None:
         self._home = home
         self._where = where
         self._identity = identity
         self._opened = opened
         self._is_home = is_home
+        self._is_new = is_new
         self._owner = threading.get_ident()
         self._taps: list[int] = []
         self._filter: Channel | None = None
@@ -92,7 +95,18 @@ class LinuxNetns:
             ) from first
         return found
 
-    def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.LinkInfo:
+    @property
+    def is_new(self) -> bool:
+        return self._is_new
+
+    def device(self, name: str) -> net.Device:
+        self._check()
+        try:
+            return device.look(self._opened.channel.fileno(), name)
+        except OSError as exc:
+            raise self._fault(f"find link {name}", exc) from exc
+
+    def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.Device:
         self._check()
         what = f"add tap {name or 'tapN'}"
         tun = self._opened.take_tun()
@@ -106,10 +120,10 @@ class LinuxNetns:
                 os.close(tun)
             raise self._fault(what, exc) from exc
         try:
-            asked: list[net.Request] = [net.GetLink(name=chosen)]
-            if mtu:
-                asked.insert(0, net.SetLink(name=chosen, mtu=mtu))
-            (made,) = self.apply(asked)
+            made = self.device(chosen)
+            if mtu not in (0, made.mtu):
+                self.apply([net.SetLink(index=made.index, mtu=mtu)])
+                made = replace(made, mtu=mtu)
             if self._is_home:
                 tap.persist(tun)
         except BaseException:
@@ -329,7 +343,7 @@ class LinuxKernel:
         if kept is not None:
             # The path may lead elsewhere by now; the name decides, not what we remember.
             try:
-                current = netns.identity(self._home, path)
+                current = netns.identity_now(self._home, path, kept.identity)
             except BaseException:
                 self._kept.give_back(path)
                 self._kept.drop(path)
@@ -339,7 +353,7 @@ class LinuxKernel:
                 self._kept.drop(path)
                 kept = None
         if kept is not None:
-            handle = LinuxNetns(self._home, path, kept.identity, kept.opened, is_home=False)
+            handle = LinuxNetns(self._home, path, kept.identity, kept.opened, is_home=False, is_new=True)
             try:
                 yield handle
             except BaseException:

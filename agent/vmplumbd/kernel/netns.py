@@ -181,6 +181,14 @@ def paths(directory: str) -> list[str]:
         raise _fault("list network namespaces", directory, exc) from exc
 
 
+def identity_now(home: Home, path: str, known: net.NetnsIdentity) -> net.NetnsIdentity:
+    """The same, for a path that most likely still leads to `known`: one system call then."""
+    with contextlib.suppress(OSError):
+        if _identity(os.stat(path)) == known:  # noqa: PTH116  as above
+            return known
+    return identity(home, path)
+
+
 def delete(path: str) -> None:
     """Detach and unlink. What still holds the namespace goes on holding it, without a name."""
     try:

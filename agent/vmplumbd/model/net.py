@@ -382,6 +382,16 @@ class LinkInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """The few facts of a link that the kernel tells at once."""
+
+    index: int
+    name: str
+    mac: bytes
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressInfo:
     """An address on a link."""
 

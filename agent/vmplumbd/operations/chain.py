@@ -203,6 +203,17 @@ def delete(
     return ()
 
 
+def has_traces(attachment: Attachment, vm_id: VmId, *, invoker: Invoker) -> bool:
+    """Whether DEL of an attachment whose namespace is new might find anything. Changes nothing."""
+    return runtime.has_traces(
+        _parsed(attachment.conf_list),
+        _runtime_conf(attachment, vm_id, ""),
+        invoker=invoker,
+        path=attachment.bin_path,
+        cache=Cache(attachment.cache_dir),
+    )
+
+
 def check(
     attachment: Attachment, vm_id: VmId, netns: str, *, invoker: Invoker, deadline: float | None
 ) -> tuple[AgentError, ...] | None:

@@ -6,6 +6,7 @@ it; undo is pushed before the act it undoes; the commit is one journal write.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -176,7 +177,7 @@ def _act(
         cni = order.spec.interfaces[attachment.index].cni
         assert cni is not None
         bounds.check("CNI DEL")
-        _del_first(tools, operation, attachment, plan.netns_path, bounds, force=cni.force)
+        _del_first(tools, operation, attachment, plan, bounds, force=cni.force)
         undo.push(
             ResourceKind.CNI_ATTACHMENT,
             f"{attachment.network}/{attachment.if_name}",
@@ -210,13 +211,17 @@ def _make_parent(tools: Tools, operation: Operation, plan: Plan, undo: Undo) -> 
 
 
 def _del_first(
-    tools: Tools, operation: Operation, attachment: Attachment, netns: str, bounds: Bounds, *, force: bool
+    tools: Tools, operation: Operation, attachment: Attachment, plan: Plan, bounds: Bounds, *, force: bool
 ) -> None:
     tell_step(operation, Step.CNI_DEL_PREEXISTING, StepState.STARTED)
+    if plan.netns_owned and not chain.has_traces(attachment, operation.vm_id, invoker=tools.invoker):
+        # The namespace is new and nothing lies outside: DEL would look at the same things, and find nothing.
+        tell_step(operation, Step.CNI_DEL_PREEXISTING, StepState.SUCCEEDED)
+        return
     failed = chain.delete(
         attachment,
         operation.vm_id,
-        netns,
+        plan.netns_path,
         invoker=tools.invoker,
         deadline=bounds.deadline.at,
         tell=_calls(operation, Step.CNI_DEL_PREEXISTING, only_failures=True),
@@ -295,17 +300,35 @@ def _look(
             raise failures.hosts_own_address(str(ip.address.ip))
     pair = vmconf.vm_pair(result, operation.vm_id)
     where = pair.tap.sandbox or plan.netns_path
-    peer = next((one.name for one in result.interfaces if not one.sandbox), "")
+    peers = [one.name for one in result.interfaces if not one.sandbox]
+    devices: tuple[tuple[str, int], ...] = ()
     try:
         with tools.kernel.open_netns(where) as inside:
-            tap, *ends = inside.apply([net.GetLink(name=pair.tap.name), net.GetLink(name=attachment.if_name)])
+            tap = inside.device(pair.tap.name)
+            if len(peers) == 1 and plan.netns_owned:
+                # One device of this network outside, and the namespace new: its pair.
+                with contextlib.suppress(NotFound):
+                    devices = ((peers[0], tools.kernel.host().device(peers[0]).index),)
+            elif peers:
+                (end,) = inside.apply([net.GetLink(name=attachment.if_name)])
+                devices = _pair_of(tools, end, peers)
     except NotFound as exc:
         raise failures.tap_not_found(pair.tap.name, where) from exc
-    devices = ((peer, ends[0].peer_index),) if peer and ends and ends[0].peer_index else ()
     return (
         vmconf.CniOutcome(index=attachment.index, result=result, raw=raw, mtu=tap.mtu),
         replace(attachment, result=raw, mtu=tap.mtu, host_devices=devices),
     )
+
+
+def _pair_of(tools: Tools, end: net.LinkInfo, names: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """The host's end of a pair, if the result names it: a bridge is named there too."""
+    if not end.peer_index:
+        return ()
+    with contextlib.suppress(NotFound):
+        other = tools.kernel.host().link(index=end.peer_index)
+        if other.name in names:
+            return ((other.name, other.index),)
+    return ()
 
 
 def _del_after_failure(tools: Tools, operation: Operation, attachment: Attachment, netns: str) -> None:

@@ -24,7 +24,7 @@ from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.loopback import Loopback
 from vmplumbd.plugins.masquerade import Masquerade
 from vmplumbd.plugins.ptp import Ptp
-from vmplumbd.plugins.skel import Plugin, Verb
+from vmplumbd.plugins.skel import Plugin, Traceable, Verb
 from vmplumbd.plugins.static import Static
 from vmplumbd.plugins.tc_redirect_tap import TcRedirectTap
 
@@ -100,6 +100,23 @@ class BuiltinInvoker:
         if invocation.cancelled is not None and invocation.cancelled():
             raise PluginCancelled("context canceled")
         return skel.dispatch(plugin, invocation)
+
+    def takes(self, plugin: str, stdin: bytes) -> bool:
+        """Whether the plugin with this configuration runs in process."""
+        return self._in_process(plugin, stdin) is not None
+
+    def call(self, invocation: Invocation) -> Result | None:
+        """The same as `invoke` for what `takes` agreed to, with results as values. Raises CniError."""
+        if invocation.cancelled is not None and invocation.cancelled():
+            raise PluginCancelled("context canceled")
+        return skel.run(self._plugins[invocation.plugin], invocation)
+
+    def has_traces(self, invocation: Invocation) -> bool:
+        """Whether DEL would find anything; True of a plugin that cannot tell. Raises CniError."""
+        plugin = self._plugins[invocation.plugin]
+        if isinstance(plugin, Traceable):
+            return plugin.has_traces(invocation)
+        return Command.DEL in plugin.verbs
 
     def find(self, plugin: str, path: tuple[str, ...]) -> str:
         """Say where the plugin is. Raises PluginNotFound."""

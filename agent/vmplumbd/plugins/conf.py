@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vmplumbd.cni import result
 from vmplumbd.cni.error import CniError, ErrorCode
+from vmplumbd.cni.result import Result
 from vmplumbd.model import net
 
 _KINDS: Mapping[type, str] = {
@@ -107,6 +109,13 @@ def load(raw: bytes, struct: str) -> Section:
     except ValueError as exc:
         raise Malformed("unexpected end of JSON input" if not raw.strip() else str(exc)) from exc
     return section({} if value is None else value, struct)
+
+
+def with_prev_result(raw: bytes, previous: Result | None) -> bytes:
+    """The configuration as an executable reads it, when prevResult was handed over as a value."""
+    if previous is None:
+        return raw
+    return json.dumps({**json.loads(raw), "prevResult": result.to_object(previous)}).encode()
 
 
 def section(value: object, struct: str) -> Section:

@@ -14,25 +14,36 @@ from collections.abc import Iterator, Sequence
 from vmplumbd.abc import Netns
 from vmplumbd.cni import result
 from vmplumbd.cni.error import PluginNotFound
-from vmplumbd.cni.invoke import Command, Invocation, Invoker
+from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker
 from vmplumbd.cni.result import IPConfig, Result
 from vmplumbd.errors import NotFound
 from vmplumbd.model import net
+from vmplumbd.plugins import conf
 from vmplumbd.plugins.conf import PluginFault, Section
 
 
 def delegate(invoker: Invoker, call: Invocation, plugin: str, command: Command) -> bytes:
-    """Call the IPAM plugin. Raises CniError, the plugin's own where it has one."""
+    """Call the IPAM plugin; answers what an executed one printed. Raises CniError, its own where it has one."""
     if not plugin:
         raise PluginFault("no plugin name provided")
     try:
-        return invoker.invoke(dataclasses.replace(call, command=command, plugin=plugin))
+        if isinstance(invoker, InProcess) and invoker.takes(plugin, call.stdin):
+            invoker.call(dataclasses.replace(call, command=command, plugin=plugin))
+            return b""
+        stdin = conf.with_prev_result(call.stdin, call.previous)
+        return invoker.invoke(
+            dataclasses.replace(call, command=command, plugin=plugin, stdin=stdin, previous=None)
+        )
     except PluginNotFound as exc:
         raise PluginFault(exc.msg) from exc
 
 
 def add(invoker: Invoker, call: Invocation, plugin: str, cni_version: str) -> Result:
     """Take addresses. Raises CniError."""
+    if isinstance(invoker, InProcess) and plugin and invoker.takes(plugin, call.stdin):
+        made = invoker.call(dataclasses.replace(call, plugin=plugin))
+        assert made is not None, "ADD answers a result"
+        return made
     return result.parse(delegate(invoker, call, plugin, Command.ADD), default_version=cni_version)
 
 
@@ -52,6 +63,13 @@ def dns_of(top: Section) -> result.DNS | None:
         search=given.texts("search"),
         options=given.texts("options"),
     )
+
+
+def has_traces(invoker: Invoker, call: Invocation, plugin: str) -> bool:
+    """Whether DEL of the IPAM plugin would find anything; True where it cannot be told. Raises CniError."""
+    if isinstance(invoker, InProcess) and invoker.takes(plugin, call.stdin):
+        return invoker.has_traces(dataclasses.replace(call, plugin=plugin))
+    return True
 
 
 def requests(link: net.LinkInfo, made: Result) -> Iterator[net.Request]:

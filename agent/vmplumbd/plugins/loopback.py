@@ -64,6 +64,10 @@ class Loopback:
             if not isinstance(exc.__cause__, NotFound | NotANetns):
                 raise
 
+    def has_traces(self, call: Invocation) -> bool:
+        """Whether there is a namespace to look into: nothing is made outside."""
+        return bool(call.netns)
+
     def check(self, call: Invocation) -> None:
         """Raises CniError unless `lo` is up."""
         with prev_result.open_netns(self._kernel, call.netns) as netns:
@@ -78,6 +82,6 @@ def _parse(call: Invocation) -> Result | None:
     except Malformed as exc:
         raise PluginFault(f"failed to parse network config: {exc}") from exc
     try:
-        return prev_result.of(top, cni_version)
+        return prev_result.of(call, top, cni_version)
     except CniError as exc:
         raise PluginFault(f"failed to parse prevResult: {exc.msg}") from exc

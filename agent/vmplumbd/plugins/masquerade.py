@@ -156,11 +156,7 @@ class Masquerade:
     def check(self, owner: Owner, addresses: Sequence[net.Interface]) -> None:
         """Raises PluginFault unless each address is masqueraded, and the base chain leads to its rule."""
         host = self._kernel.host()
-        with self._lock:
-            known = self._known
-            if known is None or host.generation() != known.generation:
-                known = self._known = _read(host)
-            handles = known.handles.get(owner.key, ())
+        handles = self._handles(owner)
         there = [found.expressions for handle in handles if (found := _find(host, CHECKS, handle))]
         for address in addresses:
             if rule(owner, address).expressions not in there:
@@ -195,6 +191,21 @@ class Masquerade:
                 f"the kernel's table of connections is full: {count} of {most}",
                 hint="is net.netfilter.nf_conntrack_max too low, or does someone flood the host?",
             )
+
+    def owns(self, owner: Owner) -> bool:
+        """Whether there are rules of this owner. Raises KernelFault."""
+        try:
+            return bool(self._handles(owner))
+        except Unsupported:
+            return False  # a kernel without nf_tables has no rules
+
+    def _handles(self, owner: Owner) -> tuple[int, ...]:
+        host = self._kernel.host()
+        with self._lock:
+            known = self._known
+            if known is None or host.generation() != known.generation:
+                known = self._known = _read(host)
+            return known.handles.get(owner.key, ())
 
     def _remove(self, choose: Callable[[_Known], list[str]]) -> None:
         chosen: list[str] = []

@@ -8,16 +8,19 @@ from contextlib import ExitStack, contextmanager
 from vmplumbd.abc import Kernel, Netns
 from vmplumbd.cni import result
 from vmplumbd.cni.error import CniError
+from vmplumbd.cni.invoke import Invocation
 from vmplumbd.cni.result import Interface, Result
 from vmplumbd.errors import NotANetns, NotFound
 from vmplumbd.plugins.conf import PluginFault, Section
 
 
-def of(top: Section, cni_version: str) -> Result | None:
-    """The configuration's prevResult; None if there is none. Raises CniError.
+def of(call: Invocation, top: Section, cni_version: str) -> Result | None:
+    """The call's prevResult, handed over or in its configuration; None if there is none. Raises CniError.
 
     It is read in the configuration's version where it names none (cni:pkg/version/version.go).
     """
+    if call.previous is not None:
+        return call.previous
     raw = top.values.get("prevresult")
     if raw is None:
         return None

@@ -170,6 +170,17 @@ class Ptp:
             return
         self._del_host_end(call, parsed)
 
+    def has_traces(self, call: Invocation) -> bool:
+        """Whether there is an address, a host end, or a namespace to look into. Raises CniError, KernelFault."""
+        parsed = self._supported(call)
+        name = veth.host_device_name(parsed.network, call.container_id, call.if_name)
+        return bool(
+            call.netns
+            or ipam.has_traces(self._invoker, call, parsed.ipam_type)
+            or veth.exists(self._kernel.host(), name)
+            or (parsed.ip_masq and self._masquerade.owns(_owner(call, parsed)))
+        )
+
     def check(self, call: Invocation) -> None:
         """Raises CniError unless link, addresses, routes and rules are what prevResult says."""
         parsed = self._supported(call)
@@ -213,12 +224,11 @@ class Ptp:
 
     def _wire(self, netns: Netns, call: Invocation, parsed: PtpConf, leased: Result) -> tuple[Interface, ...]:
         peer = veth.host_device_name(parsed.network, call.container_id, call.if_name)
-        link = veth.make(self._kernel, netns, call.if_name, peer, mtu=parsed.mtu)
+        link, far = veth.make_known(self._kernel, netns, call.if_name, peer, mtu=parsed.mtu)
         try:
-            host_link = self._wire_host(link.peer_index, leased.ips)
+            self._wire_host(link.peer_index, far.name, leased.ips)
             ipam.allow_ipv6(netns, call.if_name, leased.ips)
             netns.apply([*ipam.requests(link, leased), *_reroute(link, leased.ips)])
-            self._route_to(host_link, leased.ips)
             if parsed.ip_masq:
                 self._masquerade.add(_owner(call, parsed), [ip.address for ip in leased.ips])
         except BaseException as exc:
@@ -227,39 +237,41 @@ class Ptp:
             veth.take_back(netns, link.index, exc)
             raise
         return (
-            Interface(name=host_link.name, mac=prev_result.mac_text(host_link.mac)),
+            far,
             Interface(name=link.name, mac=prev_result.mac_text(link.mac), sandbox=call.netns),
         )
 
-    def _wire_host(self, index: int, ips: Sequence[IPConfig]) -> net.LinkInfo:
+    def _wire_host(self, index: int, name: str, ips: Sequence[IPConfig]) -> None:
+        """The host end up, with the gateways' addresses and a route to each address: one batch."""
         host = self._kernel.host()
-        gateways = [
-            net.AddAddress(
-                index=index, address=ipam.host_interface(ip.gateway), no_dad=ip.gateway.version == 6
-            )
-            for ip in ips
-            if ip.gateway is not None
+        first: list[net.Request] = [
+            net.SetLink(index=index, up=True),
+            *(
+                net.AddAddress(
+                    index=index, address=ipam.host_interface(ip.gateway), no_dad=ip.gateway.version == 6
+                )
+                for ip in ips
+                if ip.gateway is not None
+            ),
         ]
-        (link,) = host.apply([net.GetLink(index=index), net.SetLink(index=index, up=True), *gateways])
+        routes = [
+            net.AddRoute(dst=ipam.host_network(ip.address.ip), index=index, scope=net.SCOPE_HOST)
+            for ip in ips
+        ]
+        while first or routes:
+            try:
+                host.apply([*first, *routes])
+            except Exists as exc:
+                place = exc.op - len(first)
+                if place < 0:
+                    raise
+                _refuse_foreign(host, routes[place], index)
+                first, routes = [], routes[place + 1 :]
+            else:
+                break
         with suppress(KernelFault, OSError):
             # Routes of this link are ours to make; a kernel without IPv6 has none to accept.
-            host.write_sysctl(f"net/ipv6/conf/{link.name}/accept_ra", "0")
-        return link
-
-    def _route_to(self, link: net.LinkInfo, ips: Sequence[IPConfig]) -> None:
-        host = self._kernel.host()
-        routes = [
-            net.AddRoute(dst=ipam.host_network(ip.address.ip), index=link.index, scope=net.SCOPE_HOST)
-            for ip in ips
-        ]
-        while routes:
-            try:
-                host.apply(routes)
-            except Exists as exc:
-                _refuse_foreign(host, routes[exc.op], link)
-                routes = routes[exc.op + 1 :]
-            else:
-                return
+            host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
 
     def _del_host_end(self, call: Invocation, parsed: PtpConf) -> None:
         host = self._kernel.host()
@@ -291,10 +303,10 @@ def _reroute(link: net.LinkInfo, ips: Sequence[IPConfig]) -> list[net.Request]:
     return requests
 
 
-def _refuse_foreign(host: Netns, route: net.AddRoute, link: net.LinkInfo) -> None:
+def _refuse_foreign(host: Netns, route: net.AddRoute, index: int) -> None:
     """A host route that is there already must be this link's, or the VM's traffic goes to someone else."""
     for each in host.routes():
-        if each.dst == route.dst and each.table == route.table and each.index != link.index:
+        if each.dst == route.dst and each.table == route.table and each.index != index:
             raise PluginFault(f"failed to add route on host: {route.dst} is routed to ifindex {each.index}")
 
 
@@ -303,7 +315,7 @@ def _owner(call: Invocation, parsed: PtpConf) -> Owner:
 
 
 def _prev_result(call: Invocation, parsed: PtpConf) -> Result | None:
-    return prev_result.of(conf.load(call.stdin, "NetConf"), parsed.cni_version)
+    return prev_result.of(call, conf.load(call.stdin, "NetConf"), parsed.cni_version)
 
 
 def _check_link(netns: Netns, interface: Interface) -> None:

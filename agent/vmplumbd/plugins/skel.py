@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from vmplumbd.cni import convert, names, result
 from vmplumbd.cni import version as versions
@@ -65,26 +65,41 @@ class Plugin(Protocol):
         """
 
 
+@runtime_checkable
+class Traceable(Protocol):
+    """A plugin that can tell whether its DEL would find anything."""
+
+    def has_traces(self, call: Invocation) -> bool:
+        """Whether it would. Without a namespace in the call, what lies outside of one counts alone.
+
+        Changes nothing. Raises CniError, AgentError.
+        """
+
+
 def dispatch(plugin: Plugin, call: Invocation) -> bytes:
     """Make one call. Answers what the plugin prints, in one line. Raises CniError."""
     if call.command is Command.VERSION:
         return version_reply(plugin)
+    made = run(plugin, call)
+    # json's indenting writer is Python's own and ten times slower: only executables indent.
+    return b"" if made is None else _ENCODER.encode(result.to_object(made)).encode()
+
+
+def run(plugin: Plugin, call: Invocation) -> Result | None:
+    """Make one call but VERSION. ADD answers the result in the configuration's version. Raises CniError."""
     check_environment(call)
     cni_version = _header(call.stdin)
     _check_version(plugin, call.command, cni_version)
     verb = plugin.verbs.get(call.command)
     if verb is None:
-        return b""
+        return None
     try:
         made = verb(call)
     except CniError:
         raise
     except (AgentError, OSError) as exc:
         raise PluginFault(str(exc)) from exc
-    if made is None:
-        return b""
-    # json's indenting writer is Python's own and ten times slower: only executables indent.
-    return _ENCODER.encode(result.to_object(convert.to_version(made, cni_version))).encode()
+    return None if made is None else convert.to_version(made, cni_version)
 
 
 def check_environment(call: Invocation) -> None:

@@ -69,7 +69,7 @@ class Static:
         """Raises PluginFault unless prevResult has each address, with its gateway where one is written."""
         parsed = parse(call.stdin, call.args)
         try:
-            made = prev_result.of(conf.load(call.stdin, "NetConf"), parsed.cni_version)
+            made = prev_result.of(call, conf.load(call.stdin, "NetConf"), parsed.cni_version)
         except CniError as exc:
             raise PluginFault(exc.msg) from exc
         if made is None:

@@ -115,6 +115,10 @@ class TcRedirectTap:
             if not isinstance(exc.__cause__, NotFound | NotANetns):
                 raise
 
+    def has_traces(self, call: Invocation) -> bool:
+        """Whether there is a namespace to look into: nothing is made outside."""
+        return bool(call.netns)
+
     def check(self, call: Invocation) -> None:
         """Raises CniError unless both links are there and redirect to each other."""
         made = _parse(call)
@@ -157,15 +161,15 @@ def _parse(call: Invocation) -> Result | None:
     try:
         top = conf.load(call.stdin, "NetConf")
         cni_version = top.text("cniVersion") or "0.1.0"
-        return prev_result.of(top, cni_version)
+        return prev_result.of(call, top, cni_version)
     except (Malformed, CniError) as exc:
         said = exc.msg if isinstance(exc, CniError) else str(exc)
         raise PluginFault(f"failure parsing previous CNI result: {said}") from exc
 
 
-def _redirect_link(netns: Netns, name: str) -> net.LinkInfo:
+def _redirect_link(netns: Netns, name: str) -> net.Device:
     try:
-        return netns.link(name=name)
+        return netns.device(name)
     except NotFound as exc:
         raise PluginFault(f'failed to find redirect interface "{name}": {exc}') from exc
 
@@ -177,7 +181,7 @@ def _expected_link(netns: Netns, name: str) -> net.LinkInfo:
         raise PluginFault(f'did not find expected network device with name "{name}"') from exc
 
 
-def _make_tap(netns: Netns, asked: TapArgs, redirect: net.LinkInfo) -> net.LinkInfo:
+def _make_tap(netns: Netns, asked: TapArgs, redirect: net.Device) -> net.Device:
     try:
         return netns.add_tap(asked.name, uid=asked.uid, gid=asked.gid, mtu=redirect.mtu)
     except Exists as exc:
@@ -188,33 +192,44 @@ def _make_tap(netns: Netns, asked: TapArgs, redirect: net.LinkInfo) -> net.LinkI
         raise PluginFault(f"failed to create tap device: {exc}") from exc
 
 
-def _join(netns: Netns, tap: net.LinkInfo, redirect: net.LinkInfo) -> None:
+def _join(netns: Netns, tap: net.Device, redirect: net.Device) -> None:
     """Redirect both ways. On failure the redirect link is as before; the tap is the caller's to remove."""
-    # The kernel goes on after a refused request, so the filters wait until both qdiscs are known to be
-    # ours, and the redirect link's comes first: it is the one whose undoing depends on who made it.
     up = [net.AddIngress(index=redirect.index), net.AddIngress(index=tap.index)]
+    pairs = ((tap, redirect), (redirect, tap))
+    redirects = [net.AddRedirect(index=source.index, to=target.index) for source, target in pairs]
+    # The kernel goes on after a refused request, so the filters wait until both qdiscs are known to be
+    # ours, but for a namespace that is ours whole. The redirect link's comes first: it is the one whose
+    # undoing depends on who made it.
+    at_once = redirects if netns.is_new else []
     try:
-        netns.apply([*up, net.SetLink(index=tap.index, up=True)])
+        netns.apply([*up, net.SetLink(index=tap.index, up=True), *at_once])
     except KernelFault as exc:
         if exc.op > 0:
             _drop_ingress(netns, redirect, exc)
         if exc.op < len(up):
             device = (redirect, tap)[exc.op].name
             raise PluginFault(f'failed to add ingress qdisc to device "{device}": {exc}') from exc
-        raise PluginFault(f"failed to set tap up: {exc}") from exc
-    pairs = ((tap, redirect), (redirect, tap))
+        if exc.op == len(up):
+            raise PluginFault(f"failed to set tap up: {exc}") from exc
+        raise _not_redirected(pairs[exc.op - len(up) - 1]) from exc
+    if at_once:
+        return
     try:
-        netns.apply([net.AddRedirect(index=source.index, to=target.index) for source, target in pairs])
+        netns.apply(redirects)
     except KernelFault as exc:
         _drop_ingress(netns, redirect, exc)
-        source, target = (each.name for each in pairs[min(exc.op, 1)])
-        raise PluginFault(
-            f'failed to add u32 filter redirecting from device "{source}" to device "{target}", '
-            f'does "{target}" exist and have a qdisc attached to its ingress?'
-        ) from exc
+        raise _not_redirected(pairs[min(exc.op, 1)]) from exc
 
 
-def _drop_ingress(netns: Netns, link: net.LinkInfo, fault: KernelFault) -> None:
+def _not_redirected(pair: tuple[net.Device, net.Device]) -> PluginFault:
+    source, target = (each.name for each in pair)
+    return PluginFault(
+        f'failed to add u32 filter redirecting from device "{source}" to device "{target}", '
+        f'does "{target}" exist and have a qdisc attached to its ingress?'
+    )
+
+
+def _drop_ingress(netns: Netns, link: net.Device, fault: KernelFault) -> None:
     try:
         netns.apply([net.DelIngress(index=link.index)])
     except NotFound:
@@ -223,7 +238,7 @@ def _drop_ingress(netns: Netns, link: net.LinkInfo, fault: KernelFault) -> None:
         fault.add_note(f"the redirect is still there: {failed}")
 
 
-def _extended(made: Result, call: Invocation, tap: net.LinkInfo, redirect: net.LinkInfo) -> Result:
+def _extended(made: Result, call: Invocation, tap: net.Device, redirect: net.Device) -> Result:
     pseudo_index = len(made.interfaces) + 1
     own = {
         index

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from vmplumbd.abc import Kernel, Netns
 from vmplumbd.cni.invoke import Invocation
+from vmplumbd.cni.result import Interface
 from vmplumbd.errors import Exists, KernelFault, NotANetns, NotFound
 from vmplumbd.model import net
 from vmplumbd.plugins import prev_result
@@ -36,6 +37,35 @@ def make(
 
     A host end whose name is taken gets one by chance, and then a MAC of the kernel's choice.
     """
+    return _make(kernel, netns, name, peer, mtu=mtu, mac=mac, peer_mac=peer_mac)[0]
+
+
+def make_known(
+    kernel: Kernel, netns: Netns, name: str, peer: str, *, mtu: int
+) -> tuple[net.LinkInfo, Interface]:
+    """Make the pair; answer its end in `netns`, and the other. Raises as `make` does.
+
+    The host end's MAC is chosen here: it need not be asked for, and a link manager that gives MACs to
+    links whose own the kernel chose leaves it alone.
+    """
+    chosen = os.urandom(6)
+    mac = bytes([chosen[0] & 0xFC | 0x02]) + chosen[1:]  # locally administered, one station's
+    link, far = _make(kernel, netns, name, peer, mtu=mtu, peer_mac=mac, by_chance=mac)
+    return link, Interface(name=far, mac=prev_result.mac_text(mac))
+
+
+def _make(
+    kernel: Kernel,
+    netns: Netns,
+    name: str,
+    peer: str,
+    *,
+    mtu: int,
+    mac: bytes | None = None,
+    peer_mac: bytes | None = None,
+    by_chance: bytes | None = None,
+) -> tuple[net.LinkInfo, str]:
+    """The pair's end here and the name of the other, whose MAC is `by_chance` when its name is."""
     for _ in range(_TRIES):
         add = net.AddVeth(name=name, peer=peer, mtu=mtu, mac=mac, peer_mac=peer_mac)
         try:
@@ -47,14 +77,14 @@ def make(
                 raise
             if not isinstance(exc, Exists):
                 raise PluginFault(f"failed to make veth pair: {exc}") from exc
-            if not _exists(kernel.host(), peer):
+            if not exists(kernel.host(), peer):
                 raise PluginFault(
                     f'container veth name ("{name}") peer provided ("{peer}") already exists'
                 ) from exc
             # A former life of this attachment, on its way out, or a stranger.
-            peer, peer_mac = f"veth{os.urandom(4).hex()}", None
+            peer, peer_mac = f"veth{os.urandom(4).hex()}", by_chance
             continue
-        return link
+        return link, peer
     raise PluginFault("failed to find a unique veth name")
 
 
@@ -102,9 +132,10 @@ def delete(host: Netns, link: net.LinkInfo) -> None:
         host.apply([net.DelLink(index=link.index)])
 
 
-def _exists(netns: Netns, name: str) -> bool:
+def exists(netns: Netns, name: str) -> bool:
+    """Whether a link has the name."""
     try:
-        netns.link(name=name)
+        netns.device(name)
     except NotFound:
         return False
     return True

@@ -22,8 +22,10 @@ def bench(tmp_path: Path) -> Bench:
     return made_bench(tmp_path)
 
 
-def made_bench(directory: Path) -> Bench:
+def made_bench(directory: Path, *, new: bool = True) -> Bench:
     bench = Bench(directory)
+    if not new:
+        bench.kernel.close_kept()
     with bench.kernel.open_netns(NETNS) as netns:
         add = net.AddVeth(name=IF_NAME, peer="veth0", mtu=1400, mac=bytes.fromhex(MAC.replace(":", "")))
         netns.apply([add, net.SetLink(name=IF_NAME, up=True)])
@@ -104,15 +106,16 @@ def test_a_missing_redirect_link_is_named(bench: Bench) -> None:
         bench.call(Command.ADD, CONF, prev=prev())
 
 
+@pytest.mark.parametrize("new", [True, False])
 @pytest.mark.parametrize("code", [errno.EIO, errno.EEXIST, errno.ENODEV])
-def test_an_add_that_fails_at_any_step_leaves_nothing(tmp_path: Path, code: int) -> None:
-    whole = made_bench(tmp_path)
+def test_an_add_that_fails_at_any_step_leaves_nothing(tmp_path: Path, code: int, new: bool) -> None:
+    whole = made_bench(tmp_path, new=new)
     start = len(whole.kernel.steps)
     whole.call(Command.ADD, CONF, prev=prev())
     count = len(whole.kernel.steps) - start
     assert count >= 6
     for nth in range(count):
-        bench = made_bench(tmp_path)
+        bench = made_bench(tmp_path, new=new)
         before = bench.kernel.snapshot()
         bench.kernel.fail_step(nth, code)
         with pytest.raises(CniError):
@@ -121,6 +124,7 @@ def test_an_add_that_fails_at_any_step_leaves_nothing(tmp_path: Path, code: int)
 
 
 def test_a_foreign_ingress_is_refused_and_stays_as_it_was(bench: Bench) -> None:
+    bench.kernel.close_kept()  # a namespace that others have had
     with bench.kernel.open_netns(NETNS) as netns:
         netns.apply([net.AddIngress(index=2)])
     before = bench.kernel.snapshot()

@@ -75,6 +75,14 @@ class HostLocal:
         with self._locked(_directory(config.parse(call.stdin, call.args))) as index:
             allocator.release(index, container_id=call.container_id, if_name=call.if_name)
 
+    def has_traces(self, call: Invocation) -> bool:
+        """Whether the attachment holds an address. Raises PluginFault, OSError."""
+        with self._locked(_directory(config.parse(call.stdin, call.args))) as index:
+            return bool(
+                index.names_of(allocator.owner(call.container_id, call.if_name))
+                or index.names_of(call.container_id.strip())
+            )
+
     def check(self, call: Invocation) -> None:
         """Raises PluginFault unless the attachment holds an address, whichever."""
         with self._locked(_directory(config.parse(call.stdin, call.args))) as index:
