@@ -120,6 +120,12 @@ class Kernel(Protocol):
     def delete_netns(self, path: str) -> None:
         """Detach the mount and unlink the file. Gone already is success. Never enters the namespace."""
 
+    def unlink_netns(self, path: str) -> Held | None:
+        """As delete_netns, but the namespace lives on until the answer is closed. None: it does not.
+
+        So many namespaces at once do not die at once: while they do, everybody else's requests wait.
+        """
+
     def prepare_netns_dir(self, path: str) -> net.NetnsDir:
         """Make `path` a directory that holds namespaces as `ip netns` wants it: 0755, a shared mount.
 
@@ -149,6 +155,27 @@ class Kernel(Protocol):
         """Start to watch the host's links go. The caller closes it."""
 
 
+class Held(Protocol):
+    """A namespace without a name that is kept in being. Any thread may close it."""
+
+    def close(self) -> None:
+        """Let it go: its devices are destroyed, unless others hold it too. Again is nothing."""
+
+
+class Expected(Protocol):
+    """Links whose end is waited for. Any thread may ask."""
+
+    @property
+    def over(self) -> bool:
+        """Whether all have been seen to go."""
+
+    def then(self, tell: Callable[[], None]) -> None:
+        """Call `tell` too, once, when the last has gone; at once if it has. It must be short and not raise."""
+
+    def cancel(self) -> None:
+        """Wait no more; nobody is told."""
+
+
 class DeviceWatch(Protocol):
     """Sees links of the host go. A thread of its own reads the kernel's notices; any thread may ask.
 
@@ -157,6 +184,12 @@ class DeviceWatch(Protocol):
 
     def wait_gone(self, indexes: Collection[int], timeout: float) -> frozenset[int]:
         """Wait until all are gone, at most `timeout` seconds. Answers those that are gone by then."""
+
+    def expect(self, indexes: Collection[int]) -> Expected:
+        """Wait for links without asking the kernel, which takes its turn among everybody's requests.
+
+        What went before this call is not seen: the caller has to find them there after it.
+        """
 
     def on_gone(self, indexes: Collection[int], tell: Callable[[frozenset[int]], None]) -> None:
         """Call `tell` once with all of them when the last has gone, on the watch's thread.

@@ -384,6 +384,33 @@ def test_a_namespace_takes_its_links_with_it(kernel: abc.Kernel) -> None:
     watch.close()
 
 
+def test_an_unlinked_namespace_lives_until_it_is_let_go(kernel: abc.Kernel) -> None:
+    watch = kernel.watch()
+    with opened(kernel) as netns:
+        far = add_pair(netns).peer_index
+    kernel.close_kept()
+    expected, unwanted = watch.expect([far]), watch.expect([far])
+    told, cancelled = threading.Event(), threading.Event()
+    unwanted.then(cancelled.set)
+    unwanted.cancel()
+    held = kernel.unlink_netns(ONE)
+    assert held is not None
+    with pytest.raises(errors.NotFound):
+        kernel.netns_identity(ONE)
+    assert kernel.host().link(index=far).index == far
+    expected.then(told.set)
+    assert (expected.over, told.is_set()) == (False, False)
+    held.close()
+    held.close()
+    assert told.wait(10)
+    assert expected.over
+    late = threading.Event()
+    expected.then(late.set)
+    assert (late.is_set(), cancelled.is_set()) == (True, False)
+    assert kernel.unlink_netns(ONE) is None
+    watch.close()
+
+
 def test_a_group_is_deleted_in_one_step(kernel: abc.Kernel) -> None:
     with opened(kernel) as netns:
         far = [add_pair(netns, f"eth{n}", f"veth{n}").peer_index for n in range(3)]

@@ -225,6 +225,18 @@ class FakeKernel:
             if number is not None and number not in self._held and number not in paths.values():
                 self._destroy(number)
 
+    def unlink_netns(self, path: str) -> FakeHeld | None:
+        with self.lock:
+            number = self.world.paths.get(path)
+            held = None if number is None else FakeHeld(self.hold(path))
+            try:
+                self.delete_netns(path)
+            except BaseException:
+                if held is not None:
+                    held.close()
+                raise
+            return held
+
     def prepare_netns_dir(self, path: str) -> net.NetnsDir:
         with self.lock:
             self._step(f"prepare namespace directory {path}", path)
@@ -865,6 +877,36 @@ def _lasting_filter(now: Filter | None) -> Filter | None:
     return Filter(tables=tables, generation=0)
 
 
+class FakeHeld:
+    """See `abc.Held`."""
+
+    def __init__(self, release: Callable[[], None]) -> None:
+        self._releases = [release]
+
+    def close(self) -> None:
+        if self._releases:
+            self._releases.pop()()
+
+
+class FakeExpected:
+    """See `abc.Expected`."""
+
+    def __init__(self, watch: FakeWatch, indexes: Collection[int]) -> None:
+        self._watch = watch
+        self._indexes = frozenset(indexes)
+        self._cancelled = False
+
+    @property
+    def over(self) -> bool:
+        return self._watch.wait_gone(self._indexes, 0) == self._indexes
+
+    def then(self, tell: Callable[[], None]) -> None:
+        self._watch.on_gone(self._indexes, lambda _: None if self._cancelled else tell())
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+
 class FakeWatch:
     """See `abc.DeviceWatch`. A link of the fake goes at once, on the thread that deletes it."""
 
@@ -879,6 +921,9 @@ class FakeWatch:
         with self._change:
             self._change.wait_for(lambda: self._closed or not asked & self._there(), timeout)
             return asked - self._there()
+
+    def expect(self, indexes: Collection[int]) -> FakeExpected:
+        return FakeExpected(self, indexes)
 
     def on_gone(self, indexes: Collection[int], tell: Callable[[frozenset[int]], None]) -> None:
         with self._change:

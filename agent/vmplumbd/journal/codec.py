@@ -6,6 +6,7 @@ byte for byte (bytes that are no UTF-8 survive by surrogate escapes).
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -23,6 +24,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+@functools.lru_cache(maxsize=64)  # a teardown writes the plan it read twice
 def plan_to_json(plan: Plan) -> str:
     """The journal's text of a plan."""
     return json.dumps(

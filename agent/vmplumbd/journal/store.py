@@ -15,6 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from vmplumbd.errors import JournalFailed
@@ -121,10 +122,8 @@ class SqliteJournal:
                     release.last_error,
                 ),
             )
-            row = self._db.execute(
-                f"SELECT {_RELEASES} FROM releases WHERE release_id = ?", (cursor.lastrowid,)
-            ).fetchone()
-            return _release(row)
+            assert cursor.lastrowid is not None, "a row was inserted"
+            return replace(release, release_id=cursor.lastrowid)
 
     def tried_release(self, release_id: int, attempts: int, last_error: str) -> None:
         """Note a try that failed."""

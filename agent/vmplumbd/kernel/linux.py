@@ -386,6 +386,16 @@ class LinuxKernel:
         netns.delete(path)
         self._kept.drop(path)
 
+    def unlink_netns(self, path: str) -> abc.Held | None:
+        held = netns.hold(path)
+        try:
+            self.delete_netns(path)
+        except BaseException:
+            if held is not None:
+                held.close()
+            raise
+        return held
+
     def prepare_netns_dir(self, path: str) -> net.NetnsDir:
         return netns.prepare_directory(path)
 

@@ -189,6 +189,32 @@ def identity_now(home: Home, path: str, known: net.NetnsIdentity) -> net.NetnsId
     return identity(home, path)
 
 
+class Held:
+    """A namespace that lives on without a name."""
+
+    __slots__ = ("_fd", "_lock")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let it go. Again is nothing."""
+        with self._lock:
+            fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def hold(path: str) -> Held | None:
+    """Keep what is at `path` in being. None if nothing can be opened there, for want of descriptors too."""
+    try:
+        # Whatever lies there is only held, never read: O_NONBLOCK for a fifo.
+        return Held(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY))
+    except OSError:
+        return None
+
+
 def delete(path: str) -> None:
     """Detach and unlink. What still holds the namespace goes on holding it, without a name."""
     try:

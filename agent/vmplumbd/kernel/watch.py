@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import select
 import threading
 from collections.abc import Callable, Collection
 
+from vmplumbd import abc
 from vmplumbd.kernel import links, rtnl
 from vmplumbd.kernel.rtnl import Channel
 from vmplumbd.model import net
@@ -19,19 +19,28 @@ _QUESTIONS = 64
 
 
 class _Wait:
-    """Links somebody waits for: those still there, and whom to tell when the last has gone."""
+    """Links somebody waits for: those still there, and whom to tell when the last has gone.
 
-    def __init__(self, indexes: frozenset[int], tell: Callable[[frozenset[int]], None] | None = None) -> None:
+    Its fields are the watch's, changed under its lock alone.
+    """
+
+    def __init__(self, watch: DeviceWatch, indexes: frozenset[int]) -> None:
+        self._watch = watch
         self.indexes = indexes
         self.there = set(indexes)
-        self.over = threading.Event()
-        self._tell = tell
+        self.ended = threading.Event()
+        self.tells: list[Callable[[], None]] = []
 
-    def end(self) -> None:
-        """The last has gone."""
-        self.over.set()
-        if self._tell is not None:
-            self._tell(self.indexes)
+    @property
+    def over(self) -> bool:
+        return not self.there
+
+    def then(self, tell: Callable[[], None]) -> None:
+        if self._watch.tell_later(self, tell):
+            tell()
+
+    def cancel(self) -> None:
+        self._watch.forget(self)
 
 
 class DeviceWatch:
@@ -45,26 +54,43 @@ class DeviceWatch:
         self._questions = Channel()
         self._asking = threading.Lock()
         self._lock = threading.Lock()
-        self._waits: list[_Wait] = []
+        self._waits: dict[int, list[_Wait]] = {}
         self._closed = False
         self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._read, name="device-watch", daemon=True)
         self._thread.start()
 
     def wait_gone(self, indexes: Collection[int], timeout: float) -> frozenset[int]:
-        asked = frozenset(indexes)
-        wait = _Wait(asked)
-        if not self._start(wait):
-            wait.over.wait(timeout)
+        wait = self._asked(indexes)
+        if not wait.over:
+            wait.ended.wait(timeout)
         with self._lock:
-            with contextlib.suppress(ValueError):
-                self._waits.remove(wait)
-            return asked - wait.there
+            self._drop(wait)
+            return wait.indexes - wait.there
+
+    def expect(self, indexes: Collection[int]) -> abc.Expected:
+        wait = _Wait(self, frozenset(indexes))
+        with self._lock:
+            self._keep(wait)
+        return wait
 
     def on_gone(self, indexes: Collection[int], tell: Callable[[frozenset[int]], None]) -> None:
-        wait = _Wait(frozenset(indexes), tell)
-        if self._start(wait):
-            tell(wait.indexes)
+        wait = self._asked(indexes)
+        wait.then(lambda: tell(wait.indexes))
+
+    def tell_later(self, wait: _Wait, tell: Callable[[], None]) -> bool:
+        """Tell when the wait is over; True if it is, and the caller tells. Nobody is told after close."""
+        with self._lock:
+            if wait.over:
+                return True
+            wait.tells.append(tell)
+            return False
+
+    def forget(self, wait: _Wait) -> None:
+        """Stop waiting."""
+        with self._lock:
+            self._drop(wait)
+            wait.tells.clear()
 
     def close(self) -> None:
         with self._lock:
@@ -78,20 +104,35 @@ class DeviceWatch:
         with self._asking:
             self._questions.close()
 
-    def _start(self, wait: _Wait) -> bool:
-        """Wait from now on; True when all have gone already, and nobody else will tell."""
+    def _asked(self, indexes: Collection[int]) -> _Wait:
+        """A wait from now on, without those that the kernel does not know any more."""
+        wait = _Wait(self, frozenset(indexes))
         with self._lock:
+            self._keep(wait)
             if self._closed:
-                return True
-            self._waits.append(wait)
-        # Asked after the wait is in the list, so that a link cannot go unseen in between.
+                return wait
+        # Asked after the wait is known, so that a link cannot go unseen in between.
         gone = self._gone(wait.indexes)
         with self._lock:
+            self._drop(wait)
             wait.there -= gone
-            if wait.there or wait not in self._waits:
-                return False
-            self._waits.remove(wait)
-            return True
+            self._keep(wait)
+        return wait
+
+    def _keep(self, wait: _Wait) -> None:
+        if self._closed:
+            wait.ended.set()
+            return
+        for index in wait.there:
+            self._waits.setdefault(index, []).append(wait)
+
+    def _drop(self, wait: _Wait) -> None:
+        for index in wait.there:
+            waits = self._waits.get(index, [])
+            if wait in waits:
+                waits.remove(wait)
+            if not waits:
+                self._waits.pop(index, None)
 
     def _read(self) -> None:
         poll = select.poll()
@@ -102,8 +143,9 @@ class DeviceWatch:
             with self._lock:
                 if self._closed:
                     # Whoever waits is let go with what is known; nobody is told after close.
-                    for wait in self._waits:
-                        wait.over.set()
+                    for waits in self._waits.values():
+                        for wait in waits:
+                            wait.ended.set()
                     self._waits.clear()
                     return
             self._note(self._seen())
@@ -122,19 +164,20 @@ class DeviceWatch:
                     raise
                 # Notices were lost: what somebody waits for is asked for instead.
                 with self._lock:
-                    asked = frozenset().union(*(wait.there for wait in self._waits))
+                    asked = frozenset(self._waits)
                 return gone | self._gone(asked)
 
     def _note(self, gone: set[int]) -> None:
+        complete: list[Callable[[], None]] = []
         with self._lock:
-            complete = []
-            for wait in self._waits:
-                wait.there -= gone
-                if not wait.there:
-                    complete.append(wait)
-            self._waits = [wait for wait in self._waits if wait.there]
-        for wait in complete:
-            wait.end()
+            for index in gone & self._waits.keys():
+                for wait in self._waits.pop(index):
+                    wait.there.discard(index)
+                    if wait.over:
+                        wait.ended.set()
+                        complete += wait.tells
+        for tell in complete:
+            tell()
 
     def _gone(self, indexes: frozenset[int]) -> set[int]:
         """Which of these the kernel does not know."""
