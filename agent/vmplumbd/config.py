@@ -52,6 +52,7 @@ class Paths:
     bin_path: tuple[str, ...] = defaults.DEFAULT_BIN_PATH
     conf_dir: str = defaults.DEFAULT_CONF_DIR
     cache_root: str = defaults.DEFAULT_CACHE_ROOT
+    tuning_allowlist: str = "/etc/cni/tuning/allowlist.conf"
     allowed_bin_paths: tuple[str, ...] = ()
     allowed_conf_dirs: tuple[str, ...] = ()
     allowed_cache_roots: tuple[str, ...] = ()

@@ -105,7 +105,13 @@ def build(config: Config, log: Log) -> Daemon:
     executor = ExecInvoker(passthrough=config.cni.environment)
     executed = builtin.TYPES if config.cni.prefer == "executable" else ()
     rules = Masquerade(kernel, default=masquerade.default_backend(os.environ.get("PATH")))
-    invoker = BuiltinInvoker(kernel, executor, executed=executed, masquerade=rules)
+    invoker = BuiltinInvoker(
+        kernel,
+        executor,
+        executed=executed,
+        masquerade=rules,
+        tuning_allowlist=config.paths.tuning_allowlist,
+    )
     holder: list[Tools] = []
     tools = Tools(
         kernel=kernel,

@@ -472,7 +472,9 @@ class FakeNetns:
             if not value.strip().removeprefix("-").isdecimal():
                 raise errors.kernel_fault(f"write {key}", where=self._where, errno=errno.EINVAL)
             space = self._space()
-            self._kernel._put(self._number, replace(space, settings={**space.settings, key: value}))
+            others = {other: held for other, held in space.settings.items() if other != key}
+            written = {} if value == self._default(key) else {key: value}
+            self._kernel._put(self._number, replace(space, settings=others | written))
 
     def change_rules(
         self, requests_: Sequence[net.RuleRequest], *, generation: int | None = None, dry: bool = False
@@ -649,7 +651,7 @@ class FakeNetns:
             changed = replace(
                 changed, vlans=((1, True, True),) if member else (), hairpin=False, isolated=False
             )
-        if request.mac is not None:
+        if request.mac is not None and link.kind == "bridge":
             changed = replace(changed, mac_given=True)
         self._change(changed)
         for bridge in {link.master, changed.master} if link.master != changed.master else set():

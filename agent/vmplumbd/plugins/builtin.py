@@ -27,8 +27,10 @@ from vmplumbd.plugins.ptp import Ptp
 from vmplumbd.plugins.skel import Plugin, Traceable, Verb
 from vmplumbd.plugins.static import Static
 from vmplumbd.plugins.tc_redirect_tap import TcRedirectTap
+from vmplumbd.plugins.tuning import config as tuning_config
+from vmplumbd.plugins.tuning.plugin import Tuning
 
-TYPES = ("host-local", "loopback", "ptp", "static", "tc-redirect-tap")
+TYPES = ("host-local", "loopback", "ptp", "static", "tc-redirect-tap", "tuning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,8 @@ class Problem:
 class BuiltinInvoker:
     """An Invoker that runs plugins in process where it can, and hands the rest to `executables`.
 
-    `executed` are the types whose executable wins. Safe for several threads, as far as Kernel is.
+    `executed` are the types whose executable wins, `tuning_allowlist` is the operator's file of settings that
+    tuning may set. Safe for several threads, as far as Kernel is.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class BuiltinInvoker:
         host_local: HostLocal | None = None,
         masquerade: Masquerade | None = None,
         sparing: bool = False,
+        tuning_allowlist: str = tuning_config.DEFAULT_ALLOWLIST,
     ) -> None:
         self._kernel = kernel
         self._executables = executables
@@ -62,6 +66,7 @@ class BuiltinInvoker:
         self._masquerade = masquerade or Masquerade(kernel)
         self._versions: dict[tuple[str, int, int], VersionInfo] = {}
         self._asking = threading.Lock()
+        self._tuning_allowlist = tuning_allowlist
         ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing)
         self._plugins: Mapping[str, Plugin] = {
             "host-local": _Sparing(self._host_local) if sparing else self._host_local,
@@ -69,6 +74,7 @@ class BuiltinInvoker:
             "ptp": ptp,
             "static": Static(),
             "tc-redirect-tap": TcRedirectTap(kernel, keep_devices=sparing),
+            "tuning": Tuning(kernel, allowlist=tuning_allowlist, keep_devices=sparing),
         }
         # What a plugin's configuration asks of the host, refused before the attempt.
         self._obstacles: Mapping[str, Callable[[bytes], None]] = {"ptp": ptp.obstacle}
@@ -85,6 +91,7 @@ class BuiltinInvoker:
             host_local=self._host_local,
             masquerade=self._masquerade,
             sparing=True,
+            tuning_allowlist=self._tuning_allowlist,
         )
 
     @property

@@ -32,7 +32,7 @@ NETNS = str(NETNS_DIR / NAME)
 RESOLV_CONF = "/run/resolv.conf"
 
 # Kept by kernel counters of the machine, not by the plugins.
-_PASSING = frozenset({"link_netnsid", "ifindex", "link_index", "nodad", "iif_index"})
+PASSING = frozenset({"link_netnsid", "ifindex", "link_index", "nodad", "iif_index"})
 _MAC = re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b")
 _VETH = re.compile(r"\bveth[0-9a-f]{8}\b")
 _LINK_LOCAL = re.compile(r"\bfe80::[0-9a-f:]+\b|\bff02::1:ff[0-9a-f]{2}:[0-9a-f]{1,4}\b")
@@ -233,7 +233,7 @@ def unified(value: Any) -> Any:
 
     def go(each: Any) -> Any:
         if isinstance(each, dict):
-            return {go(key): go(item) for key, item in each.items() if key not in _PASSING}
+            return {go(key): go(item) for key, item in each.items() if key not in PASSING}
         if isinstance(each, list):
             return (
                 sorted((go(item) for item in each), key=json.dumps)
