@@ -36,7 +36,11 @@ class PluginConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfigList:
-    """A network: its plugins in ADD's order. `raw` are the bytes it was read from; the cache keeps them."""
+    """A network: its plugins in ADD's order. `raw` are the bytes it was read from; the cache keeps them.
+
+    `requests` is `request`'s own: what plugins read on stdin when nothing is added to their configuration, by
+    the plugin's identity.
+    """
 
     name: str
     cni_version: str
@@ -45,6 +49,9 @@ class NetworkConfigList:
     load_only_inlined_plugins: bool = False
     plugins: tuple[PluginConfig, ...] = ()
     raw: bytes = field(repr=False)
+    requests: dict[int, tuple[PluginConfig, bytes]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
 
 def parse_list(raw: bytes) -> NetworkConfigList:
@@ -100,9 +107,16 @@ def request(
     The list's name and version win over the plugin's. `prevResult` is set if there is one, `runtimeConfig` if
     one of its capabilities has an argument. `capabilities` stays, against the spec and with libcni.
     """
+    alone = prev_result is None and not extra and not (capability_args and plugin.capabilities)
+    if alone and (known := network.requests.get(id(plugin))) is not None:
+        return known[1]
     body = dict(plugin.conf)
     body["name"] = network.name
     body["cniVersion"] = network.cni_version
+    if alone:
+        written = _ENCODER.encode(body).encode()
+        network.requests[id(plugin)] = plugin, written
+        return written
     if prev_result is not None:
         body["prevResult"] = prev_result
     if capability_args and plugin.capabilities:

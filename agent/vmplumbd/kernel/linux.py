@@ -316,6 +316,7 @@ class LinuxKernel:
         self._home = netns.Home()
         self._threads = threading.local()
         self._kept = _Kept()
+        self._prepared: dict[str, tuple[int, int]] = {}
 
     def close(self) -> None:
         """Give back what is held on behalf of all threads. Their host handles go with the threads."""
@@ -397,9 +398,19 @@ class LinuxKernel:
         return held
 
     def prepare_netns_dir(self, path: str) -> net.NetnsDir:
-        return netns.prepare_directory(path)
+        # Once for each directory: another one at this path is another inode.
+        with contextlib.suppress(OSError):
+            found = os.stat(path)  # noqa: PTH116  on the path of every set-up
+            if self._prepared.get(path) == (found.st_dev, found.st_ino):
+                return net.NetnsDir(path=path)
+        made = netns.prepare_directory(path)
+        with contextlib.suppress(OSError):
+            found = os.stat(path)  # noqa: PTH116  as above
+            self._prepared[path] = found.st_dev, found.st_ino
+        return made
 
     def undo_netns_dir(self, made: net.NetnsDir) -> None:
+        self._prepared.pop(made.path, None)
         netns.undo_directory(made)
 
     def close_kept(self) -> None:

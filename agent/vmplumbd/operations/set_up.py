@@ -295,9 +295,9 @@ def _look(
     tools: Tools, operation: Operation, attachment: Attachment, result: results.Result, raw: bytes, plan: Plan
 ) -> tuple[vmconf.CniOutcome, Attachment]:
     """Read from the kernel what the result does not say: the tap's MTU, the host's end of the pair."""
-    for ip in result.ips:
-        if tools.kernel.is_own_address(ip.address.ip):
-            raise failures.hosts_own_address(str(ip.address.ip))
+    for address in {ip.address.ip for ip in result.ips}:
+        if tools.kernel.is_own_address(address):
+            raise failures.hosts_own_address(str(address))
     pair = vmconf.vm_pair(result, operation.vm_id)
     where = pair.tap.sandbox or plan.netns_path
     peers = [one.name for one in result.interfaces if not one.sandbox]

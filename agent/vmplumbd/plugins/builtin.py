@@ -16,7 +16,7 @@ from vmplumbd.abc import Kernel
 from vmplumbd.cni import config
 from vmplumbd.cni.config import NetworkConfigList, PluginConfig
 from vmplumbd.cni.error import CniError, PluginCancelled, PluginNotFound
-from vmplumbd.cni.invoke import Command, Invocation, Invoker
+from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker
 from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
 from vmplumbd.plugins import skel
@@ -41,7 +41,7 @@ class Problem:
     message: str
 
 
-class BuiltinInvoker:
+class BuiltinInvoker(InProcess):
     """An Invoker that runs plugins in process where it can, and hands the rest to `executables`.
 
     `executed` are the types whose executable wins, `tuning_allowlist` is the operator's file of settings that
@@ -75,6 +75,9 @@ class BuiltinInvoker:
             "static": Static(),
             "tc-redirect-tap": TcRedirectTap(kernel, keep_devices=sparing),
             "tuning": Tuning(kernel, allowlist=tuning_allowlist, keep_devices=sparing),
+        }
+        self._traces = {
+            kind: plugin.has_traces for kind, plugin in self._plugins.items() if isinstance(plugin, Traceable)
         }
         # What a plugin's configuration asks of the host, refused before the attempt.
         self._obstacles: Mapping[str, Callable[[bytes], None]] = {"ptp": ptp.obstacle}
@@ -120,10 +123,10 @@ class BuiltinInvoker:
 
     def has_traces(self, invocation: Invocation) -> bool:
         """Whether DEL would find anything; True of a plugin that cannot tell. Raises CniError."""
-        plugin = self._plugins[invocation.plugin]
-        if isinstance(plugin, Traceable):
-            return plugin.has_traces(invocation)
-        return Command.DEL in plugin.verbs
+        ask = self._traces.get(invocation.plugin)
+        if ask is None:
+            return Command.DEL in self._plugins[invocation.plugin].verbs
+        return ask(invocation)
 
     def find(self, plugin: str, path: tuple[str, ...]) -> str:
         """Say where the plugin is. Raises PluginNotFound."""

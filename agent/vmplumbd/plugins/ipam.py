@@ -8,6 +8,7 @@ executed plugins mix.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 from collections.abc import Iterator, Sequence
 
@@ -106,11 +107,13 @@ def broadcast_of(address: net.Interface) -> ipaddress.IPv4Address | None:
     return None
 
 
+@functools.lru_cache(maxsize=1024)
 def host_interface(address: net.Address) -> net.Interface:
     """The address alone: /32 or /128."""
     return ipaddress.ip_interface(address)
 
 
+@functools.lru_cache(maxsize=4096)
 def host_network(address: net.Address) -> net.Network:
     """The route to the address alone."""
     return ipaddress.ip_network(address)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from types import TracebackType
 
 from vmplumbd.abc import Kernel, Netns
 from vmplumbd.cni import result
@@ -43,16 +42,27 @@ def in_sandbox(made: Result, name: str, sandbox: str) -> Interface | None:
     return matching[-1] if matching else None
 
 
-@contextmanager
-def open_netns(kernel: Kernel, path: str) -> Iterator[Netns]:
+class open_netns:  # noqa: N801  reads as a participle in `with`
     """Open CNI_NETNS. Raises PluginFault with the reference's text, caused by NotFound or NotANetns."""
-    with ExitStack() as stack:
+
+    __slots__ = ("_inner", "_path")
+
+    def __init__(self, kernel: Kernel, path: str) -> None:
+        self._inner = kernel.open_netns(path)
+        self._path = path
+
+    def __enter__(self) -> Netns:
+        path = self._path
         try:
-            netns = stack.enter_context(kernel.open_netns(path))
+            return self._inner.__enter__()
         except NotFound as exc:
             raise PluginFault(
                 f'failed to open netns "{path}": failed to Statfs "{path}": no such file or directory'
             ) from exc
         except NotANetns as exc:
             raise PluginFault(f'failed to open netns "{path}": unknown FS magic on "{path}": {exc}') from exc
-        yield netns
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._inner.__exit__(kind, fault, trace)
