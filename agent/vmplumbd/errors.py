@@ -9,8 +9,32 @@ from __future__ import annotations
 import enum
 import errno as errnos
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+# What to look at when the host has run out of something, or forbids it.
+_HINTS: Mapping[int, str] = {
+    errnos.ENOSPC: "is the disk full?",
+    errnos.EDQUOT: "is the disk's quota used up?",
+    errnos.EROFS: "is the disk read-only?",
+    errnos.EIO: "does the disk work?",
+    errnos.EMFILE: "is the agent's limit of open files (LimitNOFILE) too low?",
+    errnos.ENFILE: "has the host too many open files (fs.file-max)?",
+    errnos.ENOMEM: "is the host, or the agent's cgroup, out of memory?",
+    errnos.ENOBUFS: "is the host out of memory, or netlink's receive buffer too small?",
+    errnos.EPERM: "has the agent the capabilities it needs?",
+    errnos.EACCES: "may the agent read and write there?",
+}
+
+
+def hint_of(exc: BaseException | None) -> str | None:
+    """What to look at for an error of the system, found in `exc` or in what it was raised from."""
+    while exc is not None:
+        if isinstance(exc, OSError):
+            return _HINTS.get(exc.errno or 0)
+        exc = exc.__cause__
+    return None
 
 
 class Reason(enum.StrEnum):
@@ -289,7 +313,10 @@ class KernelFault(AgentError):
     ) -> None:
         cause = errnos.errorcode.get(errno, str(errno))
         detail = f": {note}" if note else ""
-        super().__init__(f"cannot {verb} in {where}: {cause} ({os.strerror(errno)}){detail}", hint=hint)
+        super().__init__(
+            f"cannot {verb} in {where}: {cause} ({os.strerror(errno)}){detail}",
+            hint=hint or _HINTS.get(errno),
+        )
         self.verb = verb
         self.where = where
         self.errno = errno

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from vmplumbd.errors import JournalFailed
+from vmplumbd.errors import JournalFailed, hint_of
 from vmplumbd.journal import codec, schema
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
@@ -29,6 +29,12 @@ _NETWORKS = (
     "last_sequence, release_attempts, release_at"
 )
 _RELEASES = "release_id, vm_id, uid, boot_id, plan, host_devices, created, attempts, last_error"
+_HINTS = {
+    "SQLITE_FULL": "is the disk full?",
+    "SQLITE_READONLY": "is the disk read-only?",
+    "SQLITE_IOERR": "does the disk work, and has it room?",
+    "SQLITE_CANTOPEN": "may the agent write in that directory, and is its limit of open files high enough?",
+}
 
 
 class SqliteJournal:
@@ -165,13 +171,8 @@ def _telling(path: Path | str) -> Iterator[None]:
 
 
 def _hint(exc: Exception) -> str | None:
-    text = {
-        "SQLITE_FULL": "is the disk full?",
-        "SQLITE_READONLY": "is the disk read-only?",
-        "SQLITE_IOERR": "does the disk work?",
-        "SQLITE_CANTOPEN": "may the agent write in that directory?",
-    }
-    return text.get(getattr(exc, "sqlite_errorname", ""))
+    name = getattr(exc, "sqlite_errorname", "")  # the extended one: SQLITE_IOERR_WRITE
+    return next((hint for known, hint in _HINTS.items() if name.startswith(known)), hint_of(exc))
 
 
 def _is_damage(exc: sqlite3.DatabaseError) -> bool:

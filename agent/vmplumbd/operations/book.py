@@ -143,6 +143,17 @@ class Book:
             self._publish(changed)
             return changed
 
+    def believe(self, record: Record) -> Record:
+        """Publish a FAILED record that the journal could not take.
+
+        The journal keeps the row of what was under way, which a restart undoes; the record is written with
+        its next change.
+        """
+        with self._writers:
+            changed = replace(record, revision=self._revision + 1, update_time=self._clock.now())
+            self._publish(changed)
+            return changed
+
     def remove(self, record: Record, release: Release | None = None) -> Release | None:
         """Journal and publish that a record is gone; `release` takes its place in the same transaction."""
         with self._writers:

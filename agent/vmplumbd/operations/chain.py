@@ -43,6 +43,8 @@ from vmplumbd.errors import (
     TornDown,
     TryAgainLater,
     Violation,
+    hint_of,
+    kernel_fault,
 )
 from vmplumbd.errors import NetworkNotFound as OurNetworkNotFound
 from vmplumbd.model.ids import VmId
@@ -256,7 +258,7 @@ def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentErro
         return TryAgainLater(message, error)
     if getattr(exc, "exhausted", False):
         return AddressesExhausted(message, error, hint="does another network or host have addresses left?")
-    return family(message, error, killed=exc.signal is not None, hint=exc.hint)
+    return family(message, error, killed=exc.signal is not None, hint=exc.hint or hint_of(exc))
 
 
 def load(conf_dir: str, name: str) -> NetworkConfigList:
@@ -275,6 +277,13 @@ def _load(conf_dir: str, name: str, signature: object) -> NetworkConfigList:
             hint=f"is there a conflist with that name in {conf_dir}?",
         ) from exc
     except CniError as exc:
+        if isinstance(exc.__cause__, OSError):
+            # Nothing is wrong with the request.
+            raise kernel_fault(
+                f'read the configuration of network "{name}"',
+                where=conf_dir,
+                errno=exc.__cause__.errno or 0,
+            ) from exc
         raise ConfigListMismatch(
             f'failed to load CNI configuration from dir "{conf_dir}" for network "{name}": {exc}'
         ) from exc

@@ -172,10 +172,14 @@ class Reaper:
                 # The VM has come back: DEL by its id would hit the new network. Its own set-up settles this.
                 yield Sleep(seconds=delay)
                 continue
-            failed = settle(tools, current)
-            if not failed:
-                return
-            current = tools.book.tried_release(current, str(failed[0]))
+            try:
+                failed = settle(tools, current)
+                if not failed:
+                    return
+                current = tools.book.tried_release(current, str(failed[0]))
+            except AgentError:
+                # The journal cannot be written: this too is tried again.
+                pass
             yield Sleep(seconds=delay)
             delay = min(delay * 2, _LONGEST_DELAY)
 

@@ -231,7 +231,8 @@ def _del_first(
         raise DelFailed(
             f"failed to delete pre-existing CNI network: {failed[0].message}",
             failed[0].plugin_error,
-            hint="if what it left behind does not matter, does the same call with force go through?",
+            hint=failed[0].hint
+            or "if what it left behind does not matter, does the same call with force go through?",
         ) from failed[0]
     tell_step(
         operation,
@@ -362,20 +363,20 @@ def _fail(tools: Tools, operation: Operation, record: Record | None, undo: Undo,
     plan = (
         record.plan if leftovers else replace(record.plan, attachments=(), netns_owned=False, netns_dir=None)
     )
+    failed = replace(
+        record,
+        phase=after(record.phase, Happening.FAILED),
+        plan=plan,
+        failure=told,
+        last_sequence=operation.log.last_sequence,
+        release_at=tools.clock.now() if leftovers else 0.0,
+    )
     try:
-        kept = tools.book.write(
-            replace(
-                record,
-                phase=after(record.phase, Happening.FAILED),
-                plan=plan,
-                failure=told,
-                last_sequence=operation.log.last_sequence,
-                release_at=tools.clock.now() if leftovers else 0.0,
-            )
-        )
-        reconcile.schedule(tools, kept)
+        kept = tools.book.write(failed)
     except AgentError as lost:
         error.add_note(f"and the failure could not be recorded: {lost}")
+        kept = tools.book.believe(failed)
+    reconcile.schedule(tools, kept)
     tools.book.leave(operation)
     operation.log.finish(error=error)
 

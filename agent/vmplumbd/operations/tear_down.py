@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from vmplumbd.errors import AgentError, DelFailed, OperationTimeout, PluginFailed, UidMismatch
-from vmplumbd.model.lifecycle import Happening, after
+from vmplumbd.model.lifecycle import Happening, Phase, after
 from vmplumbd.model.progress import PluginCall, Step, StepEvent, StepState
 from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, failures, reap, reconcile
@@ -78,7 +78,9 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
                     operation.holders = tools.holders(record.plan.netns_inode, record.plan.netns_path)
                 if kept is not None and operation.devices_gone:
                     # The answer says that the address is free.
-                    reap.settle(tools, kept)
+                    unsettled = reap.settle(tools, kept)
+                    operation.ignored_failures += unsettled
+                    operation.leftovers += reap.leftovers(record, unsettled)
                 state = StepState.SUCCEEDED if operation.devices_gone else StepState.FAILED
                 tell_step(operation, Step.DEVICES_GONE, state)
         except Exception as exc:  # noqa: BLE001 - every fault is told and recorded, whatever it is
@@ -136,22 +138,22 @@ def _failed(
 
 def _fail(tools: Tools, operation: Operation, error: AgentError) -> None:
     told = failures.failure(error)
-    if not isinstance(error, UidMismatch):
+    current = tools.book.get(operation.vm_id)
+    # A network that was not touched yet stays what it is.
+    if current is not None and current.phase is Phase.TEARING_DOWN:
+        failed = replace(
+            current,
+            phase=after(current.phase, Happening.FAILED),
+            failure=told,
+            last_sequence=operation.log.last_sequence,
+            release_at=tools.clock.now(),
+        )
         try:
-            current = tools.book.get(operation.vm_id)
-            if current is not None:
-                kept = tools.book.write(
-                    replace(
-                        current,
-                        phase=after(current.phase, Happening.FAILED),
-                        failure=told,
-                        last_sequence=operation.log.last_sequence,
-                        release_at=tools.clock.now(),
-                    )
-                )
-                reconcile.schedule(tools, kept)
-        except (AgentError, ValueError) as lost:
+            kept = tools.book.write(failed)
+        except AgentError as lost:
             error.add_note(f"and the failure could not be recorded: {lost}")
+            kept = tools.book.believe(failed)
+        reconcile.schedule(tools, kept)
     tools.book.leave(operation)
     operation.log.finish(error=error)
 

@@ -19,7 +19,7 @@ from vmplumbd.cni.error import CniError, ErrorCode, InvalidName
 from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
-from vmplumbd.errors import AgentError
+from vmplumbd.errors import AgentError, Busy, hint_of
 from vmplumbd.plugins import conf
 from vmplumbd.plugins.conf import Malformed, PluginFault
 
@@ -97,8 +97,14 @@ def run(plugin: Plugin, call: Invocation) -> Result | None:
         made = verb(call)
     except CniError:
         raise
-    except (AgentError, OSError) as exc:
-        raise PluginFault(str(exc)) from exc
+    except AgentError as exc:
+        fault = PluginFault(exc.message, code=ErrorCode.TRY_AGAIN_LATER if isinstance(exc, Busy) else None)
+        fault.hint = exc.hint
+        raise fault from exc
+    except OSError as exc:
+        fault = PluginFault(f"{exc.filename}: {exc.strerror}" if exc.filename else f"{exc.strerror}")
+        fault.hint = hint_of(exc)
+        raise fault from exc
     return None if made is None else convert.to_version(made, cni_version)
 
 

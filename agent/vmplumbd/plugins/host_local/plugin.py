@@ -14,7 +14,9 @@ from pathlib import Path
 
 from vmplumbd.cni import result
 from vmplumbd.cni import version as versions
+from vmplumbd.cni.error import ErrorCode
 from vmplumbd.cni.invoke import Command, Invocation
+from vmplumbd.errors import hint_of
 from vmplumbd.plugins import attachments
 from vmplumbd.plugins.conf import PluginFault
 from vmplumbd.plugins.host_local import allocator, config
@@ -126,14 +128,19 @@ class HostLocal:
 
     @contextmanager
     def _locked(self, directory: str) -> Iterator[Index]:
-        index = self._indexes.get(directory)
-        if index is None:
-            with self._opening:
-                if directory not in self._indexes:
-                    self._indexes[directory] = Index(Store.open(directory))
-                index = self._indexes[directory]
-        with index.locked():
-            yield index
+        try:
+            index = self._indexes.get(directory)
+            if index is None:
+                with self._opening:
+                    if directory not in self._indexes:
+                        self._indexes[directory] = Index(Store.open(directory))
+                    index = self._indexes[directory]
+            with index.locked():
+                yield index
+        except OSError as exc:
+            fault = PluginFault(f"host-local: {directory}: {exc.strerror}", code=ErrorCode.IO_FAILURE)
+            fault.hint = hint_of(exc)
+            raise fault from exc
 
 
 def directory_of(stdin: bytes) -> str:
