@@ -5,7 +5,7 @@ Concrete things are built in `main` alone; tests pass fakes that obey the same c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -171,6 +171,9 @@ class Expected(Protocol):
 
     def then(self, tell: Callable[[], None]) -> None:
         """Call `tell` too, once, when the last has gone; at once if it has. It must be short and not raise."""
+
+    def saw_gone(self, indexes: Iterable[int]) -> None:
+        """The caller has found these gone. Nobody is told of it by this call."""
 
     def cancel(self) -> None:
         """Wait no more; nobody is told."""

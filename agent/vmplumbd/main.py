@@ -7,6 +7,7 @@ import contextlib
 import functools
 import grp
 import os
+import resource
 import signal
 import stat
 import sys
@@ -31,7 +32,7 @@ from vmplumbd.operations.book import Book, Operation
 from vmplumbd.operations.chain import ChainDefaults
 from vmplumbd.operations.failures import Fault
 from vmplumbd.operations.lanes import LaneName, Lanes
-from vmplumbd.operations.reap import Reaper
+from vmplumbd.operations.reaper import Reaper
 from vmplumbd.operations.retry import RetryPolicy
 from vmplumbd.operations.tools import Settings, Tools
 from vmplumbd.plugins import builtin, masquerade
@@ -73,6 +74,7 @@ class Daemon:
 
     def close(self) -> None:
         """Stop the threads and let go of the journal."""
+        self.tools.reaper.close()
         self.lanes.close()
         self.tools.devices.close()
         self.journal.close()
@@ -120,6 +122,7 @@ def build(config: Config, log: Log) -> Daemon:
         clock=clock,
         invoker=invoker,
         sparing_invoker=invoker.sparing(),
+        freeing_invoker=invoker.freeing(),
         lanes=lanes,
         reaper=Reaper(lambda: holder[0]),
         settings=settings(config),
@@ -205,6 +208,9 @@ def serve(config: Config) -> int:
     """Run until SIGTERM or SIGINT; answers the exit status. Networks stay when the agent goes."""
     # Lane and loop hand over the interpreter often and for short; the default of 5 ms is a whole set-up.
     sys.setswitchinterval(0.0005)
+    # Each namespace that waits for its end is a descriptor (`operations.reaper`).
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     log = Log(sys.stderr, level=config.log.level)
     try:
         daemon = build(config, log)

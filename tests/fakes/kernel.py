@@ -10,7 +10,7 @@ import contextlib
 import errno
 import itertools
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
 from pathlib import PurePosixPath
@@ -904,6 +904,9 @@ class FakeExpected:
 
     def then(self, tell: Callable[[], None]) -> None:
         self._watch.on_gone(self._indexes, lambda _: None if self._cancelled else tell())
+
+    def saw_gone(self, indexes: Iterable[int]) -> None:
+        """The fake looks for itself."""
 
     def cancel(self) -> None:
         self._cancelled = True

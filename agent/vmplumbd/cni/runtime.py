@@ -11,6 +11,7 @@ passed on to it.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -477,9 +478,13 @@ def _recorded(
 ) -> Result | None:
     found = None if cache is None else cache.read(network.name, conf, cni_version=network.cni_version)
     if found is None and given is not None:
-        parsed = result.parse(given, default_version=network.cni_version)
-        found = convert.to_version(parsed, network.cni_version)
+        found = _given(given, network.cni_version)
     return found
+
+
+@functools.lru_cache(maxsize=256)  # a teardown reads it twice: for its cut, and behind its answer
+def _given(raw: bytes, version: str) -> Result:
+    return convert.to_version(result.parse(raw, default_version=version), version)
 
 
 def _recorded_for_del(

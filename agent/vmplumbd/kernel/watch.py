@@ -6,7 +6,7 @@ import errno
 import os
 import select
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from vmplumbd import abc
 from vmplumbd.kernel import links, rtnl
@@ -38,6 +38,9 @@ class _Wait:
     def then(self, tell: Callable[[], None]) -> None:
         if self._watch.tell_later(self, tell):
             tell()
+
+    def saw_gone(self, indexes: Iterable[int]) -> None:
+        self._watch.leave_out(self, indexes)
 
     def cancel(self) -> None:
         self._watch.forget(self)
@@ -85,6 +88,13 @@ class DeviceWatch:
                 return True
             wait.tells.append(tell)
             return False
+
+    def leave_out(self, wait: _Wait, indexes: Iterable[int]) -> None:
+        """Wait for these no longer."""
+        with self._lock:
+            self._drop(wait)
+            wait.there.difference_update(indexes)
+            self._keep(wait)
 
     def forget(self, wait: _Wait) -> None:
         """Stop waiting."""

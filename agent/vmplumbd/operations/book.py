@@ -85,7 +85,11 @@ class Book:
         self._mutex = threading.Lock()
         self._records: dict[VmId, Record] = {one.vm_id: one for one in state.records}
         self._releases: dict[int, Release] = {one.release_id: one for one in state.releases}
+        self._releases_of: dict[VmId, set[int]] = {}
+        for one in state.releases:
+            self._releases_of.setdefault(one.vm_id, set()).add(one.release_id)
         self.running: dict[VmId, Operation] = {}
+        self._last_set_up = float("-inf")
         self._revision = state.revision
         self._history: collections.deque[Record] = collections.deque(maxlen=HISTORY)
         self._watchers: list[Callable[[], None]] = []
@@ -128,10 +132,18 @@ class Book:
 
     def releases_of(self, vm_id: VmId) -> list[Release]:
         """What a former network of this VM still owes."""
-        if not self._releases:
-            return []
         with self._mutex:
-            return [one for one in self._releases.values() if one.vm_id == vm_id]
+            return [self._releases[number] for number in sorted(self._releases_of.get(vm_id, ()))]
+
+    def owes(self, release_id: int) -> bool:
+        """Whether a release is not done yet."""
+        return release_id in self._releases
+
+    def set_ups_about(self, since: float) -> int:
+        """Set-ups under way, and the last one if it ended after `since` (of the clock's monotonic())."""
+        with self._mutex:
+            running = sum(one.kind is Kind.SET_UP for one in self.running.values())
+            return running or int(self._last_set_up > since)
 
     def write(self, record: Record) -> Record:
         """Journal and publish a record under the next revision.
@@ -164,6 +176,7 @@ class Book:
             if kept is not None:
                 with self._mutex:
                     self._releases[kept.release_id] = kept
+                    self._releases_of.setdefault(kept.vm_id, set()).add(kept.release_id)
             self._publish(gone)
             return kept
 
@@ -181,7 +194,12 @@ class Book:
         self._journal.released(done)
         with self._mutex:
             for release_id in done:
-                self._releases.pop(release_id, None)
+                gone = self._releases.pop(release_id, None)
+                if gone is not None:
+                    left = self._releases_of[gone.vm_id]
+                    left.discard(release_id)
+                    if not left:
+                        del self._releases_of[gone.vm_id]
 
     def leave(self, operation: Operation) -> None:
         """All its acts are done: the next operation on its vm_id may run, before anyone hears of the end.
@@ -191,6 +209,8 @@ class Book:
         with self._mutex:
             if self.running.get(operation.vm_id) is operation:
                 del self.running[operation.vm_id]
+                if operation.kind is Kind.SET_UP:
+                    self._last_set_up = self._clock.monotonic()
 
     def ended(self, operation: Operation) -> None:
         """An operation is over, and its end was told."""

@@ -178,15 +178,23 @@ def delete(
     tell: Tell,
     strict: bool = False,
     attempt: int = 1,
+    last: bool = True,
 ) -> tuple[PluginFailed, ...]:
-    """CNI DEL of the whole chain, every plugin of it; answers the failures. Needs nothing else."""
+    """CNI DEL of the whole chain, every plugin of it; answers the failures. Needs nothing else.
+
+    With `last` the cache file goes too; else another DEL follows.
+    """
+    network = _parsed(attachment.conf_list)
+    conf = _runtime_conf(attachment, vm_id, netns)
+    cache = Cache(attachment.cache_dir)
     try:
         runtime.del_(
-            _parsed(attachment.conf_list),
-            _runtime_conf(attachment, vm_id, netns),
+            network,
+            conf,
             invoker=invoker,
             path=attachment.bin_path,
-            cache=Cache(attachment.cache_dir),
+            # The record has what the file has; without it ADD did not end, and the file may know more.
+            cache=None if attachment.result else cache,
             prev_result=attachment.result or None,
             deadline=deadline,
             strict=strict,
@@ -201,7 +209,9 @@ def delete(
         fault = CniError(f"{type(exc).__name__}: {exc}")
         fault.__cause__ = exc
         return (_del_failed(fault, attachment.network),)
-    _remove_cache_dir(attachment.cache_dir, vm_id)
+    if last:
+        cache.remove(network.name, conf)
+        _remove_cache_dir(attachment.cache_dir, vm_id)
     return ()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from vmplumbd.abc import Kernel
+from vmplumbd.abc import Held, Kernel
 from vmplumbd.errors import AgentError, KernelFault, NetnsSetupFailed, NotANetns, NotFound, PathNotAllowed
 from vmplumbd.model import net
 from vmplumbd.policy import paths
@@ -65,6 +65,11 @@ def remove_parent(kernel: Kernel, made: net.NetnsDir | None) -> None:
 def remove(kernel: Kernel, path: str) -> None:
     """Unlink a namespace the agent made. Gone already is success. Raises KernelFault."""
     kernel.delete_netns(path)
+
+
+def unlink(kernel: Kernel, path: str) -> Held | None:
+    """As `remove`, with the namespace kept in being until the answer is closed, if it can be."""
+    return kernel.unlink_netns(path)
 
 
 def is_ours(kernel: Kernel, path: str, device: int, inode: int) -> bool:

@@ -1,18 +1,19 @@
 """Taking a network back, and what still waits for its devices to go.
 
 First the VM is cut off: its host device is set down and its host routes go, in one batch. Then DEL of
-the whole chain, then the namespace is unlinked; the kernel destroys the devices behind that. An address
+the whole chain, then the namespace is unlinked; the devices are destroyed behind that (`reaper`). An address
 is released when its host device has been seen to go, not before: while a VMM still holds the tap, the
 host device lives on, and a second VM with the same address would lose its traffic to the first.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
-from vmplumbd.abc import Netns
+from vmplumbd.abc import Held, Netns
 from vmplumbd.cni import result as results
 from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AgentError, KernelFault, NotFound
@@ -21,24 +22,20 @@ from vmplumbd.model.outcome import Attachment
 from vmplumbd.model.progress import Leftover, ResourceKind, Step
 from vmplumbd.model.record import Record, Release
 from vmplumbd.operations import chain, namespace
-from vmplumbd.operations.lanes import LaneName, Sleep, Work
-from vmplumbd.operations.tools import Tools
-
-# How long a release that failed waits, seconds, doubled at each try up to the longest.
-_FIRST_DELAY = 1.0
-_LONGEST_DELAY = 300.0
+from vmplumbd.operations.tools import Going, Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
     """What `take_back` did: steps, each with whether it went well, and failures.
 
-    `waits_for` are the host devices (name, ifindex) that are still to go.
+    `waits_for` are the host devices (name, ifindex) that are still to go; `going` is the reaper's.
     """
 
     steps: tuple[tuple[Step, bool], ...]
     failed: tuple[AgentError, ...]
     waits_for: tuple[tuple[str, int], ...]
+    going: Going | None = None
 
 
 def all_built_in(tools: Tools, record: Record) -> bool:
@@ -47,9 +44,17 @@ def all_built_in(tools: Tools, record: Record) -> bool:
 
 
 def take_back(
-    tools: Tools, record: Record, *, deadline: float | None, tell: chain.Tell, attempt: int = 1
+    tools: Tools,
+    record: Record,
+    *,
+    deadline: float | None,
+    tell: chain.Tell,
+    attempt: int = 1,
+    defer: bool = True,
 ) -> TakenBack:
     """Cut the VM off, DEL, unlink. Every step is tried, whatever failed before it.
+
+    With `defer` devices may be left to the end of their namespace: `waits_for` then says which.
 
     A namespace that lies in the place of the recorded one is somebody else's: it is not entered and stays.
     """
@@ -60,7 +65,12 @@ def take_back(
     failed: list[AgentError] = []
     waits_for: list[tuple[str, int]] = []
     # The namespace dies with its devices only if it is ours; in an adopted one DEL removes them now.
-    deferred = plan.netns_owned and all_built_in(tools, record) and record.boot_id == tools.book.boot_id
+    deferred = defer and plan.netns_owned and all_built_in(tools, record)
+    deferred = deferred and record.boot_id == tools.book.boot_id
+    # Before the devices are looked at, so that none of those found can go unseen.
+    expected = tools.devices.expect(
+        [index for one in plan.attachments for _, index in one.host_devices] if deferred else []
+    )
     for attachment in plan.attachments:
         waits_for.extend(_cut_off(tools, attachment, failed))
     # Without a device to wait for nobody would give the address back later.
@@ -79,22 +89,41 @@ def take_back(
                 tell=tell,
                 strict=tools.settings.strict_del,
                 attempt=attempt,
+                last=not deferred,
             )
         )
     if plan.attachments:
         steps.append((Step.CNI_DEL, len(failed) == before))
+    held: Held | None = None
     if plan.netns_owned:
         before = len(failed)
         try:
-            namespace.remove(tools.kernel, plan.netns_path)
+            if deferred and not failed:
+                held = namespace.unlink(tools.kernel, plan.netns_path)
+            else:
+                namespace.remove(tools.kernel, plan.netns_path)
             namespace.remove_parent(tools.kernel, plan.netns_dir)
         except KernelFault as exc:
             failed.append(exc)
         steps.append((Step.NETNS_REMOVE, len(failed) == before))
-    if not deferred:
-        waits_for = []
+    going: Going | None = None
+    if deferred and not failed:
+        there = {index for _, index in waits_for}
+        expected.saw_gone(
+            index for one in plan.attachments for _, index in one.host_devices if index not in there
+        )
+        going = Going(expected=expected, held=held)
+    else:
+        expected.cancel()
+        if held is not None:
+            held.close()
     tools.kernel.close_kept()
-    return TakenBack(steps=tuple(steps), failed=tuple(failed), waits_for=tuple(waits_for))
+    return TakenBack(
+        steps=tuple(steps),
+        failed=tuple(failed),
+        waits_for=tuple(waits_for) if deferred else (),
+        going=going,
+    )
 
 
 def leftovers(record: Record, failed: Sequence[AgentError]) -> tuple[Leftover, ...]:
@@ -129,8 +158,28 @@ def release_of(record: Record, devices: tuple[tuple[str, int], ...], tools: Tool
     )
 
 
+def forget(tools: Tools, record: Record, release: Release | None, going: Going | None) -> Release | None:
+    """Forget a record; what is still due takes its place, and is finished once its devices have gone.
+
+    Does not wait for that. Raises JournalFailed: the record stays, and nothing is held.
+    """
+    try:
+        kept = tools.book.remove(record, release)
+    except BaseException:
+        if going is not None:
+            going.expected.cancel()
+            if going.held is not None:
+                going.held.close()
+        raise
+    if kept is not None and going is not None:
+        tools.reaper.take(kept, going)
+    elif kept is not None:
+        watch(tools, kept)
+    return kept
+
+
 def watch(tools: Tools, release: Release) -> None:
-    """Finish a release once its devices have gone."""
+    """Finish a release of which only the record is known once its devices have gone."""
 
     def gone(_: frozenset[int]) -> None:
         tools.reaper.due(release)
@@ -153,40 +202,9 @@ def are_gone(tools: Tools, devices: tuple[tuple[str, int], ...]) -> bool:
     return len(tools.devices.wait_gone(indexes, 0.0)) == len(indexes)
 
 
-class Reaper:
-    """Finishes releases, many at a time, on the teardown lane; one that fails is tried again, for ever."""
-
-    def __init__(self, tools: Callable[[], Tools]) -> None:
-        self._tools = tools
-
-    def due(self, release: Release) -> None:
-        """A release whose devices are gone. Does not block."""
-        tools = self._tools()
-        tools.lanes.submit(self._finish(tools, release), LaneName.TEAR_DOWN, background=True)
-
-    def _finish(self, tools: Tools, release: Release) -> Work:
-        delay = _FIRST_DELAY
-        current = release
-        while True:
-            if tools.book.is_taken(current.vm_id):
-                # The VM has come back: DEL by its id would hit the new network. Its own set-up settles this.
-                yield Sleep(seconds=delay)
-                continue
-            try:
-                failed = settle(tools, current)
-                if not failed:
-                    return
-                current = tools.book.tried_release(current, str(failed[0]))
-            except AgentError:
-                # The journal cannot be written: this too is tried again.
-                pass
-            yield Sleep(seconds=delay)
-            delay = min(delay * 2, _LONGEST_DELAY)
-
-
 def settle(tools: Tools, release: Release) -> tuple[AgentError, ...]:
     """Finish a release and forget it, on the teardown lane; done already is success."""
-    if not any(one.release_id == release.release_id for one in tools.book.releases_of(release.vm_id)):
+    if not tools.book.owes(release.release_id):
         return ()
     failed = finish(tools, release)
     if not failed:
@@ -197,20 +215,23 @@ def settle(tools: Tools, release: Release) -> tuple[AgentError, ...]:
 def finish(tools: Tools, release: Release) -> tuple[AgentError, ...]:
     """DEL with nothing but the record: no namespace any more. Every attachment is tried."""
     failed: list[AgentError] = []
-    for attachment in reversed(release.plan.attachments):
+    plan = release.plan
+    seen_to_go = release.host_devices and release.boot_id == tools.book.boot_id
+    for attachment in reversed(plan.attachments):
+        freeing = seen_to_go and tools.runs_in_process(attachment.conf_list)
         failed.extend(
             chain.delete(
                 attachment,
                 release.vm_id,
                 "",
-                invoker=tools.invoker,
+                invoker=tools.freeing_invoker if freeing else tools.invoker,
                 deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
                 tell=lambda call: None,  # noqa: ARG005 - nobody listens any more
             )
         )
-    plan = release.plan
-    foreign = namespace.is_another(tools.kernel, plan.netns_path, plan.netns_device, plan.netns_inode)
-    if plan.netns_owned and failed_before(release) and not foreign:
+    if plan.netns_owned and failed_before(release):
+        if namespace.is_another(tools.kernel, plan.netns_path, plan.netns_device, plan.netns_inode):
+            return tuple(failed)
         try:
             namespace.remove(tools.kernel, plan.netns_path)
         except KernelFault as exc:
@@ -228,42 +249,43 @@ def _cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> 
     there: list[tuple[str, int]] = []
     host = tools.kernel.host()
     for name, index in attachment.host_devices:
+        if not _is_there(host, name, index):
+            continue
+        # The routes first: a link that goes down with routes has the kernel walk through everybody's.
         requests: list[net.Request] = [
             net.DelRoute(dst=ip_network(address), index=index, scope=net.SCOPE_HOST)
             for address in vm_addresses(attachment)
         ]
         requests.append(net.SetLink(index=index, up=False))
         try:
-            found = host.link(index=index)
-            if found.name != name:
-                # The index was given to another link since: ours has gone.
-                continue
             host.apply(requests)
         except NotFound:
             # No such route is no fault; no such link means it has gone already.
-            if _has_link(host, index):
-                there.append((name, index))
-            continue
+            if not _is_there(host, name, index):
+                continue
         except KernelFault as exc:
             failed.append(exc)
         there.append((name, index))
     return tuple(there)
 
 
-def _has_link(host: Netns, index: int) -> bool:
+def _is_there(host: Netns, name: str, index: int) -> bool:
+    """Whether a link is still ours: its index may have been given to another, its name too."""
     try:
-        host.link(index=index)
+        return host.device(name).index == index
     except NotFound:
         return False
-    return True
 
 
 def vm_addresses(attachment: Attachment) -> list[net.Address]:
     """The VM's addresses, each once."""
-    if not attachment.result:
-        return []
+    return list(_addresses(attachment.result)) if attachment.result else []
+
+
+@functools.lru_cache(maxsize=256)
+def _addresses(result: bytes) -> tuple[net.Address, ...]:
     try:
-        parsed = results.parse(attachment.result)
+        parsed = results.parse(result)
     except CniError:
-        return []
-    return list(dict.fromkeys(ip.address.ip for ip in parsed.ips))
+        return ()
+    return tuple(dict.fromkeys(ip.address.ip for ip in parsed.ips))

@@ -139,16 +139,22 @@ def _take_back(tools: Tools, record: Record, why: str) -> bool:
             plan, netns_path="" if there else plan.netns_path, netns_owned=not there and plan.netns_owned
         )
         current = replace(record, plan=plan)
+    # The caller that waited for it may ask: it hears why, and may set up again.
+    stays = record.phase is Phase.SETTING_UP or (record.phase is Phase.FAILED and not old_boot)
     gone = reap.take_back(
-        tools, current, deadline=tools.clock.monotonic() + tools.settings.undo_timeout, tell=_silence
+        tools,
+        current,
+        deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
+        tell=_silence,
+        # A row that stays has no place for what is still owed.
+        defer=not stays,
     )
     if gone.failed:
         _keep(tools, record, gone.failed)
         return False
     release = reap.release_of(current, gone.waits_for, tools) if gone.waits_for else None
     try:
-        if record.phase is Phase.SETTING_UP or (record.phase is Phase.FAILED and not old_boot):
-            # The caller that waited for it may ask: it hears why, and may set up again.
+        if stays:
             failure = record.failure or Failure(reason=Reason.INTERNAL, message=why, retryable=True)
             cleared = replace(
                 record,
@@ -159,9 +165,7 @@ def _take_back(tools: Tools, record: Record, why: str) -> bool:
             )
             tools.book.write(cleared)
         else:
-            kept = tools.book.remove(record, release)
-            if kept is not None:
-                reap.watch(tools, kept)
+            reap.forget(tools, record, release, gone.going)
     except AgentError:
         return False
     return True

@@ -395,9 +395,7 @@ def _undo_the_old(
         _warn_of_failed_dels(operation, gone.failed)
     due = gone.waits_for or gone.failed
     release = reap.release_of(old, gone.waits_for, tools) if due else None
-    kept = tools.book.remove(replace(old, phase=after(old.phase, Happening.TEAR_DOWN)), release)
-    if kept is not None:
-        reap.watch(tools, kept)
+    reap.forget(tools, replace(old, phase=after(old.phase, Happening.TEAR_DOWN)), release, gone.going)
     yield from ()
 
 
@@ -413,6 +411,7 @@ def _settle(
         return
     yield GoTo(lane=LaneName.TEAR_DOWN)
     for release in tools.book.releases_of(operation.vm_id):
+        tools.reaper.hurry(release.release_id)
         devices = release.host_devices if release.boot_id == tools.book.boot_id else ()
         if devices and not reap.are_gone(tools, devices):
             tell_step(operation, Step.DEVICES_GONE, StepState.STARTED)

@@ -63,11 +63,11 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
                 release = reap.release_of(record, gone.waits_for, tools)
             operation.ignored_failures = gone.failed
             operation.leftovers = reap.leftovers(record, gone.failed)
-            kept = tools.book.remove(record, release)
-            if kept is not None:
-                reap.watch(tools, kept)
+            kept = reap.forget(tools, record, release, gone.going)
             operation.devices_gone = not gone.waits_for
             if order.wait_for_devices and gone.waits_for:
+                if kept is not None:
+                    tools.reaper.hurry(kept.release_id)
                 tell_step(operation, Step.DEVICES_GONE, StepState.STARTED)
                 yield WaitFor(
                     when=lambda wake: reap.when_gone(tools, gone.waits_for, wake),

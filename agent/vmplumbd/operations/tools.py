@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vmplumbd.abc import Clock, DeviceWatch, Kernel, Probe
+from vmplumbd.abc import Clock, DeviceWatch, Expected, Held, Kernel, Probe
 from vmplumbd.cni.invoke import Invoker
 from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import Release
@@ -38,11 +38,28 @@ class Settings:
     owned_networks: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Going:
+    """What a teardown leaves to its end: a namespace without a name, if it is held, and links expected to go."""
+
+    expected: Expected
+    held: Held | None
+
+
 class Reaper(Protocol):
-    """Who finishes a teardown once its devices have gone."""
+    """Who finishes a teardown once its devices have gone. Nothing here blocks."""
+
+    def take(self, release: Release, going: Going) -> None:
+        """Let a namespace go when others do not suffer from it; `due` follows when its devices have gone."""
+
+    def hurry(self, release_id: int) -> None:
+        """Somebody waits for the devices of this one: let its namespace go now."""
 
     def due(self, release: Release) -> None:
-        """Take back what a release still holds; try again until it is. Does not block."""
+        """Take back what a release still holds; try again until it is."""
+
+    def close(self) -> None:
+        """The agent ends: let go of everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +68,8 @@ class Tools:
 
     `decode_spec` reads a record's spec, which the edge encoded. `runs_in_process` says whether no plugin
     of a conflist is executed, `preflight` what keeps a list from being added here. `sparing_invoker` does
-    all that DEL does but leaves addresses reserved, and links to the end of their namespace.
+    all that DEL does but leaves addresses reserved, and links to the end of their namespace;
+    `freeing_invoker` gives back addresses whose links have been seen to go.
     `holders` says who lives in the namespace with an inode; `probe` what the host offers.
     """
 
@@ -61,6 +79,7 @@ class Tools:
     clock: Clock
     invoker: Invoker
     sparing_invoker: Invoker
+    freeing_invoker: Invoker
     lanes: Lanes
     reaper: Reaper
     settings: Settings

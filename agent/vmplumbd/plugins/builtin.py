@@ -57,6 +57,7 @@ class BuiltinInvoker(InProcess):
         host_local: HostLocal | None = None,
         masquerade: Masquerade | None = None,
         sparing: bool = False,
+        freeing: bool = False,
         tuning_allowlist: str = tuning_config.DEFAULT_ALLOWLIST,
     ) -> None:
         self._kernel = kernel
@@ -69,7 +70,7 @@ class BuiltinInvoker(InProcess):
         self._tuning_allowlist = tuning_allowlist
         ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing)
         self._plugins: Mapping[str, Plugin] = {
-            "host-local": _Sparing(self._host_local) if sparing else self._host_local,
+            "host-local": _Sparing(self._host_local) if sparing and not freeing else self._host_local,
             "loopback": Loopback(kernel),
             "ptp": ptp,
             "static": Static(),
@@ -87,6 +88,13 @@ class BuiltinInvoker(InProcess):
 
         For the teardown whose namespace takes its links along, and whose addresses are free after that.
         """
+        return self._without_links(freeing=False)
+
+    def freeing(self) -> BuiltinInvoker:
+        """The same, but DEL of built-in plugins looks for no links: they have been seen to go."""
+        return self._without_links(freeing=True)
+
+    def _without_links(self, *, freeing: bool) -> BuiltinInvoker:
         return BuiltinInvoker(
             self._kernel,
             self._executables,
@@ -94,6 +102,7 @@ class BuiltinInvoker(InProcess):
             host_local=self._host_local,
             masquerade=self._masquerade,
             sparing=True,
+            freeing=freeing,
             tuning_allowlist=self._tuning_allowlist,
         )
 
