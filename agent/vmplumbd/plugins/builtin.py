@@ -20,6 +20,7 @@ from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker
 from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
 from vmplumbd.plugins import skel
+from vmplumbd.plugins.bridge.plugin import Bridge
 from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.loopback import Loopback
 from vmplumbd.plugins.masquerade import Masquerade
@@ -30,7 +31,7 @@ from vmplumbd.plugins.tc_redirect_tap import TcRedirectTap
 from vmplumbd.plugins.tuning import config as tuning_config
 from vmplumbd.plugins.tuning.plugin import Tuning
 
-TYPES = ("host-local", "loopback", "ptp", "static", "tc-redirect-tap", "tuning")
+TYPES = ("bridge", "host-local", "loopback", "ptp", "static", "tc-redirect-tap", "tuning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class BuiltinInvoker(InProcess):
         self._tuning_allowlist = tuning_allowlist
         ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing)
         self._plugins: Mapping[str, Plugin] = {
+            "bridge": Bridge(kernel, self, keep_devices=sparing),
             "host-local": _Sparing(self._host_local) if sparing and not freeing else self._host_local,
             "loopback": Loopback(kernel),
             "ptp": ptp,

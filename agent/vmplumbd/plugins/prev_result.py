@@ -42,6 +42,20 @@ def in_sandbox(made: Result, name: str, sandbox: str) -> Interface | None:
     return matching[-1] if matching else None
 
 
+def host_end(made: Result, if_name: str) -> Interface | None:
+    """The device on the host that a veth pair's plugin made with `if_name`: the last outside before it.
+
+    ptp says host end, container; bridge says bridge, host end, container, and what came after is others'.
+    """
+    before: Interface | None = None
+    for each in made.interfaces:
+        if each.sandbox and each.name == if_name:
+            return before
+        if not each.sandbox:
+            before = each
+    return None
+
+
 class open_netns:  # noqa: N801  reads as a participle in `with`
     """Open CNI_NETNS. Raises PluginFault with the reference's text, caused by NotFound or NotANetns."""
 

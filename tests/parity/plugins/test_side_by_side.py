@@ -296,8 +296,7 @@ def bin_path() -> str:
 
 @pytest.mark.parametrize("case", [*PTP, *HOST_LOCAL, *LOOPBACK], ids=lambda case: case.name)
 def test_ours_is_as_theirs(case: Case, bin_path: str) -> None:
-    theirs = sides.walk(case, sides.theirs, bin_path)
-    ours = sides.walk(case, sides.ours, bin_path)
+    ours, theirs = sides.both(case, bin_path)
     lines = sides.differences([*map(sides.as_comparable, ours)], [*map(sides.as_comparable, theirs)])
     assert [line for line in lines if not line.startswith(tuple(case.on_purpose))] == []
     for place in case.on_purpose:
