@@ -35,6 +35,7 @@ from vmplumbd.errors import (
     AgentError,
     ConfigListMismatch,
     DelFailed,
+    HostLimitReached,
     OperationTimeout,
     PathNotAllowed,
     PluginError,
@@ -268,6 +269,8 @@ def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentErro
         return TryAgainLater(message, error)
     if getattr(exc, "exhausted", False):
         return AddressesExhausted(message, error, hint="does another network or host have addresses left?")
+    if isinstance(exc.__cause__, HostLimitReached):
+        return HostLimitReached(message, hint=exc.__cause__.hint)
     return family(message, error, killed=exc.signal is not None, hint=exc.hint or hint_of(exc))
 
 

@@ -70,8 +70,9 @@ class BuiltinInvoker(InProcess):
         self._asking = threading.Lock()
         self._tuning_allowlist = tuning_allowlist
         ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing)
+        bridge = Bridge(kernel, self, self._masquerade, keep_devices=sparing)
         self._plugins: Mapping[str, Plugin] = {
-            "bridge": Bridge(kernel, self, keep_devices=sparing),
+            "bridge": bridge,
             "host-local": _Sparing(self._host_local) if sparing and not freeing else self._host_local,
             "loopback": Loopback(kernel),
             "ptp": ptp,
@@ -83,7 +84,10 @@ class BuiltinInvoker(InProcess):
             kind: plugin.has_traces for kind, plugin in self._plugins.items() if isinstance(plugin, Traceable)
         }
         # What a plugin's configuration asks of the host, refused before the attempt.
-        self._obstacles: Mapping[str, Callable[[bytes], None]] = {"ptp": ptp.obstacle}
+        self._obstacles: Mapping[str, Callable[[bytes], None]] = {
+            "bridge": bridge.obstacle,
+            "ptp": ptp.obstacle,
+        }
 
     def sparing(self) -> BuiltinInvoker:
         """The same, but DEL of built-in plugins leaves addresses reserved and links where they are.

@@ -40,18 +40,33 @@ def make(
     return _make(kernel, netns, name, peer, mtu=mtu, mac=mac, peer_mac=peer_mac)[0]
 
 
+def random_mac() -> bytes:
+    """A MAC by chance: locally administered, one station's."""
+    chosen = os.urandom(6)
+    return bytes([chosen[0] & 0xFC | 0x02]) + chosen[1:]
+
+
 def make_known(
-    kernel: Kernel, netns: Netns, name: str, peer: str, *, mtu: int
+    kernel: Kernel,
+    netns: Netns,
+    name: str,
+    peer: str,
+    *,
+    mtu: int,
+    mac: bytes | None = None,
+    peer_mac: bytes | None = None,
 ) -> tuple[net.LinkInfo, Interface]:
     """Make the pair; answer its end in `netns`, and the other. Raises as `make` does.
 
-    The host end's MAC is chosen here: it need not be asked for, and a link manager that gives MACs to
-    links whose own the kernel chose leaves it alone.
+    The host end's MAC is given or chosen here: it need not be asked for, and a link manager that gives MACs
+    to links whose own the kernel chose leaves it alone.
     """
-    chosen = os.urandom(6)
-    mac = bytes([chosen[0] & 0xFC | 0x02]) + chosen[1:]  # locally administered, one station's
-    link, far = _make(kernel, netns, name, peer, mtu=mtu, peer_mac=mac, by_chance=mac)
-    return link, Interface(name=far, mac=prev_result.mac_text(mac))
+    random = random_mac()
+    link, far = _make(
+        kernel, netns, name, peer, mtu=mtu, mac=mac, peer_mac=peer_mac or random, by_chance=random
+    )
+    its_own = peer_mac if peer_mac and far == peer else random
+    return link, Interface(name=far, mac=prev_result.mac_text(its_own))
 
 
 def _make(

@@ -56,13 +56,15 @@ class Step:
     stdin: bytes | None = None
     with_prev: bool = True
     run: Sequence[str] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """Calls of one plugin with one configuration.
 
-    `text` is the constant part of a refusal's text, where the rest is Go's own wording. `on_purpose` are
+    `text` is the constant part of a refusal's text (a step may have its own), where the rest is Go's own
+    wording. `on_purpose` are
     the beginnings of the places where we differ and mean to; they must differ. Unless it `detects_duplicates`
     the kernel sends no probe for an IPv6 address, so that nobody waits a second for each link.
     """
@@ -112,6 +114,23 @@ def ours(kernel: LinuxKernel) -> Invoker:
 def theirs(kernel: LinuxKernel) -> Invoker:
     """The reference's executables."""
     return ExecInvoker()
+
+
+def assert_same(case: Case, bin_path: str) -> None:
+    """Raises AssertionError unless both sides say and make the same, but for what differs on purpose."""
+    our_side, their_side = both(case, bin_path)
+    lines = differences([*map(as_comparable, our_side)], [*map(as_comparable, their_side)])
+    assert [line for line in lines if not line.startswith(tuple(case.on_purpose))] == []
+    for place in case.on_purpose:
+        assert any(line.startswith(place) for line in lines), f"no longer different: {place}"
+    calls = [step for step in case.steps if not step.run]
+    for step, our, their in zip(calls, our_side, their_side, strict=True):
+        text = step.text or case.text
+        if text:
+            assert our.code is None or text in our.text, (our.text, their.text)
+            assert their.code is None or text in their.text, (our.text, their.text)
+        else:
+            assert unified(our.text) == unified(their.text)
 
 
 def both(case: Case, bin_path: str) -> tuple[list[Seen], list[Seen]]:

@@ -76,7 +76,7 @@ def test_what_the_host_lacks_is_told_where_it_is_needed(plugin: dict[str, Any]) 
         ([PTP, TAP], ("host-local",), False),
         ([MASQ], (), False),
         ([NFT, TAP], (), True),
-        ([{"type": "bridge"}], (), False),
+        ([{"type": "macvlan"}], (), False),
     ],
 )
 def test_what_runs_in_process_is_known(
@@ -111,7 +111,7 @@ def test_a_cancelled_call_does_nothing(tmp_path: Path) -> None:
 def test_missing_plugins_are_not_found() -> None:
     invoker = BuiltinInvoker(FakeKernel(), NoExecutables())
     with pytest.raises(PluginNotFound):
-        invoker.find("bridge", ())
+        invoker.find("macvlan", ())
     assert invoker.find("ptp", ()) == "built-in ptp"
     assert invoker.versions("ptp", ()).supported[0] == "0.1.0"
     assert invoker.versions("tc-redirect-tap", ()).supported[0] == "0.3.0"

@@ -39,6 +39,7 @@ class BridgeConf:
     is_default_gateway: bool
     force_address: bool
     ip_masq: bool
+    ip_masq_backend: str | None
     mtu: int
     hairpin: bool
     promisc: bool
@@ -81,6 +82,7 @@ def parse(stdin: bytes, cni_args: str) -> BridgeConf:
 def _parse(stdin: bytes, cni_args: str) -> BridgeConf:
     top = conf.load(stdin, "NetConf")
     ipam_conf = top.section("ipam", "NetConf.ipam")
+    ipam_type = "" if ipam_conf is None else ipam_conf.text("type")
     default = top.flag("isDefaultGateway")
     drafts = _trunk_drafts(top)
     in_config = _macs_in_config(top)
@@ -89,11 +91,13 @@ def _parse(stdin: bytes, cni_args: str) -> BridgeConf:
         cni_version=top.text("cniVersion") or "0.1.0",
         network=top.text("name"),
         bridge=top.text("bridge") if top.has("bridge") else DEFAULT_BRIDGE,
-        ipam_type="" if ipam_conf is None else ipam_conf.text("type"),
+        ipam_type=ipam_type,
         is_gateway=top.flag("isGateway") or default,
         is_default_gateway=default,
         force_address=top.flag("forceAddress"),
-        ip_masq=top.flag("ipMasq"),
+        # Without addresses there is nothing to masquerade, and the reference does not.
+        ip_masq=top.flag("ipMasq") and bool(ipam_type),
+        ip_masq_backend=top.text("ipMasqBackend") if top.has("ipMasqBackend") else None,
         mtu=top.number("mtu") or 0,
         hairpin=top.flag("hairpinMode"),
         promisc=top.flag("promiscMode"),

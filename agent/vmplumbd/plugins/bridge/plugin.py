@@ -24,11 +24,12 @@ from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.cni.result import Interface, Result
 from vmplumbd.errors import Exists, KernelFault, NotFound
 from vmplumbd.model import net
-from vmplumbd.plugins import attachments, conf, ipam, prev_result, veth
+from vmplumbd.plugins import attachments, conf, ipam, masquerade, prev_result, veth
 from vmplumbd.plugins.bridge import checks, config, gateway, ports
 from vmplumbd.plugins.bridge.config import BridgeConf
 from vmplumbd.plugins.bridge.gateway import Layer3
 from vmplumbd.plugins.conf import PluginFault
+from vmplumbd.plugins.masquerade import Masquerade, Owner
 from vmplumbd.plugins.skel import Verb
 
 # Seconds to wait for a port to run, looking again after each: what the reference waits in all.
@@ -47,9 +48,12 @@ class _Made:
 class Bridge:
     """The plugin. `invoker` calls the IPAM plugin; `keep_devices` leaves links to their namespace's end."""
 
-    def __init__(self, kernel: Kernel, invoker: Invoker, *, keep_devices: bool = False) -> None:
+    def __init__(
+        self, kernel: Kernel, invoker: Invoker, rules: Masquerade, *, keep_devices: bool = False
+    ) -> None:
         self._kernel = kernel
         self._invoker = invoker
+        self._masquerade = rules
         self._keep_devices = keep_devices
         self._room = ports.Room()
         self.supported = versions.ALL
@@ -62,52 +66,80 @@ class Bridge:
         }
 
     def not_built_in(self, stdin: bytes) -> str | None:
-        """nf_tables rules are the executable's."""
+        """Masquerading through iptables is the executable's, and so is the check of MACs."""
         try:
             parsed = config.parse(stdin, "")
         except PluginFault:
             return None
-        if parsed.ip_masq:
-            return "ipMasq"
+        if parsed.ip_masq and self._masquerade.by_executable(parsed.ip_masq_backend):
+            return "ipMasq through iptables"
         return "macspoofchk" if parsed.mac_spoof_check else None
+
+    def obstacle(self, stdin: bytes) -> None:
+        """Raises Unsupported or HostLimitReached if this host, or its bridge, cannot do what is asked."""
+        try:
+            parsed = config.parse(stdin, "")
+        except PluginFault:
+            return
+        if parsed.ip_masq:
+            self._masquerade.refuse_impossible()
+        host = self._kernel.host()
+        try:
+            bridge = host.link(name=parsed.bridge)
+        except NotFound:
+            return  # it will be made; a kernel that cannot filter VLANs then refuses it as a whole
+        if bridge.kind == "bridge":
+            ports.refuse_without_vlans(parsed, bridge)
+            self._room.look(host, bridge)
 
     def add(self, call: Invocation) -> Result:
         """Attach a namespace to the bridge. Raises CniError, KernelFault, with link and address taken back."""
         parsed = self._supported(call, call.args)
         config.check(parsed)
+        if parsed.ip_masq:
+            masquerade.refuse_backend(parsed.ip_masq_backend)
         mac = parsed.hardware_address()
         host = self._kernel.host()
         with prev_result.open_netns(self._kernel, call.netns) as netns:
             bridge = ports.ensure(host, parsed)
             self._room.take(host, bridge)
             name = veth.host_device_name(parsed.network, call.container_id, call.if_name)
-            link = veth.make(
-                self._kernel,
-                netns,
-                call.if_name,
-                name,
-                mtu=parsed.mtu,
-                mac=mac,
-                peer_mac=ports.marked_mac(parsed.network, name),
+            marked = ports.marked_mac(parsed.network, name)
+            link, far = veth.make_known(
+                self._kernel, netns, call.if_name, name, mtu=parsed.mtu, mac=mac, peer_mac=marked
             )
             try:
-                made = _Made(bridge=bridge, link=link, port=_attach(host, parsed, bridge, link))
+                _attach(host, parsed, bridge, link.peer_index, far.name)
+                made = _Made(bridge=bridge, link=link, port=far.name)
                 return self._configure(host, netns, call, parsed, made)
             except BaseException as exc:
                 veth.take_back(netns, link.index, exc)
                 raise
 
     def del_(self, call: Invocation) -> None:
-        """Remove the link, then free the address. What is gone is success, the namespace too.
+        """Stop masquerading, remove the link, free the address. What is gone is success, the namespace too.
 
         Blocks for the kernel's grace period when there is a link to remove. Raises CniError, KernelFault.
         """
         parsed = self._supported(call, call.args)
+        if parsed.ip_masq:
+            self._masquerade.delete(_owner(call, parsed))
         gone = self._keep_devices or (call.netns and veth.delete_inside(self._kernel, call))
         if not gone:
             self._del_host_end(call, parsed)
         if parsed.ipam_type:
             ipam.delegate(self._invoker, call, parsed.ipam_type, Command.DEL)
+
+    def has_traces(self, call: Invocation) -> bool:
+        """Whether there is an address, a host end, or a namespace to look into. Raises CniError, KernelFault."""
+        parsed = self._supported(call, call.args)
+        name = veth.host_device_name(parsed.network, call.container_id, call.if_name)
+        return bool(
+            call.netns
+            or (parsed.ipam_type and ipam.has_traces(self._invoker, call, parsed.ipam_type))
+            or veth.exists(self._kernel.host(), name)
+            or (parsed.ip_masq and self._masquerade.owns(_owner(call, parsed)))
+        )
 
     def check(self, call: Invocation) -> None:
         """Raises CniError unless bridge, port, link, addresses and routes are what prevResult says."""
@@ -121,6 +153,8 @@ class Bridge:
             checks.links(self._kernel.host(), netns, made, parsed, call)
             ipam.check_addresses(netns, call.if_name, made.ips)
             ipam.check_routes(netns, made.routes)
+        if parsed.ip_masq:
+            self._masquerade.check(_owner(call, parsed), [ip.address for ip in made.ips])
 
     def gc(self, call: Invocation) -> None:
         """Remove the ports that we made for attachments of this network that are not valid, then IPAM GC.
@@ -130,6 +164,12 @@ class Bridge:
         parsed = self._supported(call, "")
         valid = attachments.valid(call.stdin)
         failed = None if valid is None else self._remove_stale(parsed, valid)
+        if parsed.ip_masq and valid is not None:
+            owners = [
+                Owner(network=parsed.network, container_id=container_id, if_name=if_name)
+                for container_id, if_name in valid
+            ]
+            self._masquerade.collect(parsed.network, owners)
         if parsed.ipam_type:
             ipam.delegate(self._invoker, call, parsed.ipam_type, Command.GC)
         if failed is not None:
@@ -143,9 +183,12 @@ class Bridge:
 
     def _supported(self, call: Invocation, cni_args: str) -> BridgeConf:
         parsed = config.parse(call.stdin, cni_args)
-        for asked, what in ((parsed.ip_masq, "ipMasq"), (parsed.mac_spoof_check, "macspoofchk")):
-            if asked:
-                raise PluginFault(f"{what} is not built into this bridge plugin")
+        if parsed.ip_masq and self._masquerade.by_executable(parsed.ip_masq_backend):
+            raise PluginFault(
+                'ipMasq through iptables is not built into this bridge plugin: set "ipMasqBackend" to "nftables"'
+            )
+        if parsed.mac_spoof_check:
+            raise PluginFault("macspoofchk is not built into this bridge plugin")
         return parsed
 
     def _configure(
@@ -169,11 +212,15 @@ class Bridge:
             _set_gateway(host, gateway_link, change)
             if parsed.is_gateway:
                 _enable_forwarding(host, asked)
+            if parsed.ip_masq:
+                self._masquerade.add(_owner(call, parsed), [ip.address for ip in asked.ips])
             interfaces = self._interfaces(host, call, parsed, made)
             if gateway_link is not made.bridge:
                 mac = prev_result.mac_text(gateway_link.mac)
                 interfaces = (*interfaces, Interface(name=gateway_link.name, mac=mac))
         except BaseException as exc:
+            if parsed.ip_masq:
+                self._masquerade.take_back(_owner(call, parsed), exc)
             try:
                 ipam.delegate(self._invoker, call, parsed.ipam_type, Command.DEL)
             except CniError as failed:
@@ -229,22 +276,20 @@ class Bridge:
         return failed
 
 
-def _attach(host: Netns, parsed: BridgeConf, bridge: net.LinkInfo, link: net.LinkInfo) -> str:
-    """Make the host end a port; answers its name."""
-    requests: list[net.Request] = [net.GetLink(index=link.peer_index)]
-    requests += ports.attachment(parsed, bridge, link.peer_index)
+def _attach(host: Netns, parsed: BridgeConf, bridge: net.LinkInfo, index: int, name: str) -> None:
+    """Make the host end a port."""
+    requests = [*ports.attachment(parsed, bridge, index)]
     try:
-        (port,) = host.apply(requests)
+        host.apply(requests)
     except KernelFault as exc:
         if exc.errno == errno.EXFULL:
-            raise ports.BridgeFull(bridge.name) from exc
+            raise ports.full(bridge.name) from exc
         if isinstance(requests[exc.op], net.AddBridgeVlan | net.DelBridgeVlan):
-            raise PluginFault(f"failed to setup vlan tag on interface: {exc}") from exc
-        raise PluginFault(f"failed to connect host interface to bridge {bridge.name}: {exc}") from exc
+            raise PluginFault(f'failed to setup vlan tag on interface "{name}": {exc}') from exc
+        raise PluginFault(f'failed to connect "{name}" to bridge {bridge.name}: {exc}') from exc
     with suppress(KernelFault, OSError):
         # Routes of this link are ours to make; a kernel without IPv6 has none to accept.
-        host.write_sysctl(f"net/ipv6/conf/{port.name}/accept_ra", "0")
-    return port.name
+        host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
 
 
 def _configure_inside(
@@ -311,8 +356,13 @@ def _set_gateway(host: Netns, link: net.LinkInfo, change: gateway.AddressChange)
                 f'failed to set bridge addr: could not add IP address {address} to "{link.name}": {exc}'
             ) from exc
     if change.new:
-        # A bridge whose MAC is not set takes its lowest port's, and changes it as ports come and go.
-        host.apply([net.SetLink(index=link.index, mac=link.mac)])
+        # A bridge whose MAC is not set takes its lowest port's, and changes it as ports come and go. One
+        # that has lost its last port has none, which nobody may be given.
+        mac = link.mac if any(link.mac) else veth.random_mac()
+        try:
+            host.apply([net.SetLink(index=link.index, mac=mac)])
+        except KernelFault as exc:
+            raise PluginFault(f"failed to set bridge addr: could not set bridge's mac: {exc}") from exc
 
 
 def _vlan_gateway(kernel: Kernel, parsed: BridgeConf, bridge: net.LinkInfo) -> net.LinkInfo:
@@ -365,5 +415,9 @@ def _running(host: Netns, parsed: BridgeConf, made: _Made) -> tuple[net.LinkInfo
     raise PluginFault(f"bridge port in error state: {made.port} is not up")
 
 
+def _owner(call: Invocation, parsed: BridgeConf) -> Owner:
+    return Owner(network=parsed.network, container_id=call.container_id, if_name=call.if_name)
+
+
 def _prev_result(call: Invocation, parsed: BridgeConf) -> Result | None:
-    return prev_result.of(conf.load(call.stdin, "NetConf"), parsed.cni_version)
+    return prev_result.of(call, conf.load(call.stdin, "NetConf"), parsed.cni_version)

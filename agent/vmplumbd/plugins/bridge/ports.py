@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from vmplumbd.abc import Netns
-from vmplumbd.errors import Exists, KernelFault, NotFound
+from vmplumbd.errors import Exists, HostLimitReached, KernelFault, NotFound, Unsupported
 from vmplumbd.model import net
 from vmplumbd.plugins.bridge.config import BridgeConf
 from vmplumbd.plugins.conf import PluginFault
@@ -21,13 +21,12 @@ from vmplumbd.plugins.conf import PluginFault
 MOST_PORTS = 1023
 
 
-class BridgeFull(PluginFault):
+def full(bridge: str) -> HostLimitReached:
     """A bridge has as many ports as the kernel allows."""
-
-    host_limit = True
-
-    def __init__(self, bridge: str) -> None:
-        super().__init__(f'bridge "{bridge}" has {MOST_PORTS} ports, and no bridge can have more')
+    return HostLimitReached(
+        f"bridge {bridge} has {MOST_PORTS} ports, and no bridge can have more",
+        hint="may the network be spread over several bridges, or are there ports that nobody needs?",
+    )
 
 
 def marked_mac(network: str, host_device: str) -> bytes:
@@ -37,7 +36,7 @@ def marked_mac(network: str, host_device: str) -> bytes:
 
 
 def ensure(host: Netns, parsed: BridgeConf) -> net.LinkInfo:
-    """Find the bridge, or make it: up, promiscuous where asked. Raises PluginFault.
+    """Find the bridge, or make it: up, promiscuous where asked. Raises PluginFault, Unsupported.
 
     MTU and VLAN filtering are set on a new bridge only, as the reference does.
     """
@@ -57,11 +56,17 @@ def ensure(host: Netns, parsed: BridgeConf) -> net.LinkInfo:
     with suppress(KernelFault, OSError):
         # Its routes are ours to make; a kernel without IPv6 has none to accept.
         host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
-    if parsed.filters_vlans and bridge.default_vlan is None:
-        raise PluginFault(
-            f'failed to setup vlan tag on interface of "{name}": this kernel has no VLAN filtering on bridges'
-        )
+    refuse_without_vlans(parsed, bridge)
     return bridge
+
+
+def refuse_without_vlans(parsed: BridgeConf, bridge: net.LinkInfo) -> None:
+    """Raises Unsupported if VLANs are asked of a bridge whose kernel has none."""
+    if parsed.filters_vlans and bridge.default_vlan is None:
+        raise Unsupported(
+            f"failed to setup vlan tag on interface of bridge {bridge.name}: this kernel does not filter VLANs",
+            hint="is the kernel built with CONFIG_BRIDGE_VLAN_FILTERING?",
+        )
 
 
 def _make(host: Netns, parsed: BridgeConf) -> net.LinkInfo:
@@ -118,15 +123,19 @@ class Room:
         self._lock = threading.Lock()
         self._left: dict[int, int] = {}
 
-    def take(self, host: Netns, bridge: net.LinkInfo) -> None:
-        """Take room for one port. Raises BridgeFull."""
+    def look(self, host: Netns, bridge: net.LinkInfo) -> None:
+        """Raises HostLimitReached if a bridge has no room for one more port."""
         with self._lock:
-            left = self._left.get(bridge.index, 0)
-            if left > 0:
-                self._left[bridge.index] = left - 1
+            if self._left.get(bridge.index, 0) > 0:
                 return
         room = MOST_PORTS - len(host.ports(bridge.index))
         if room <= 0:
-            raise BridgeFull(bridge.name)
+            raise full(bridge.name)
         with self._lock:
-            self._left[bridge.index] = room // 2
+            self._left[bridge.index] = (room + 1) // 2
+
+    def take(self, host: Netns, bridge: net.LinkInfo) -> None:
+        """Take room for one port. Raises HostLimitReached."""
+        self.look(host, bridge)
+        with self._lock:
+            self._left[bridge.index] -= 1

@@ -1,0 +1,356 @@
+"""bridge beside the reference's v1.9.1: same results, same refusals, same kernel, same files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import host as hosts
+from tests.parity.plugins import sides
+from tests.parity.plugins.sides import RESOLV_CONF, Case, Step
+from vmplumbd.cni.invoke import Command
+
+pytestmark = [pytest.mark.parity, pytest.mark.host]
+
+V4, V6 = "10.200.0.0/16", "2001:db8:1::/64"
+ADD, DEL, CHECK, STATUS, GC = Command.ADD, Command.DEL, Command.CHECK, Command.STATUS, Command.GC
+GONE = "/run/netns/gone"
+
+
+def ranges(*subnets: str, **ipam: Any) -> dict[str, Any]:
+    return {"type": "host-local", "ranges": [[{"subnet": subnet}] for subnet in subnets or (V4,)], **ipam}
+
+
+def bridge(*subnets: str, ipam: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"type": "bridge", "bridge": "br0", "ipam": ranges(*subnets, **(ipam or {})), **more}
+
+
+def layer2(**more: Any) -> dict[str, Any]:
+    return {"type": "bridge", "bridge": "br0", **more}
+
+
+def run(*words: str) -> Step:
+    return Step(run=words)
+
+
+def inside(*words: str) -> Step:
+    return Step(run=("ip", "-n", sides.NAME, *words))
+
+
+LIFE = (Step(), Step(command=CHECK), Step(command=DEL))
+
+MADE = [
+    *(
+        Case(name=f"gateway {version}", conf=bridge(isGateway=True), cni_version=version)
+        for version in ("0.4.0", "1.1.0")
+    ),
+    *(
+        Case(
+            name=f"gateway {version}",
+            conf=bridge(isGateway=True),
+            cni_version=version,
+            steps=(Step(), Step(command=DEL)),
+        )
+        for version in ("0.1.0", "0.2.0", "0.3.1")
+    ),
+    Case(name="no gateway", conf=bridge(), steps=LIFE),
+    Case(name="default gateway", conf=bridge(isDefaultGateway=True), steps=LIFE),
+    Case(
+        name="default gateway beside one of ipam",
+        conf=bridge(
+            isDefaultGateway=True,
+            ipam={"routes": [{"dst": "0.0.0.0/0", "gw": "10.200.0.9"}, {"dst": "192.0.2.0/24"}]},
+        ),
+        steps=LIFE,
+    ),
+    Case(name="ipv6", conf=bridge(V6, isGateway=True), steps=LIFE, detects_duplicates=True),
+    Case(name="dual stack", conf=bridge(V4, V6, isDefaultGateway=True), steps=LIFE),
+    Case(
+        name="duplicates looked for",
+        conf=bridge(V6, isDefaultGateway=True, enabledad=True),
+        steps=LIFE,
+        detects_duplicates=True,
+    ),
+    Case(name="two ipv6 subnets", conf=bridge(V6, "2001:db8:2::/64", isGateway=True), steps=LIFE),
+    Case(
+        name="two ipv4 subnets forced",
+        conf=bridge(V4, "10.9.0.0/24", isGateway=True, forceAddress=True),
+        steps=LIFE,
+    ),
+    Case(
+        name="another subnet forced",
+        conf=bridge(V4, V6, isGateway=True, forceAddress=True),
+        steps=(
+            Step(),
+            Step(command=DEL),
+            Step(conf={"ipam": ranges("10.7.0.0/24", "2001:db8:1::/48")}),
+            Step(command=CHECK),
+        ),
+    ),
+    Case(
+        name="port options",
+        conf=bridge(isGateway=True, hairpinMode=True, portIsolation=True, mtu=1400),
+        steps=LIFE,
+    ),
+    Case(name="promiscuous", conf=bridge(promiscMode=True), steps=LIFE),
+    Case(
+        name="two vms",
+        conf=bridge(isGateway=True),
+        steps=(
+            Step(),
+            Step(vm="vm2", if_name="eth1"),
+            Step(command=CHECK, vm="vm2", if_name="eth1"),
+            Step(command=DEL),
+        ),
+    ),
+    Case(
+        name="macs",
+        conf=bridge(isGateway=True),
+        steps=(
+            Step(args="IgnoreUnknown=1;MAC=02:00:00:00:00:01"),
+            Step(command=CHECK, args="IgnoreUnknown=1;MAC=02:00:00:00:00:01"),
+            Step(command=DEL, args="IgnoreUnknown=1;K=V"),
+            Step(
+                args="IgnoreUnknown=1;MAC=02:00:00:00:00:01",
+                conf={"args": {"cni": {"mac": "0200.0000.0002"}}},
+            ),
+            Step(command=DEL),
+            Step(
+                conf={
+                    "args": {"cni": {"mac": "02:00:00:00:00:02"}},
+                    "runtimeConfig": {"mac": "02-00-00-00-00-0a"},
+                }
+            ),
+        ),
+    ),
+    Case(
+        name="no ipam",
+        conf=layer2(dns={"nameservers": ["9.9.9.9"]}),
+        steps=LIFE,
+        # The reference looks for an IPAM plugin without a name.
+        on_purpose=frozenset({"/1/code"}),
+        text="no plugin name provided",
+    ),
+    Case(
+        name="container end left down",
+        conf=layer2(disableContainerInterface=True),
+        steps=(Step(), Step(command=DEL)),
+    ),
+    Case(name="default bridge", conf={"type": "bridge", "ipam": ranges(), "isGateway": True}, steps=LIFE),
+    Case(
+        name="a bridge of someone else",
+        conf=bridge(isGateway=True, mtu=1300),
+        steps=(
+            run("ip", "link", "add", "br0", "mtu", "1450", "type", "bridge"),
+            run("ip", "addr", "add", "2001:db8:5::1/64", "dev", "br0"),
+            *LIFE,
+        ),
+    ),
+    Case(
+        name="dns and routes",
+        conf=bridge(
+            isGateway=True,
+            ipam={
+                "resolvConf": RESOLV_CONF,
+                "routes": [{"dst": "0.0.0.0/0"}, {"dst": "203.0.113.0/24", "gw": "10.200.0.9"}],
+            },
+        ),
+        steps=LIFE,
+    ),
+    Case(
+        name="masqueraded",
+        conf=bridge(V4, V6, isGateway=True, ipMasq=True, ipMasqBackend="nftables"),
+        steps=LIFE,
+    ),
+    Case(
+        name="nothing to masquerade",
+        conf=layer2(ipMasq=True, ipMasqBackend="nftables"),
+        steps=(Step(), Step(command=DEL)),
+    ),
+    Case(
+        name="over static",
+        conf=layer2(
+            isDefaultGateway=True,
+            ipam={
+                "type": "static",
+                "addresses": [{"address": "10.3.0.9/24"}, {"address": "2001:db8:9::7/64"}],
+                "dns": {"nameservers": ["1.1.1.1"]},
+            },
+        ),
+        steps=LIFE,
+    ),
+    Case(
+        name="keys in other cases",
+        conf={"type": "bridge", "Bridge": "br7", "ipam": ranges(), "isgateway": True, "MTU": 1300},
+        steps=(Step(), Step(command=DEL)),
+    ),
+    Case(
+        name="del without namespace",
+        conf=bridge(isGateway=True),
+        steps=(
+            Step(),
+            run("ip", "netns", "del", sides.NAME),
+            run("sh", "-c", "while ip -o link | grep -q veth; do :; done"),
+            Step(command=DEL),
+            Step(command=DEL, netns=""),
+        ),
+    ),
+    Case(
+        name="a bridge that lost its only port",
+        conf=bridge(),
+        steps=(Step(), Step(command=DEL), Step(conf={"isGateway": True})),
+        # The reference cannot give the bridge the MAC that it has: none.
+        on_purpose=frozenset({"/2/"}),
+        text="could not set bridge's mac",
+    ),
+    Case(
+        name="status and gc",
+        conf=bridge(isGateway=True),
+        steps=(Step(command=STATUS), Step(), Step(command=GC)),
+        cni_version="1.1.0",
+    ),
+]
+
+HARMED = [
+    Case(
+        name="check after harm",
+        conf=bridge(isDefaultGateway=True),
+        steps=(
+            Step(),
+            Step(command=CHECK, with_prev=False, text="Required prevResult missing"),
+            inside("route", "del", "default"),
+            Step(command=CHECK, text="Expected Route"),
+            inside("addr", "flush", "dev", "eth0"),
+            Step(command=CHECK, text="Failed to match addr"),
+            run("ip", "link", "set", "br0", "promisc", "on"),
+            Step(command=CHECK),
+            run("ip", "link", "set", "br0", "promisc", "off"),
+            run("sh", "-c", "ip link set $(bridge link | sed 's/.*\\(veth[0-9a-f]*\\).*/\\1/') nomaster"),
+            Step(command=CHECK),
+            inside("link", "set", "eth0", "address", "02:00:00:00:00:77"),
+            Step(command=CHECK, text="doesn't match container Mac"),
+            run("ip", "link", "set", "br0", "address", "02:00:00:00:00:78"),
+            Step(command=CHECK),
+            run("ip", "link", "del", "br0"),
+            Step(command=CHECK),
+            Step(command=DEL),
+        ),
+    ),
+]
+
+IMPOSSIBLE = Case(
+    name="impossible configurations",
+    conf=bridge(),
+    steps=(
+        Step(conf={"hairpinMode": True, "promiscMode": True}),
+        Step(conf={"disableContainerInterface": True}),
+        Step(conf={"vlan": 4095}),
+        Step(conf={"vlan": -1}),
+        Step(conf={"vlanTrunk": [{"minID": 1}]}),
+        Step(conf={"vlanTrunk": [{"maxID": 1}]}),
+        Step(conf={"vlanTrunk": [{"minID": 9, "maxID": 8}]}),
+        Step(conf={"vlanTrunk": [{"minID": 0, "maxID": 8}]}),
+        Step(conf={"vlanTrunk": [{"minID": 1, "maxID": 4095}]}),
+        Step(conf={"vlanTrunk": [{"id": 1}, {"id": 4095}]}),
+        Step(conf={"mtu": "big"}, text="failed to load netconf: json: cannot unmarshal string"),
+        Step(args="K=V"),
+        Step(args="MAC"),
+        Step(if_name=""),
+        Step(conf={"name": "a/b"}),
+        Step(command=CHECK, conf={"vlan": 4095}),
+        Step(command=DEL, conf={"vlan": 4095}),
+        Step(command=CHECK, netns=GONE, text="failed to open netns"),
+    ),
+)
+
+# What the reference leaves of an ADD that fails: the bridge, the veth pair, settings of both.
+LEFT = frozenset({"/0/world/host", "/0/world/inside"})
+
+
+def refused(
+    name: str, conf: dict[str, Any], text: str = "", left: frozenset[str] = LEFT, **step: Any
+) -> Case:
+    return Case(name=name, conf=conf, steps=(Step(**step),), text=text, on_purpose=left)
+
+
+NOTHING: frozenset[str] = frozenset()
+BRIDGE_ALONE = frozenset({"/0/world/host"})
+
+REFUSED = [
+    IMPOSSIBLE,
+    refused("no namespace", bridge(), "failed to open netns", BRIDGE_ALONE, netns=GONE),
+    refused("namespace is a file", bridge(), "failed to open netns", BRIDGE_ALONE, netns=RESOLV_CONF),
+    refused("bad mac", bridge(), "failed to make veth pair: address 02:00", BRIDGE_ALONE, args="MAC=02:00"),
+    refused("mac of a group", bridge(), "failed to make veth pair: ", NOTHING, args="MAC=01:00:00:00:00:01"),
+    refused("bridge with a long name", bridge(bridge="b" * 16), 'failed to create bridge "bbb', NOTHING),
+    refused("bridge without a name", bridge(bridge=""), 'failed to create bridge ""', NOTHING),
+    refused("unknown ipam", layer2(ipam={"type": "nobody"}), 'failed to find plugin "nobody" in path'),
+    refused("gateway requested", bridge(), args="IgnoreUnknown=1;IP=10.200.0.1"),
+    refused(
+        "two ipv4 subnets",
+        bridge(V4, "10.9.0.0/24", isGateway=True),
+        'failed to set bridge addr: "br0" already has an IP address different from 10.9.0.1/24',
+        LEFT,
+    ),
+    refused(
+        "vlan without kernel",
+        bridge(vlan=100),
+        'failed to create bridge "br0": could not add "br0": ',
+        NOTHING,
+    ),
+    refused("trunk without kernel", bridge(vlanTrunk=[{"id": 7}]), "could not add", NOTHING),
+    refused(
+        "default route twice",
+        bridge(isDefaultGateway=True, ipam={"routes": [{"dst": "0.0.0.0/0"}]}),
+        "add route",
+    ),
+    Case(
+        name="vlan on a bridge without",
+        conf=bridge(vlan=100),
+        steps=(run("ip", "link", "add", "br0", "type", "bridge"), Step()),
+        text="failed to setup vlan tag on interface",
+        on_purpose=LEFT,
+    ),
+    Case(
+        name="no bridge of that name",
+        conf=bridge(bridge="lo"),
+        steps=(Step(),),
+        text='failed to create bridge "lo": "lo" already exists but is not a bridge',
+    ),
+    Case(
+        name="name taken inside",
+        conf=bridge(isGateway=True),
+        steps=(inside("link", "add", "eth0", "type", "bridge"), Step(), Step(command=DEL)),
+        text='container veth name ("eth0") peer provided ("',
+    ),
+    Case(
+        name="same vm twice",
+        conf=bridge(isGateway=True),
+        steps=(Step(), Step(), Step(command=CHECK)),
+        text='container veth name ("eth0") peer provided ("',
+    ),
+    Case(
+        name="another subnet",
+        conf=bridge(isGateway=True),
+        steps=(Step(), Step(vm="vm2", if_name="eth1", conf={"ipam": ranges("10.9.0.0/24")})),
+        text='failed to set bridge addr: "br0" already has an IP address different from 10.9.0.1/24',
+        on_purpose=frozenset({"/1/world/host", "/1/world/inside"}),
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def bin_path() -> str:
+    """Where the reference plugins are."""
+    if (reason := hosts.refusal()) is not None:
+        pytest.skip(reason)
+    found = sides.reference_plugins()
+    if found is None:
+        pytest.skip("the reference plugins need Go")
+    return found
+
+
+@pytest.mark.parametrize("case", [*MADE, *HARMED, *REFUSED], ids=lambda case: case.name)
+def test_bridge_is_as_the_reference_s(case: Case, bin_path: str) -> None:
+    sides.assert_same(case, bin_path)
