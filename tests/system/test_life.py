@@ -45,12 +45,14 @@ def world_as_before(daemon: Daemon) -> Iterator[None]:
 
 
 def test_a_stream_counts_from_one_and_ends_with_its_only_result(daemon: Daemon) -> None:
-    events = daemon.set_up("life-1")
+    live = daemon.set_up("life-1")
+    assert not any(one.replayed for one in live)
+    events = daemon.set_up("life-1")  # whoever was told the end alone can ask for all of it
+    assert events[-1].result == live[-1].result
     assert [one.sequence for one in events] == list(range(1, len(events) + 1))
     assert {one.uid for one in events} == {daemon.get("life-1").uid}
     assert [one.WhichOneof("event") for one in events].count("result") == 1
     assert events[-1].WhichOneof("event") == "result"
-    assert not any(one.replayed for one in events)
     told = steps(events)
     order = [("CNI_LOAD", "SUCCEEDED"), ("NETNS", "SUCCEEDED"), ("CNI_ADD", "SUCCEEDED")]
     assert [told.index(one) for one in order] == sorted(told.index(one) for one in order)
@@ -89,7 +91,8 @@ def test_a_ready_network_is_replayed_and_no_plugin_is_called(daemon: Daemon) -> 
     first = daemon.set_up("life-3")
     again = daemon.set_up("life-3")
     assert all(one.replayed for one in again)
-    assert [(one.uid, one.sequence) for one in again] == [(one.uid, one.sequence) for one in first]
+    assert [one.sequence for one in again] == list(range(1, first[-1].sequence + 1))
+    assert {one.uid for one in again} == {first[-1].uid}
     assert again[-1].result == first[-1].result
 
 
@@ -104,7 +107,17 @@ def test_eight_callers_at_once_share_one_set_up(daemon: Daemon) -> None:
         streams = list(pool.map(call, range(8)))
     assert len({one.uid for events in streams for one in events}) == 1
     assert len({events[-1].result.SerializeToString(deterministic=True) for events in streams}) == 1
-    assert all(events[0].sequence == 1 for events in streams)
+    for events in streams:
+        numbers = [one.sequence for one in events]
+        assert numbers == sorted(set(numbers))
+
+
+def test_who_hears_of_a_set_up_only_when_it_is_over_is_told_the_end_alone(daemon: Daemon) -> None:
+    live = daemon.set_up("life-9")
+    quick = [one for one in live if not one.replayed]
+    assert quick[-1].HasField("result")
+    # Either it was over before its caller looked, or its caller saw every step.
+    assert len(quick) == 1 or [one.sequence for one in live] == list(range(1, live[-1].sequence + 1))
 
 
 def test_another_spec_is_a_conflict_while_the_network_stands(daemon: Daemon) -> None:
@@ -121,6 +134,7 @@ def test_kernel_args_and_timeout_are_no_part_of_the_spec(daemon: Daemon) -> None
 
 
 def test_a_replay_after_resume_has_only_what_comes_after(daemon: Daemon) -> None:
+    daemon.set_up("life-7")
     events = daemon.set_up("life-7")
     uid, middle = events[0].uid, len(events) // 2
     rest = daemon.set_up("life-7", resume={"uid": uid, "sequence": middle})
@@ -161,8 +175,11 @@ def test_teardown_of_nothing_and_a_second_one_are_success(daemon: Daemon) -> Non
 def test_teardown_streams_its_steps_and_plugin_calls(daemon: Daemon) -> None:
     daemon.set_up("life-11")
     order = pb.TeardownNetworkRequest(vm_id="life-11", wait_for_devices=True)
-    events = list(daemon.stub.TeardownNetwork(order, timeout=30))
+    live = list(daemon.stub.TeardownNetwork(order, timeout=30))
+    whole = pb.TeardownNetworkRequest(vm_id="life-11", resume=pb.ResumePosition(uid=live[-1].uid, sequence=0))
+    events = list(daemon.stub.TeardownNetwork(whole, timeout=30))
     assert [one.sequence for one in events] == list(range(1, len(events) + 1))
+    assert events[-1].result == live[-1].result
     told = steps(events)
     assert ("CUT_OFF", "SUCCEEDED") in told
     assert ("NETNS_REMOVE", "SUCCEEDED") in told

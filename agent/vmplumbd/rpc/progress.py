@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from vmplumbd.model.progress import Event, StepEvent, StepState
 from vmplumbd.operations.events import Entry, EventLog
 
 # Longer than a set-up of built-in plugins takes, shorter than a person notices. Seconds.
@@ -43,8 +44,14 @@ class Bell:
 
 
 async def entries(log: EventLog, *, after: int) -> AsyncIterator[Entry]:
-    """Events after a sequence number, then live ones, to the end of the operation."""
+    """Events after a sequence number, then live ones, to the end of the operation.
+
+    A reader whom only the end woke has lagged behind all that came before: of that it is told what went
+    wrong, was tried again or was warned of, and nothing else. A message a step costs both sides more than
+    a quick operation itself takes.
+    """
     bell = Bell()
+    attached = log.last_sequence
     log.subscribe(bell.ring)
     patience: float | None = _PATIENCE
     position = after
@@ -52,9 +59,11 @@ async def entries(log: EventLog, *, after: int) -> AsyncIterator[Entry]:
         while True:
             # In this order: an event written between the two is in the next read.
             finished = log.finished
+            lagged = finished and patience is not None
             for entry in log.since(position):
                 position = entry.sequence
-                yield entry
+                if not lagged or entry.sequence <= attached or _is_news(entry.event):
+                    yield entry
             if finished:
                 return
             if not await bell.wait(patience):
@@ -62,6 +71,16 @@ async def entries(log: EventLog, *, after: int) -> AsyncIterator[Entry]:
                 log.flush()
     finally:
         log.unsubscribe(bell.ring)
+
+
+def _is_news(event: Event) -> bool:
+    """Whether an event says more than that a step went as it should."""
+    return not isinstance(event, StepEvent) or bool(
+        event.failure
+        or event.warnings
+        or event.state in {StepState.FAILED, StepState.RETRYING}
+        or (event.plugin_call is not None and event.plugin_call.failed)
+    )
 
 
 async def ended(when_ended: Callable[[Callable[[], None]], None]) -> None:
