@@ -33,6 +33,8 @@ SYSCTLS = {
 PASSING = frozenset(
     {"stats", "stats64", "valid_life_time", "preferred_life_time", "expires", "handle", "cache", "used"}
     | {"installed", "last_used"}
+    | {"gc_timer", "hello_timer", "tcn_timer", "topology_change_timer"}
+    | {"forward_delay_timer", "hold_timer", "message_age_timer"}
 )
 
 IP_COMMANDS = {

@@ -118,7 +118,8 @@ class CacheKind(enum.Enum):
 class CacheSeen:
     """A file of a CNI result cache. Of a file that is no record only the name speaks.
 
-    `per_vm` names the VM whose own directory it lies in; `netns` is resolved.
+    `per_vm` names the VM whose own directory it lies in; `netns` is resolved; `host_devices` are the
+    links of the host that its result names.
     """
 
     path: str
@@ -129,6 +130,7 @@ class CacheSeen:
     if_name: str = ""
     netns: str = ""
     per_vm: str = ""
+    host_devices: tuple[str, ...] = ()
     mark: FileMark = field(default_factory=FileMark)
 
     @property

@@ -87,6 +87,11 @@ def device_names(attachment: Attachment) -> frozenset[str]:
     return frozenset(one.name for one in _result(attachment.result).interfaces if one.sandbox)
 
 
+def host_device_names(raw: bytes) -> tuple[str, ...]:
+    """The links of the host that a CNI result names."""
+    return tuple(one.name for one in _result(raw).interfaces if not one.sandbox)
+
+
 def ifb_name(network: str, container_id: str) -> str:
     """The bandwidth plugin's IFB of an attachment."""
     return "bwp" + hashlib.sha512(f"{network}{container_id}".encode()).hexdigest()[:12]
@@ -105,6 +110,9 @@ class _Known:
         self.owing: set[tuple[str, str, str]] = set()
         self.owing_inodes: set[tuple[int, int]] = set()
         self.devices: set[int] = set()
+        self.device_names: dict[str, str] = {}
+        # A bridge is everybody's.
+        bridges = {one.name for one in views.host_links if one.kind == "bridge"}
         for record in views.records:
             self.by_inode[record.plan.netns_device, record.plan.netns_inode] = record
             for one in record.plan.attachments:
@@ -114,6 +122,9 @@ class _Known:
                 if record.phase is not Phase.READY:
                     self.owing.add(key)
                 self.devices.update(index for _, index in one.host_devices)
+                self.device_names.update(
+                    (name, str(record.vm_id)) for name, _ in one.host_devices if name not in bridges
+                )
         for release in views.releases:
             self.owing.update(
                 (str(release.vm_id), one.network, one.if_name) for one in release.plan.attachments
@@ -141,6 +152,9 @@ class _Known:
             if route.dst.prefixlen == route.dst.max_prefixlen:
                 self.routes[route.index].append(route)
         self.users = self._users()
+        self.homes = {
+            one.real: str(home.vm_id) for one in views.namespaces if (home := self.of_record(one)) is not None
+        }
 
     def owns(self, network: str) -> bool:
         found = self.networks.get(network)
@@ -321,6 +335,14 @@ def _cached_attachment(known: _Known, cache: CacheSeen) -> Iterator[Finding]:
                 "another runtime's network, or one this agent has lost: does `vmplumbd import` take it over?"
             )
             yield _of_cache(known, cache, Action.REPORT, detail)
+        return
+    neighbour = known.homes.get(cache.netns) or next(
+        (known.device_names[name] for name in cache.host_devices if name in known.device_names), ""
+    )
+    if neighbour:
+        # DEL of it would take a living network's devices.
+        detail = f"an attachment that the journal does not know, with devices that are {neighbour}'s"
+        yield _of_cache(known, cache, Action.REMOVE, detail)
         return
     detail = f"an attachment that the journal does not know{known.since(cache.mark)}"
     user = known.user_of(cache.container_id)
@@ -613,11 +635,12 @@ def _host_routes(known: _Known) -> Iterator[Finding]:
     views = known.views
     links = {one.index: one for one in views.host_links}
     named = _far_ends(views.namespaces)
+    held = [
+        *known.attached.values(),
+        *(one for release in views.releases for one in release.plan.attachments),
+    ]
     expected = {
-        (address, index)
-        for one in known.attached.values()
-        for address in addresses(one)
-        for _, index in one.host_devices
+        (address, index) for one in held for address in addresses(one) for _, index in one.host_devices
     }
     for route in (one for several in known.routes.values() for one in several):
         link = links.get(route.index)

@@ -244,6 +244,18 @@ def _remove_file(finding: Finding, aside: Quarantine | None) -> None:
         aside.move(finding, _path(finding))
     else:
         Path(_path(finding)).unlink(missing_ok=True)
+    if finding.kind is ResourceKind.CNI_CACHE:
+        _remove_empty(finding)
+
+
+def _remove_empty(finding: Finding) -> None:
+    """The directories of a VM's own cache, as far as they are empty."""
+    place = Path(finding.where)
+    vm_dir = place.parent if place.name == "results" else place
+    if vm_dir.name == finding.vm_id:
+        for directory in (vm_dir / "results", vm_dir):
+            with contextlib.suppress(OSError):
+                directory.rmdir()
 
 
 def _remove_directory(finding: Finding, aside: Quarantine | None) -> None:

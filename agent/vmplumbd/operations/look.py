@@ -21,7 +21,7 @@ from vmplumbd.cni import confdir, config
 from vmplumbd.cni.config import NetworkConfigList
 from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AgentError, NotANetns
-from vmplumbd.model import net
+from vmplumbd.model import judge, net
 from vmplumbd.model.findings import (
     CacheKind,
     CacheSeen,
@@ -276,6 +276,7 @@ def _cache_files(directory: str, vm_id: str, prefixes: list[str]) -> Iterator[Ca
                     if_name=attachment.conf.if_name,
                     netns=os.path.realpath(attachment.conf.netns) if attachment.conf.netns else "",
                     per_vm=vm_id,
+                    host_devices=judge.host_device_names(found.result),
                     mark=mark,
                 )
                 continue

@@ -29,6 +29,7 @@ from vmplumb.v1.errors_pb2 import Failure
 from vmplumb.v1.network_agent_service_pb2 import (
     CollectGarbageResponse,
     DiagnoseHostResponse,
+    Finding,
     GetStatusResponse,
     TeardownResult,
 )
@@ -437,17 +438,59 @@ def status(settings: Settings) -> int | None:
 @root.command()
 @click.option("--skip-findings", is_flag=True, help="Do not compare what is there with what should be.")
 @click.option("--skip-preflight", is_flag=True, help="Do not check what the host must offer.")
+@click.option(
+    "--fix", is_flag=True, help="Say what would be done about each finding; with --no-dry-run, do it."
+)
+@click.option("--dry-run/--no-dry-run", default=True, help="With --fix.  [default: --dry-run]")
+@click.option(
+    "--quarantine", is_flag=True, help="With --fix: keep what is removed in the agent's quarantine."
+)
 @speaks
-def doctor(settings: Settings, skip_findings: bool, skip_preflight: bool) -> int | None:
-    """Check the host, and compare what journal, caches, reservations and kernel say. Changes nothing."""
+def doctor(
+    settings: Settings,
+    skip_findings: bool,
+    skip_preflight: bool,
+    fix: bool,
+    dry_run: bool,
+    quarantine: bool,
+) -> int | None:
+    """Check the host, and compare what journal, caches, reservations and kernel say.
+
+    Changes nothing, unless --fix --no-dry-run is given: then what was judged twice is taken away, and never
+    what is foreign. No network is torn down that the agent holds and that stands. Exit code 1 if something
+    disagrees, or still does, or if the host lacks what every network needs.
+    """
+    if (quarantine or not dry_run) and not fix:
+        raise click.UsageError("--quarantine and --no-dry-run go with --fix")
+    if fix and skip_findings:
+        raise click.UsageError("--fix works on findings")
     with settings.client() as client:
         answer = client.diagnose(
-            skip_findings=skip_findings, skip_preflight=skip_preflight, timeout=settings.deadline
+            skip_findings=skip_findings or fix, skip_preflight=skip_preflight, timeout=settings.deadline
         )
+        collected = CollectGarbageResponse()
+        if fix:
+            # As of revision 0 every network is younger than the list of VMs, and stays.
+            collected = client.collect_garbage(
+                [],
+                as_of_revision=0,
+                allow_empty=True,
+                dry_run=dry_run,
+                collect_leaks=True,
+                quarantine=quarantine,
+                timeout=settings.deadline,
+            )
+            answer.findings.extend(collected.findings)
+            answer.findings_truncated = collected.findings_truncated
     if not tell_message(answer, settings):
-        tell_diagnosis(answer)
+        tell_diagnosis(answer, fixed=fix and not dry_run)
+        for name in collected.cni_gc_networks if not dry_run else ():
+            out().print(Text(f"CNI GC ran on {name}"), soft_wrap=True)
+        for failure in collected.cni_gc_failures:
+            tell_failure(failure, out())
     lacking = any(one.required and not one.ok for one in answer.preflight)
-    return exits.FINDINGS if answer.findings or lacking else exits.OK
+    open_ = any(not one.done for one in answer.findings) or answer.findings_truncated
+    return exits.FINDINGS if open_ or collected.cni_gc_failures or lacking else exits.OK
 
 
 @root.command()
@@ -645,8 +688,8 @@ def tell_status(answer: GetStatusResponse) -> None:
         tell_failure(problem, console, prefix="  ")
 
 
-def tell_diagnosis(answer: DiagnoseHostResponse) -> None:
-    """What the host lacks and what does not agree."""
+def tell_diagnosis(answer: DiagnoseHostResponse, *, fixed: bool = False) -> None:
+    """What the host lacks and what does not agree; `fixed`: something was done about it."""
     console = out()
     for one in answer.preflight:
         sign, style = (
@@ -656,12 +699,38 @@ def tell_diagnosis(answer: DiagnoseHostResponse) -> None:
         console.print(line, soft_wrap=True)
         if not one.ok and one.remedy:
             console.print(Text(f"        do: {one.remedy}"), soft_wrap=True)
-    for finding in answer.findings:
-        console.print(Text(words.finding(finding), "yellow"), soft_wrap=True)
+    if answer.preflight:
+        console.print()
     if not answer.findings:
-        console.print(Text("nothing disagrees"), soft_wrap=True)
-    elif answer.findings_truncated:
+        console.print(Text("nothing disagrees", "green"), soft_wrap=True)
+        return
+    head = ("KIND", "WHAT", "WHERE", "VM", "AGE", "DONE" if fixed else "WOULD", "WHY")
+    tell_table(head, [_finding_row(one, fixed=fixed) for one in answer.findings])
+    acts = sum(words.action(one.would_do) not in ("report", "wait") for one in answer.findings)
+    done = sum(one.done for one in answer.findings)
+    summary = f"{done} of {acts} taken away" if fixed else f"{acts} could be taken away: doctor --fix"
+    console.print(Text(f"{len(answer.findings)} findings, {summary}", "yellow"), soft_wrap=True)
+    if answer.findings_truncated:
         console.print(Text("and more: the answer is full"), soft_wrap=True)
+
+
+def _finding_row(one: Finding, *, fixed: bool) -> tuple[tuple[str, str], ...]:
+    act = words.action(one.would_do)
+    style = {"report": "yellow", "wait": "bright_black"}.get(act, "red")
+    why = one.detail
+    if fixed and act not in ("report", "wait"):
+        act, style = (f"{act}: done", "green") if one.done else (f"{act}: NOT DONE", "bold red")
+        why = f"{why}; {one.failure.message}" if one.HasField("failure") else why
+    views = ", ".join(words.view(value) for value in one.missing_in)
+    return (
+        (words.resource(one.kind), ""),
+        (one.what, "bold"),
+        (one.where or "the host", ""),
+        (one.vm_id or "?", ""),
+        (words.span(one.age) if one.HasField("age") else "?", "bright_black"),
+        (act, style),
+        (f"{why} (not in {views})" if views else why, ""),
+    )
 
 
 def tell_table(head: tuple[str, ...], rows: list[tuple[tuple[str, str], ...]]) -> None:

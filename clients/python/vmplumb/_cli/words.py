@@ -71,7 +71,9 @@ def span(value: Duration | float) -> str:
         return f"{seconds:.2f} s"
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"
+    if seconds < 172800:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86400:.0f} days"
 
 
 def moment(value: Timestamp) -> str:
