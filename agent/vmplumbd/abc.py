@@ -66,6 +66,9 @@ class Netns(Protocol):
     def redirects(self, index: int) -> Sequence[int]:
         """Where the link's ingress redirects to: the ifindexes of its mirred actions."""
 
+    def rate_limit(self, index: int) -> net.RateLimit | None:
+        """The token bucket filter that is the link's root qdisc; None if it has none."""
+
     def read_sysctl(self, key: str) -> str:
         """A setting of this namespace, "net/ipv4/ip_forward" style. Raises NotFound."""
 
@@ -107,6 +110,9 @@ class Kernel(Protocol):
 
     def open_netns(self, path: str) -> AbstractContextManager[Netns]:
         """Open a namespace by path. Raises NotANetns, NotFound. Closing gives back its sockets."""
+
+    def trial_netns(self) -> AbstractContextManager[Netns]:
+        """A fresh namespace without a path, to try out what this kernel can do. It goes when it is closed."""
 
     def netns_identity(self, path: str) -> net.NetnsIdentity:
         """What lies at `path`. Raises NotFound if nothing, NotANetns if something else or the host's own."""

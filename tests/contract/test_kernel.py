@@ -22,6 +22,8 @@ ONE = f"{DIRECTORY}/one"
 VM = ip_interface("10.200.0.2/16")
 GATEWAY = ip_address("10.200.0.1")
 SUBNET = ip_network("10.200.0.0/16")
+LIMIT = net.RateLimit(rate=1_000_000, buffer=156_250, limit=35_000)
+NO_BURST = net.RateLimit(rate=1_000_000, buffer=0, limit=35_000)
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.host)])
@@ -627,6 +629,46 @@ def test_a_redirect_both_ways(kernel: abc.Kernel) -> None:
         assert list(netns.redirects(tap)) == [veth]
 
 
+def test_a_rate_limit_stays_until_it_is_taken_away(kernel: abc.Kernel) -> None:
+    fast = net.RateLimit(rate=2**33, buffer=4_000_000, limit=2**31)
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        assert netns.rate_limit(made.index) is None
+        for limit in (LIMIT, fast):
+            netns.apply([net.AddTbf(index=made.index, limit=limit)])
+            assert netns.rate_limit(made.index) == limit
+            assert kernel.host().rate_limit(made.peer_index) is None
+            netns.apply([net.DelTbf(index=made.index)])
+            assert netns.rate_limit(made.index) is None
+
+
+def test_an_intermediate_device_takes_what_a_link_receives(kernel: abc.Kernel) -> None:
+    mac = b"\x06\x00\x00\x00\x00\x09"
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns)
+        add = net.AddLink(name="ifb7", kind="ifb", mtu=1400, tx_queue_length=0, mac=mac, up=True)
+        (ifb,) = netns.apply([add, net.GetLink(name="ifb7")])
+        assert (ifb.kind, ifb.mtu, ifb.mac, ifb.up, ifb.tx_queue_length) == ("ifb", 1400, mac, True, 0)
+        netns.apply(
+            [
+                net.AddTbf(index=ifb.index, limit=LIMIT),
+                net.AddIngress(index=made.index),
+                net.AddRedirect(index=made.index, to=ifb.index, priority=1, class_id=0x10001),
+            ]
+        )
+        assert (list(netns.redirects(made.index)), netns.rate_limit(ifb.index)) == ([ifb.index], LIMIT)
+        assert netns.rate_limit(made.index) is None
+
+
+def test_a_trial_happens_where_nobody_sees_it(kernel: abc.Kernel) -> None:
+    before = kernel.host().links()
+    with kernel.trial_netns() as netns:
+        (made,) = netns.apply([net.AddLink(name="ifb7", kind="ifb"), net.GetLink(name="ifb7")])
+        assert netns.link(name="ifb7") == made
+        assert netns.identity != kernel.host().identity
+    assert kernel.host().links() == before
+
+
 # Refusals.
 
 NOWHERE = 99
@@ -678,6 +720,10 @@ REFUSALS: list[tuple[str, net.Request, type[errors.KernelFault], int]] = [
     ("ingress twice", net.AddIngress(index=2), errors.Exists, errno.EEXIST),
     ("ingress, no link", net.AddIngress(index=NOWHERE), errors.NotFound, errno.ENODEV),
     ("no ingress", net.DelIngress(index=1), errors.NotFound, errno.ENOENT),
+    ("rate limit twice", net.AddTbf(index=2, limit=LIMIT), errors.Exists, errno.EEXIST),
+    ("rate limit, no link", net.AddTbf(index=NOWHERE, limit=LIMIT), errors.NotFound, errno.ENODEV),
+    ("rate limit of nothing", net.AddTbf(index=1, limit=NO_BURST), errors.KernelFault, errno.EINVAL),
+    ("no rate limit", net.DelTbf(index=1), errors.KernelFault, errno.EINVAL),
     ("redirect, no ingress", net.AddRedirect(index=1, to=2), errors.KernelFault, errno.EINVAL),
     ("redirect to nowhere", net.AddRedirect(index=2, to=NOWHERE), errors.NotFound, errno.ENODEV),
 ]
@@ -693,7 +739,7 @@ def test_a_refusal_tells_which_request_and_changes_nothing(
 ) -> None:
     with opened(kernel) as netns:
         set_up_pair(kernel, netns)
-        netns.apply([net.AddIngress(index=2)])
+        netns.apply([net.AddIngress(index=2), net.AddTbf(index=2, limit=LIMIT)])
         before = everything(netns)
         with pytest.raises(family) as caught:
             netns.apply([net.GetLink(index=1), request_])
@@ -706,7 +752,7 @@ def everything(netns: abc.Netns) -> tuple[object, ...]:
     return (
         [(link.index, link.name, link.mtu, link.master) for link in links],
         [(addresses(netns, link.index), list(netns.redirects(link.index))) for link in links],
-        [netns.has_ingress(link.index) for link in links],
+        [(netns.has_ingress(link.index), netns.rate_limit(link.index)) for link in links],
         routes(netns),
     )
 

@@ -73,6 +73,7 @@ class Link:
     addresses: tuple[net.Interface, ...] = ()
     ingress: bool = False
     redirects: tuple[int, ...] = ()
+    rate_limit: net.RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +128,11 @@ class World:
 class FakeKernel:
     """See `abc.Kernel`. `world` may be read and replaced by a test at any time."""
 
-    def __init__(self, world: World | None = None, *, vlans: bool = True) -> None:
+    def __init__(
+        self, world: World | None = None, *, vlans: bool = True, lacks: Collection[str] = ()
+    ) -> None:
         self.world = world or World()
+        self.lacks = frozenset(lacks)  # kinds of links and qdiscs
         self.filters_vlans = vlans
         self.steps: list[str] = []
         self.kept: set[str] = set()
@@ -204,6 +208,19 @@ class FakeKernel:
             yield handle
         finally:
             handle.close()
+
+    @contextlib.contextmanager
+    def trial_netns(self) -> Iterator[abc.Netns]:
+        with self.lock:
+            number = next(self._numbers)
+            self._put(number, Space())
+            handle = FakeNetns(self, number, "a namespace to try in")
+        try:
+            yield handle
+        finally:
+            handle.close()
+            with self.lock:
+                self._destroy(number)
 
     def netns_identity(self, path: str) -> net.NetnsIdentity:
         with self.lock:
@@ -461,6 +478,11 @@ class FakeNetns:
             link = _by_index(self._space(), index)
             return list(link.redirects) if link is not None else []
 
+    def rate_limit(self, index: int) -> net.RateLimit | None:
+        with self._kernel.lock:
+            link = _by_index(self._space(), index)
+            return None if link is None else link.rate_limit
+
     def read_sysctl(self, key: str) -> str:
         with self._kernel.lock:
             return self._space().settings.get(key, self._default(key))
@@ -571,8 +593,19 @@ class FakeNetns:
                 self._add_route(request)
             case net.DelRoute():
                 self._del_route(request)
+            case net.AddTbf():
+                link = self._which(request.index)
+                _refuse(errno.ENOENT, "tbf" in self._kernel.lacks)
+                _refuse(errno.EEXIST, link.rate_limit is not None)
+                _refuse(errno.EINVAL, not request.limit.buffer or not request.limit.rate)
+                self._change(replace(link, rate_limit=request.limit))
+            case net.DelTbf():
+                link = self._which(request.index)
+                _refuse(errno.EINVAL, link.rate_limit is None)
+                self._change(replace(link, rate_limit=None))
             case net.AddIngress():
                 link = self._which(request.index)
+                _refuse(errno.ENOENT, "ingress" in self._kernel.lacks)
                 _refuse(errno.EEXIST, link.ingress)
                 self._change(replace(link, ingress=True))
             case net.DelIngress():
@@ -614,13 +647,14 @@ class FakeNetns:
 
     def _add_link(self, request: net.AddLink) -> None:
         self._refuse_name(request.name, self._number)
-        _refuse(errno.EOPNOTSUPP, request.kind not in KINDS)
+        _refuse(errno.EOPNOTSUPP, request.kind not in KINDS - self._kernel.lacks)
         _refuse(errno.EOPNOTSUPP, request.vlan_filtering is not None and not self._kernel.filters_vlans)
         queue = request.tx_queue_length
         made = Link(
             index=0,
             name=request.name,
             kind=request.kind,
+            mac=request.mac or b"",
             mtu=request.mtu or 1500,
             tx_queue_length=1000 if queue is None else queue,
             vlan_filtering=bool(request.vlan_filtering),

@@ -91,6 +91,8 @@ def add_link(request: net.AddLink) -> Message:
         body += rtnl.u32(IFLA_MTU, request.mtu)
     if request.tx_queue_length is not None:
         body += rtnl.u32(IFLA_TXQLEN, request.tx_queue_length)
+    if request.mac is not None:
+        body += rtnl.attribute(IFLA_ADDRESS, request.mac)
     info = _kind(request.kind)
     if request.vlan_filtering is not None:
         filtering = rtnl.attribute(IFLA_BR_VLAN_FILTERING, bytes([request.vlan_filtering]))

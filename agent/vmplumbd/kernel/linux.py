@@ -168,6 +168,10 @@ class LinuxNetns:
             return []
         return [target for body in found for target in tc.redirects(body)]
 
+    def rate_limit(self, index: int) -> net.RateLimit | None:
+        found = (tc.rate_limit_of(body, index) for body in self._dump("list qdiscs", tc.dump_qdiscs(index)))
+        return next((each for each in found if each is not None), None)
+
     def read_sysctl(self, key: str) -> str:
         return self._setting(f"read {key}", lambda: sysctl.read(key))
 
@@ -374,6 +378,17 @@ class LinuxKernel:
             raise
         finally:
             handle.close_taps()
+            handle.close_filter()
+            opened.close()
+
+    @contextlib.contextmanager
+    def trial_netns(self) -> Iterator[abc.Netns]:
+        identity, opened = netns.open_fresh(self._home)
+        handle = LinuxNetns(self._home, "a namespace to try in", identity, opened, is_home=False, is_new=True)
+        try:
+            yield handle
+        finally:
+            handle.close_taps(keep=False)
             handle.close_filter()
             opened.close()
 

@@ -163,6 +163,15 @@ def open_existing(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
     return identity, Opened(channel, None, fd)
 
 
+def open_fresh(home: Home) -> tuple[net.NetnsIdentity, Opened]:
+    """A channel in a namespace of its own, which goes when that is closed."""
+    try:
+        with Inside(home):
+            return _identity(os.stat(_OWN)), Opened(Channel(), None)  # noqa: PTH116  as above
+    except OSError as exc:
+        raise _fault("create network namespace", "the host", exc) from exc
+
+
 def identity(home: Home, path: str) -> net.NetnsIdentity:
     """Which namespace `path` leads to. Raises NotFound; NotANetns also for the host's own."""
     fd, found = _open(home, path)

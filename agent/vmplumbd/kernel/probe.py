@@ -101,7 +101,15 @@ def _devices(opened: netns.Opened) -> dict[str, str]:
         ends = [links.read_link(answer.body).index for answer in opened.channel.batch(asked)]
     if len(ends) < 2:
         untried = "cannot be tried without veth"
-        return {**found, "sch_ingress": untried, "cls_u32": untried, "act_mirred": untried}
+        return {
+            **found,
+            "sch_ingress": untried,
+            "cls_u32": untried,
+            "act_mirred": untried,
+            "sch_tbf": untried,
+        }
+    some = net.RateLimit(rate=1_000_000, buffer=1_000_000, limit=100_000)
+    found["sch_tbf"] = _try(opened, net.AddTbf(index=ends[0], limit=some))
     found["sch_ingress"] = _try(opened, net.AddIngress(index=ends[0]))
     # One request makes the filter and its action: the kernel says which of the two it lacks, if it says.
     redirect = _try(opened, net.AddRedirect(index=ends[0], to=ends[1]))

@@ -34,6 +34,10 @@ def encode(request: net.Request, host_fd: int) -> list[Message]:
             return [tc.del_ingress(request)]
         case net.AddLink():
             return [links.add_link(request)]
+        case net.AddTbf():
+            return [tc.add_tbf(request)]
+        case net.DelTbf():
+            return [tc.del_tbf(request)]
         case net.AddBridgeVlan():
             return [links.add_bridge_vlan(request)]
         case net.DelBridgeVlan():
@@ -72,6 +76,10 @@ def words(request: net.Request) -> str:
             return f"delete ingress qdisc of link {request.index}"
         case net.AddRedirect():
             return f"add redirect from link {request.index} to link {request.to}"
+        case net.AddTbf():
+            return f"add token bucket filter to link {request.index}"
+        case net.DelTbf():
+            return f"delete token bucket filter of link {request.index}"
 
 
 def hint(request: net.Request) -> str | None:

@@ -48,6 +48,7 @@ class AddLink:
     mtu: int = 0
     tx_queue_length: int | None = None
     vlan_filtering: bool | None = None
+    mac: bytes | None = None
     up: bool = False
 
 
@@ -163,10 +164,43 @@ class DelIngress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddRedirect:
-    """u32 match-all on `index`'s ingress, mirred egress redirect to `to`."""
+    """u32 match-all on `index`'s ingress, mirred egress redirect to `to`.
+
+    `priority` 0 is the kernel's choice. `class_id` 0 is none; nothing at ingress has classes.
+    """
 
     index: int
     to: int
+    priority: int = 0
+    class_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """What a token bucket filter lets through: `rate` in bytes a second, in bursts of `buffer`.
+
+    `buffer` is how long a burst takes at that rate, in the scheduler's ticks of 64 ns; `limit` is how many
+    bytes may wait.
+    """
+
+    rate: int
+    buffer: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTbf:
+    """A token bucket filter as the link's root qdisc, handle 1:, for what the link sends."""
+
+    index: int
+    limit: RateLimit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelTbf:
+    """Remove the token bucket filter that is the link's root qdisc."""
+
+    index: int
 
 
 Request: TypeAlias = (
@@ -184,6 +218,8 @@ Request: TypeAlias = (
     | AddIngress
     | DelIngress
     | AddRedirect
+    | AddTbf
+    | DelTbf
 )
 
 

@@ -23,6 +23,7 @@ _FEATURES = (
     ("nf_tables", False, "masquerade (ipMasq) and the firewall plugin"),
     ("bridge", False, "bridge networks"),
     ("ifb", False, "the bandwidth plugin"),
+    ("sch_tbf", False, "the bandwidth plugin"),
 )
 _FILES_WANTED = 4096
 _FREE_BYTES = 64 * 1024 * 1024

@@ -20,6 +20,7 @@ from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker
 from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
 from vmplumbd.plugins import skel
+from vmplumbd.plugins.bandwidth import Bandwidth
 from vmplumbd.plugins.bridge.plugin import Bridge
 from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.loopback import Loopback
@@ -31,7 +32,7 @@ from vmplumbd.plugins.tc_redirect_tap import TcRedirectTap
 from vmplumbd.plugins.tuning import config as tuning_config
 from vmplumbd.plugins.tuning.plugin import Tuning
 
-TYPES = ("bridge", "host-local", "loopback", "ptp", "static", "tc-redirect-tap", "tuning")
+TYPES = ("bandwidth", "bridge", "host-local", "loopback", "ptp", "static", "tc-redirect-tap", "tuning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,9 @@ class BuiltinInvoker(InProcess):
         self._tuning_allowlist = tuning_allowlist
         ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing)
         bridge = Bridge(kernel, self, self._masquerade, keep_devices=sparing)
+        bandwidth = Bandwidth(kernel, keep_devices=sparing)
         self._plugins: Mapping[str, Plugin] = {
+            "bandwidth": bandwidth,
             "bridge": bridge,
             "host-local": _Sparing(self._host_local) if sparing and not freeing else self._host_local,
             "loopback": Loopback(kernel),
@@ -85,6 +88,7 @@ class BuiltinInvoker(InProcess):
         }
         # What a plugin's configuration asks of the host, refused before the attempt.
         self._obstacles: Mapping[str, Callable[[bytes], None]] = {
+            "bandwidth": bandwidth.obstacle,
             "bridge": bridge.obstacle,
             "ptp": ptp.obstacle,
         }

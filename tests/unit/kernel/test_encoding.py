@@ -12,7 +12,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
-from vmplumbd.kernel import links, requests, rtnl
+from vmplumbd.kernel import links, requests, rtnl, tc
 from vmplumbd.model import net
 
 HOST_FD = 5
@@ -213,6 +213,28 @@ CASES: list[tuple[str, net.Request, int, int, dict[str, Any]]] = [
         CREATE_NEW,
         INGRESS | {"handle": 0xFFFF0000},
     ),
+    (
+        "intermediate_device",
+        net.AddLink(name="ifb0", kind="ifb", mtu=1400, tx_queue_length=0, mac=MAC, up=True),
+        rtnl.RTM_NEWLINK,
+        CREATE_NEW,
+        {
+            "flags": 1,
+            "change": 1,
+            "IFLA_IFNAME": "ifb0",
+            "IFLA_MTU": 1400,
+            "IFLA_TXQLEN": 0,
+            "IFLA_ADDRESS": "02:00:00:00:00:07",
+            "IFLA_LINKINFO": {"IFLA_INFO_KIND": "ifb"},
+        },
+    ),
+    (
+        "rate_limit_gone",
+        net.DelTbf(index=3),
+        rtnl.RTM_DELQDISC,
+        1,
+        {"parent": 0xFFFFFFFF, "index": 3, "TCA_KIND": "tbf"},
+    ),
     ("ingress_gone", net.DelIngress(index=3), rtnl.RTM_DELQDISC, 1, INGRESS),
 ]
 
@@ -239,6 +261,29 @@ def test_a_redirect_matches_all_and_goes_to_its_target() -> None:
     assert action["TCA_ACT_KIND"] == "mirred"
     wanted = {"action": 4, "eaction": 1, "ifindex": 7}
     assert action["TCA_ACT_OPTIONS"]["TCA_MIRRED_PARMS"] == wanted
+
+
+def test_a_redirect_may_have_a_place_and_a_class() -> None:
+    asked = net.AddRedirect(index=3, to=7, priority=1, class_id=0x10001)
+    _, _, fields = read(requests.encode(asked, HOST_FD)[0])
+    _, _, plainly = read(requests.encode(net.AddRedirect(index=3, to=7), HOST_FD)[0])
+    assert fields["info"] == 0x10300
+    assert fields["TCA_OPTIONS"].pop("TCA_U32_CLASSID") == 0x10001
+    assert fields["TCA_OPTIONS"] == plainly["TCA_OPTIONS"]
+
+
+@pytest.mark.parametrize(("rate", "rate_32"), [(1_000_000, 1_000_000), (2**33, 2**32 - 1)])
+def test_a_rate_limit_says_rate_burst_and_queue(rate: int, rate_32: int) -> None:
+    limit = net.RateLimit(rate=rate, buffer=156_250, limit=35_000)
+    (message,) = requests.encode(net.AddTbf(index=3, limit=limit), HOST_FD)
+    kind, flags, fields = read(message)
+    options = fields.pop("TCA_OPTIONS")
+    assert (kind, flags) == (rtnl.RTM_NEWQDISC, CREATE_NEW)
+    assert fields == {"parent": 0xFFFFFFFF, "handle": 0x10000, "index": 3, "TCA_KIND": "tbf"}
+    assert options["TCA_TBF_PARMS"] == {"rate": rate_32, "limit": 35_000, "buffer": 156_250}
+    assert ("UNKNOWN" in options) is (rate != rate_32)  # pyroute2 has no name for the rate in 64 bits
+    assert tc.rate_limit_of(memoryview(message.body), 3) == limit
+    assert tc.rate_limit_of(memoryview(message.body), 4) is None
 
 
 def test_bridge_port_settings_are_a_message_of_their_own() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from vmplumbd.model.preflight import Disk, HostFacts, Wanted, checks
 
-FEATURES = ("veth", "tun", "sch_ingress", "cls_u32", "act_mirred", "nf_tables", "bridge", "ifb")
+FEATURES = ("veth", "tun", "sch_ingress", "cls_u32", "act_mirred", "nf_tables", "bridge", "ifb", "sch_tbf")
 DISK = Disk(path="/var/lib/cni", free_bytes=1 << 30, free_inodes=100_000, inodes=200_000)
 WELL = HostFacts(
     features=dict.fromkeys(FEATURES, ""),
