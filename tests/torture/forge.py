@@ -117,6 +117,8 @@ def _serve() -> int:
             if pid == 0:
                 os._exit(_child(asked))
             running.add(pid)
+            # The kernel gives pids again: what an older daemon of this one ended with is not its own.
+            ended.pop(pid, None)
             answer["pid"] = pid
         elif asked["do"] in {"wait", "poll"}:
             pid = asked["pid"]
