@@ -166,16 +166,20 @@ class Cache:
         return os.access(f"{self.directory}/results/{name}", os.F_OK) or os.access(self._aside(name), os.F_OK)
 
     def remove(self, network: str, conf: RuntimeConf) -> None:
-        """Remove the attachment's file. Gone already is success; another attachment's file stays."""
+        """Remove the attachment's file. Gone already is success; another attachment's file stays.
+
+        Raises CacheFailed; the file is then still there.
+        """
         name = _file_name(network, conf)
         if name is None:
             return
         path = f"{self.directory}/results/{name}"
-        with contextlib.suppress(OSError):
+        try:
             if not _belongs_to_another(path, network, conf):
-                os.unlink(path)  # noqa: PTH108 - hot path
-        with contextlib.suppress(OSError):
-            os.unlink(self._aside(name))  # noqa: PTH108 - hot path
+                _unlink(path)
+            _unlink(self._aside(name))
+        except OSError as exc:
+            raise CacheFailed(f"remove {path}: {exc.strerror}") from exc
 
     def _aside(self, name: str) -> str:
         """Where a record is written before it is moved into place.
@@ -262,6 +266,11 @@ def _write_file(path: str, body: bytes) -> None:
             written += os.write(fd, body[written:])
     finally:
         os.close(fd)
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(path)  # noqa: PTH108 - hot path
 
 
 def _read_file(path: str) -> bytes | None:

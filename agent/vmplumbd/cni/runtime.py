@@ -11,6 +11,7 @@ passed on to it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import time
@@ -497,7 +498,8 @@ def _recorded_for_del(
     except InvalidResult:
         # As libcni: a file that is of no use is removed, and DEL goes on.
         if cache is not None:
-            cache.remove(network.name, conf)
+            with contextlib.suppress(CacheFailed):
+                cache.remove(network.name, conf)
     try:
         return _recorded(network, conf, None, given)
     except InvalidResult:

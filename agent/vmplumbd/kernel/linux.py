@@ -332,9 +332,15 @@ class LinuxKernel:
         netns.refuse_lost_thread()
         mine: _ThreadsHost | None = getattr(self._threads, "host", None)
         if mine is None:
-            if not self._home.has_this_thread():
-                raise errors.ThreadLost(errno=errno.EXDEV)
-            mine = self._threads.host = _ThreadsHost(self._home)
+            try:
+                if not self._home.has_this_thread():
+                    raise errors.ThreadLost(errno=errno.EXDEV)
+                channel = Channel()
+            except OSError as exc:
+                raise errors.kernel_fault(
+                    "open a netlink socket", where="the host", errno=exc.errno or 0
+                ) from exc
+            mine = self._threads.host = _ThreadsHost(self._home, channel)
         return mine.netns
 
     def create_netns(self, path: str) -> net.NetnsIdentity:
@@ -473,8 +479,8 @@ class LinuxKernel:
 class _ThreadsHost:
     """A thread's handle of the host: it goes with the thread, which closes nothing itself."""
 
-    def __init__(self, home: netns.Home) -> None:
-        self._opened = netns.Opened(Channel(), None)
+    def __init__(self, home: netns.Home, channel: Channel) -> None:
+        self._opened = netns.Opened(channel, None)
         self.netns = LinuxNetns(home, "the host", home.identity, self._opened, is_home=True)
 
     def __del__(self) -> None:

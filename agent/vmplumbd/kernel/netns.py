@@ -123,9 +123,11 @@ class Opened:
 def create(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
     """Make a namespace, bind it at `path`, and open what a set-up needs in it, entering once."""
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+        made = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
     except OSError as exc:
         raise _fault("create network namespace", path, exc) from exc
+    with contextlib.suppress(OSError):
+        os.close(made)
     channel: Channel | None = None
     tun: int | None = None
     try:

@@ -6,6 +6,7 @@ This is where the agent's values meet the CNI runtime's, and where CNI's errors 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
@@ -20,6 +21,7 @@ from vmplumbd.cni.args import RuntimeConf
 from vmplumbd.cni.cache import Cache
 from vmplumbd.cni.config import NetworkConfigList
 from vmplumbd.cni.error import (
+    CacheFailed,
     CniError,
     ErrorCode,
     InvalidConfig,
@@ -54,6 +56,9 @@ from vmplumbd.model.progress import PluginCall
 from vmplumbd.model.spec import DEFAULT_CACHE_ROOT, DEFAULT_IF_NAME, CniConfiguration
 from vmplumbd.policy import paths
 from vmplumbd.policy.paths import PathPolicy
+
+# Why a cache directory stays and nothing is wrong: it is gone, others use it, it is a mount point.
+_NOT_OURS_TO_REMOVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
 
 Tell = Callable[[PluginCall], None]
 Preflight = Callable[[NetworkConfigList, tuple[str, ...]], Sequence[str]]
@@ -211,8 +216,11 @@ def delete(
         fault.__cause__ = exc
         return (_del_failed(fault, attachment.network),)
     if last:
-        cache.remove(network.name, conf)
-        _remove_cache_dir(attachment.cache_dir, vm_id)
+        try:
+            cache.remove(network.name, conf)
+            _remove_cache_dir(attachment.cache_dir, vm_id)
+        except CacheFailed as exc:
+            return (_del_failed(exc, attachment.network),)
     return ()
 
 
@@ -401,8 +409,11 @@ def _remove_cache_dir(cache_dir: str, vm_id: VmId) -> None:
     # A per-VM cache directory goes with its VM; one that holds other attachments stays, rmdir sees to that.
     if Path(cache_dir).name == vm_id:
         for directory in (f"{cache_dir}/results", cache_dir):
-            with contextlib.suppress(OSError):
+            try:
                 os.rmdir(directory)  # noqa: PTH106 - the hot path
+            except OSError as exc:
+                if exc.errno not in _NOT_OURS_TO_REMOVE:
+                    raise CacheFailed(f"remove {directory}: {exc.strerror}") from exc
 
 
 def _check_paths(index: int, cni: CniConfiguration, policy: PathPolicy) -> None:

@@ -152,21 +152,22 @@ def _take_back(tools: Tools, record: Record, why: str) -> bool:
     if gone.failed:
         _keep(tools, record, gone.failed)
         return False
+    if stays:
+        failure = record.failure or Failure(reason=Reason.INTERNAL, message=why, retryable=True)
+        cleared = replace(
+            record,
+            phase=Phase.FAILED,
+            plan=replace(record.plan, attachments=(), netns_owned=False, netns_dir=None),
+            failure=replace(failure, leftovers=()),
+            release_at=0.0,
+        )
+        _note(tools, cleared)
+        return True
     release = reap.release_of(current, gone.waits_for, tools) if gone.waits_for else None
     try:
-        if stays:
-            failure = record.failure or Failure(reason=Reason.INTERNAL, message=why, retryable=True)
-            cleared = replace(
-                record,
-                phase=Phase.FAILED,
-                plan=replace(record.plan, attachments=(), netns_owned=False, netns_dir=None),
-                failure=replace(failure, leftovers=()),
-                release_at=0.0,
-            )
-            tools.book.write(cleared)
-        else:
-            reap.forget(tools, record, release, gone.going)
-    except AgentError:
+        reap.forget(tools, record, release, gone.going)
+    except AgentError as exc:
+        _keep(tools, record, (exc,))
         return False
     return True
 
@@ -174,18 +175,21 @@ def _take_back(tools: Tools, record: Record, why: str) -> bool:
 def _keep(tools: Tools, record: Record, failed: tuple[AgentError, ...]) -> None:
     told = failures.failure(failed[0])
     leftovers = reap.leftovers(record, failed)
+    changed = replace(
+        record,
+        phase=Phase.FAILED,
+        failure=replace(told, leftovers=leftovers),
+        release_attempts=record.release_attempts + 1,
+    )
+    _note(tools, changed)
+
+
+def _note(tools: Tools, record: Record) -> None:
     try:
-        tools.book.write(
-            replace(
-                record,
-                phase=Phase.FAILED,
-                failure=replace(told, leftovers=leftovers),
-                release_attempts=record.release_attempts + 1,
-            )
-        )
+        tools.book.write(record)
     except AgentError:
-        # The row stays as it was, and the next start finds it again.
-        return
+        # The row stays as it was, and the next start finds it again; until then this is what is so.
+        tools.book.believe(record)
 
 
 def _is_namespace(tools: Tools, path: str) -> bool:

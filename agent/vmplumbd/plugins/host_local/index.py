@@ -21,7 +21,7 @@ from __future__ import annotations
 import bisect
 import ipaddress
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from vmplumbd.model import net
@@ -106,8 +106,14 @@ class Index:
             self._dirty = False
             try:
                 yield
-            finally:
-                if self._dirty:
+            except BaseException:
+                # What was done of it is not known: nothing is believed before the next look.
+                self._seen = None
+                raise
+            if self._dirty:
+                # Without a stamp the next one has to look; nothing else depends on it.
+                self._seen = None
+                with suppress(OSError):
                     self._seen = self._store.stamp(self._store.change().mtime_ns)
 
     def look_again(self) -> None:

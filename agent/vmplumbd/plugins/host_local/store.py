@@ -143,15 +143,17 @@ class Store:
         fd, draft = self._draft()
         try:
             _write_all(fd, content.encode(errors="surrogateescape"))
+            info = os.fstat(fd)
             source = draft or f"/proc/self/fd/{fd}"
             try:
                 os.link(source, name, src_dir_fd=self._dir, dst_dir_fd=self._dir, follow_symlinks=True)
             except FileExistsError:
                 return None
-            info = os.fstat(fd)
             return Signature(info.st_ino, info.st_mtime_ns, info.st_size)
         finally:
-            os.close(fd)
+            # Its content is on its way to the disk or not, as for a file that is not synced.
+            with suppress(OSError):
+                os.close(fd)
             if draft:
                 os.unlink(draft, dir_fd=self._dir)
 
