@@ -22,6 +22,7 @@ from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp, re
 from vmplumb.v1 import errors_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumbd.model.judge import ifb_name
+from vmplumbd.plugins import masquerade
 
 pytestmark = pytest.mark.host
 
@@ -33,6 +34,9 @@ OLD = time.time() - 2 * 86400
 FOREIGN = """
 # No link-local addresses, which come some time after their link and make two snapshots differ.
 for one in all default; do echo 1 > /proc/sys/net/ipv6/conf/$one/disable_ipv6; done
+nft add table inet theirs
+nft add chain inet theirs nat '{ type nat hook postrouting priority 99; }'
+nft add rule inet theirs nat ip saddr 10.200.9.21 masquerade comment '"fcnet ghost-21"'
 ip netns add web
 ip link add br-foreign type bridge forward_delay 0
 ip addr add 172.20.0.1/24 dev br-foreign
@@ -67,6 +71,7 @@ def sh(host: Host, script: str) -> str:
 def doctor(host: Host) -> Iterator[Daemon]:
     """A daemon with live networks of its own and of a network it shares, among foreign things."""
     with daemon_in(host, cni__owned_networks="fcnet") as made:
+        made.network("fcnet", ptp(ipMasq=True, ipMasqBackend="nftables"), REDIRECT)
         made.network("shared", ptp(ipam={"type": "host-local", "subnet": "10.201.0.0/16"}), REDIRECT)
         sh(host, FOREIGN)
         eventually(lambda: " UP " in sh(host, "ip link show br-foreign"), "the bridge has settled")
@@ -168,6 +173,13 @@ def record_with_the_devices_of_a_live_vm(daemon: Daemon) -> set[Row]:
     return {("CNI_CACHE", "fcnet-ghost-19-eth0", "ghost-19", "REMOVE")}
 
 
+def masquerade_of_a_vm_that_is_gone(daemon: Daemon) -> set[Row]:
+    comment = masquerade.Owner(network="fcnet", container_id="ghost-20", if_name="eth0").comment
+    rule = "inet cni_plugins_masquerade masq_checks ip saddr 10.200.9.20 ip daddr != 10.200.0.0/16 masquerade"
+    sh(daemon.host, f"nft add rule '{rule} comment \"{comment}\"'")
+    return {("NFT_RULES", f"handle {rule_of(daemon, 'ghost-20')}", "ghost-20", "REMOVE")}
+
+
 def empty_cache_file(daemon: Daemon) -> set[Row]:
     (CNI / "ghost-7" / "results").mkdir(parents=True)
     (CNI / "ghost-7" / "results" / "fcnet-ghost-7-eth0").touch()
@@ -199,7 +211,15 @@ def network_the_journal_has_lost(daemon: Daemon) -> set[Row]:
         ("CNI_CACHE", "fcnet-ghost-10-eth0", "ghost-10", "CNI_DEL"),
         ("RESERVATION", address, "ghost-10", "RELEASE"),
         ("NETNS", "ghost-10", "ghost-10", "REMOVE"),
+        ("NFT_RULES", f"handle {rule_of(daemon, 'ghost-10')}", "ghost-10", "REMOVE"),
     }
+
+
+def rule_of(daemon: Daemon, vm_id: str) -> str:
+    """The handle of the rule that masquerades for a VM."""
+    listed = sh(daemon.host, "nft -a list chain inet cni_plugins_masquerade masq_checks")
+    (line,) = (one for one in listed.splitlines() if f'id: {vm_id}"' in one)
+    return line.split("# handle ")[1].strip()
 
 
 def file_in_the_place_of_a_namespace(daemon: Daemon) -> set[Row]:
@@ -297,6 +317,7 @@ LEAKS: tuple[Callable[[Daemon], set[Row]], ...] = (
     cache_of_a_vm_that_is_gone,
     record_in_libcnis_own_cache,
     record_with_the_devices_of_a_live_vm,
+    masquerade_of_a_vm_that_is_gone,
     empty_cache_file,
     half_written_cache_file,
     empty_cache_directory,

@@ -185,6 +185,17 @@ class NamespaceSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSeen:
+    """A rule that masquerades, by the owner its comment names; what a cut comment does not say is empty."""
+
+    handle: int
+    comment: str
+    network: str
+    container_id: str = ""
+    if_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileSeen:
     """A file of the agent's own directory that should not be there."""
 
@@ -218,4 +229,5 @@ class Views:
     host_links: tuple[net.LinkInfo, ...] = ()
     host_routes: tuple[net.RouteInfo, ...] = ()
     fed: frozenset[int] = frozenset()
+    rules: tuple[RuleSeen, ...] = ()
     set_aside: tuple[FileSeen, ...] = ()

@@ -45,6 +45,7 @@ EMPTY_AGE = 3600.0
 RELEASE_AGE = 5.0
 
 DRAFT_PREFIX = ".draft-"
+RULES = "inet cni_plugins_masquerade masq_checks"
 # plugins:plugins/meta/bandwidth/main.go getIfbDeviceName
 _IFB = re.compile(r"bwp[0-9a-f]{12}")
 _J, _C, _R, _K = HostView.JOURNAL, HostView.CNI_CACHE, HostView.RESERVATIONS, HostView.KERNEL
@@ -64,6 +65,7 @@ def judge(views: Views) -> tuple[Finding, ...]:
         *_host_devices(known),
         *_host_routes(known),
         *_ifbs(known),
+        *_rules(known),
         *_own_files(known),
     )
 
@@ -213,10 +215,8 @@ def _records(known: _Known) -> Iterator[Finding]:
             continue
         left = _left_of(known, record)
         if there is not None:
-            action, detail = (
-                Action.REPORT,
-                f"another namespace lies at {plan.netns_path}; tear it down by hand",
-            )
+            action = Action.CNI_DEL
+            detail = f"namespace {plan.netns_path} is gone; another one lies there, and stays"
         elif left:
             action, detail = Action.CNI_DEL, f"namespace {plan.netns_path} is gone"
         else:
@@ -712,6 +712,36 @@ def _ifbs(known: _Known) -> Iterator[Finding]:
             seen_in=(_K,),
             missing_in=(_J,),
             mark=str(link.index),
+        )
+
+
+def _rules(known: _Known) -> Iterator[Finding]:
+    """Rules that masquerade for attachments that nobody has."""
+    for rule in known.views.rules:
+        owner, network = rule.container_id, rule.network
+        key = (owner, network, rule.if_name)
+        if network not in known.networks or key in known.attached or key in known.owing:
+            continue
+        if (owner and owner in known.views.busy) or (network, owner) in known.foreign:
+            continue
+        action, detail = (
+            known.act(network, Action.REMOVE),
+            "masquerades for a VM that the journal does not know",
+        )
+        user = known.user_of(owner)
+        if user or not owner:
+            detail = f"{detail}, in use by {user}" if user else f"{detail}; its comment is cut short"
+            action = Action.REPORT
+        yield Finding(
+            kind=ResourceKind.NFT_RULES,
+            what=f"handle {rule.handle}",
+            where=RULES,
+            would_do=action,
+            detail=detail,
+            vm_id=owner,
+            seen_in=(_K,),
+            missing_in=(_J,),
+            mark=f"{rule.handle} {rule.comment}",
         )
 
 

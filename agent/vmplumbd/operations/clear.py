@@ -34,6 +34,7 @@ from vmplumbd.operations.lanes import Park, Sleep, WaitFor
 from vmplumbd.operations.look import look, mark_of
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Tools
+from vmplumbd.plugins import masquerade
 from vmplumbd.plugins.host_local.store import Store
 
 TearDown = Callable[[VmId, TearDownOrder], Operation | None]
@@ -165,6 +166,8 @@ def _do(tools: Tools, views: Views, finding: Finding, aside: Quarantine | None) 
             _release(finding, aside)
         case _, ResourceKind.LINK:
             _remove_link(tools, finding, aside)
+        case _, ResourceKind.NFT_RULES:
+            _remove_rule(tools, finding, aside)
         case _, ResourceKind.NETNS:
             _remove_netns(tools, finding, aside)
         case _, ResourceKind.FILE if _is_directory(finding):
@@ -194,6 +197,10 @@ def _del(tools: Tools, views: Views, finding: Finding, aside: Quarantine | None)
         for one in views.reservations:
             if one.container_id == conf.container_id and one.network == found.attachment.network:
                 aside.copy(finding, f"{one.directory}/{one.name}")
+        for rule in views.rules:
+            if (rule.container_id, rule.network) == (conf.container_id, found.attachment.network):
+                told = replace(finding, kind=ResourceKind.NFT_RULES, what=f"handle {rule.handle}")
+                aside.write_down(told, comment=rule.comment)
     directory = next(
         (one.directory for one in views.caches if one.path == path), str(Path(path).parent.parent)
     )
@@ -286,6 +293,21 @@ def _remove_link(tools: Tools, finding: Finding, aside: Quarantine | None) -> No
             )
         with contextlib.suppress(NotFound):
             space.apply([net.DelLink(index=link.index)])
+
+
+def _remove_rule(tools: Tools, finding: Finding, aside: Quarantine | None) -> None:
+    host = tools.kernel.host()
+    handle, _, comment = finding.mark.partition(" ")
+    try:
+        rule = host.rule(masquerade.CHECKS, int(handle))
+    except NotFound:
+        return
+    if rule.comment != comment:
+        raise _changed(finding)
+    if aside is not None:
+        aside.write_down(finding, comment=comment, expressions=[repr(one) for one in rule.expressions])
+    with contextlib.suppress(NotFound):
+        host.change_rules([net.DelRule(chain=masquerade.CHECKS, handle=int(handle))])
 
 
 def _remove_netns(tools: Tools, finding: Finding, aside: Quarantine | None) -> None:

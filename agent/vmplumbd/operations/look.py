@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from vmplumbd.cni import cache as caches
 from vmplumbd.cni import confdir, config
 from vmplumbd.cni.config import NetworkConfigList
 from vmplumbd.cni.error import CniError
-from vmplumbd.errors import AgentError, NotANetns
+from vmplumbd.errors import AgentError, NotANetns, Unsupported
 from vmplumbd.model import judge, net
 from vmplumbd.model.findings import (
     CacheKind,
@@ -32,16 +33,20 @@ from vmplumbd.model.findings import (
     NamespaceSeen,
     NetworkSeen,
     ReservationSeen,
+    RuleSeen,
     Views,
 )
 from vmplumbd.model.ids import RESERVED_VM_IDS, parse_vm_id
 from vmplumbd.model.record import Record, Release
 from vmplumbd.operations.tools import Tools
+from vmplumbd.plugins import masquerade
 from vmplumbd.plugins.host_local import config as host_local
 from vmplumbd.plugins.host_local import store
 
 # A cache record is some kilobytes; a larger file is not read.
 _LARGEST = 4 * 1024 * 1024
+# plugins:pkg/ip/ipmasq_nftables_linux.go commentForInstance
+_COMMENT = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}, net: (.*), if: (.*), id: (.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ def look(tools: Tools) -> Views:
         if one.plan.netns_path
     }
     unnamed = _unnamed(tools, namespaces, before)
+    rules = _rules(tools, before, [one.name for one in networks])
     set_aside = _set_aside(tools.settings.state_dir)
     after = _journal(tools)
     return Views(
@@ -94,6 +100,7 @@ def look(tools: Tools) -> Views:
         host_links=links,
         host_routes=routes,
         fed=frozenset(fed),
+        rules=rules,
         set_aside=set_aside,
     )
 
@@ -376,6 +383,51 @@ def _links(inside: Netns) -> Iterator[LinkSeen]:
     for link in inside.links():
         redirects = tuple(inside.redirects(link.index)) if link.kind == "tun" else ()
         yield LinkSeen(link=link, redirects=redirects)
+
+
+def _rules(tools: Tools, journal: _Journal, networks: Iterable[str]) -> tuple[RuleSeen, ...]:
+    """The rules that masquerade for known networks. A kernel without nf_tables has none."""
+    try:
+        listed = tools.kernel.host().rules(masquerade.CHECKS).rules
+    except Unsupported:
+        return ()
+    plans = [(one.vm_id, one.plan) for one in journal.records]
+    plans += [(one.vm_id, one.plan) for one in journal.releases]
+    owners = {
+        owner.key: owner
+        for vm_id, plan in plans
+        for one in plan.attachments
+        for owner in [masquerade.Owner(network=one.network, container_id=vm_id, if_name=one.if_name)]
+    }
+    found: list[RuleSeen] = []
+    for rule in listed:
+        key = rule.comment.partition(",")[0]
+        owner = owners.get(key) or _owner_in(rule.comment)
+        if owner is not None and owner.key == key:
+            found.append(
+                RuleSeen(
+                    handle=rule.handle,
+                    comment=rule.comment,
+                    network=owner.network,
+                    container_id=owner.container_id,
+                    if_name=owner.if_name,
+                )
+            )
+            continue
+        # Cut short, so that only the hash of the network tells.
+        for network in networks:
+            someone = masquerade.Owner(network=network, container_id="", if_name="")
+            if key.partition("-")[0] == someone.key.partition("-")[0]:
+                found.append(RuleSeen(handle=rule.handle, comment=rule.comment, network=network))
+    return tuple(found)
+
+
+def _owner_in(comment: str) -> masquerade.Owner | None:
+    named = _COMMENT.fullmatch(comment)
+    if named is None:
+        return None
+    network, if_name, container_id = named.groups()
+    return masquerade.Owner(network=network, container_id=container_id, if_name=if_name)
 
 
 def _identity(kernel: Kernel, path: str) -> net.NetnsIdentity | None:

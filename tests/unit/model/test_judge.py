@@ -22,6 +22,7 @@ from vmplumbd.model.findings import (
     NamespaceSeen,
     NetworkSeen,
     ReservationSeen,
+    RuleSeen,
     Views,
 )
 from vmplumbd.model.ids import Uid, VmId
@@ -388,13 +389,29 @@ CASES: Mapping[str, tuple[Views, set[Row]]] = {
         world(host_links=(IFB, replace(IFB, index=21, name="bwp0123456789ab")), fed=frozenset({20})),
         {(K.LINK, "bwp0123456789ab", "", A.REPORT)},
     ),
+    "rules: of a live VM, of a lost one, of one cut short, of a shared network, of a stranger": (
+        world(
+            rules=(
+                RuleSeen(handle=1, comment="", network="fcnet", container_id="vm-1", if_name="eth0"),
+                RuleSeen(handle=2, comment="", network="fcnet", container_id="gone", if_name="eth0"),
+                RuleSeen(handle=3, comment="", network="fcnet"),
+                RuleSeen(handle=4, comment="", network="shared", container_id="x", if_name="eth0"),
+                RuleSeen(handle=5, comment="", network="podman", container_id="x", if_name="eth0"),
+            )
+        ),
+        {
+            (K.NFT_RULES, "handle 2", "gone", A.REMOVE),
+            (K.NFT_RULES, "handle 3", "", A.REPORT),
+            (K.NFT_RULES, "handle 4", "x", A.REPORT),
+        },
+    ),
     "a namespace that is gone, with what is left": (
         world(at_path=GONE, namespaces=()),
         {(K.JOURNAL_RECORD, "vm-1", "vm-1", A.CNI_DEL)},
     ),
     "another namespace in its place": (
         world(at_path={"vm-1": net.NetnsIdentity(device=4, inode=101)}),
-        {(K.JOURNAL_RECORD, "vm-1", "vm-1", A.REPORT)},
+        {(K.JOURNAL_RECORD, "vm-1", "vm-1", A.CNI_DEL)},
     ),
     "a record of which nothing is left": (
         replace(
