@@ -9,9 +9,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 import re
+import select
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -202,6 +205,7 @@ def _world() -> dict[str, Any]:
     host = snapshot.snapshot(state_dirs=()) | bridges
     host.pop("mounts")
     host.pop("namespaces")
+    host["nft"] = _ruleset()
     forwarding = {
         key: Path("/proc/sys/net", key).read_text(encoding="ascii")
         for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding")
@@ -220,6 +224,18 @@ def _bridges() -> dict[str, Any]:
     return said | {"fdb": sorted([row["ifname"], row["mac"], row.get("vlan", 0)] for row in rows)}
 
 
+def _ruleset() -> dict[str, Any]:
+    """The packet filter whole: its values, and its text, which alone has the comments of tables and chains."""
+    if shutil.which("nft") is None:
+        return {}
+    values, text = (_output(["nft", *how, "list", "ruleset"]) for how in (("-j",), ()))
+    rows = json.loads(values)["nftables"]
+    for row in rows:
+        for body in row.values():
+            body.pop("handle", None)  # those of the base chain tell how often it was written again
+    return {"values": rows, "text": text.splitlines()}
+
+
 def _output(argv: Sequence[str]) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
@@ -231,19 +247,23 @@ def settle(netns: str | None) -> None:
     """
     enter = [] if netns is None else ["nsenter", f"--net={netns}"]
     links = subprocess.run([*enter, "ip", "-j", "link"], capture_output=True, text=True, check=False).stdout
-    for link in json.loads(links or "[]"):
-        subprocess.run(
-            [*enter, "ip", "link", "show", "dev", link["ifname"]], capture_output=True, check=False
-        )
+    names = "".join(f"link show dev '{link['ifname']}'\n" for link in json.loads(links or "[]"))
+    subprocess.run(
+        [*enter, "ip", "-force", "-batch", "-"], input=names, text=True, capture_output=True, check=False
+    )
     if not _tentative(enter):
         return
-    watch = [*enter, "timeout", "5", "ip", "-6", "-o", "monitor", "address"]
-    with subprocess.Popen(watch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as monitor:
+    # nsenter becomes ip, so that what is ended here is what holds the namespace.
+    with subprocess.Popen(
+        [*enter, "ip", "-6", "-o", "monitor", "address"], stdout=subprocess.PIPE
+    ) as monitor:
         assert monitor.stdout is not None
-        while _tentative(enter):
-            if not monitor.stdout.readline():
-                break
-        monitor.terminate()
+        deadline = time.monotonic() + 5
+        while _tentative(enter) and time.monotonic() < deadline:
+            # What came before it listened is found by looking again.
+            if select.select([monitor.stdout], [], [], 0.3)[0]:
+                os.read(monitor.stdout.fileno(), 65536)
+        monitor.kill()
 
 
 def _tentative(enter: Sequence[str]) -> bool:

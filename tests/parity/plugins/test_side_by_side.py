@@ -10,6 +10,7 @@ from tests import host as hosts
 from tests.parity.plugins import sides
 from tests.parity.plugins.sides import RESOLV_CONF, Case, Step
 from vmplumbd.cni.invoke import Command
+from vmplumbd.plugins.masquerade import Owner
 
 pytestmark = [pytest.mark.parity, pytest.mark.host]
 
@@ -156,6 +157,179 @@ PTP = [
     Case(name="ptp check without result", conf=ptp(), steps=(Step(), Step(command=CHECK, with_prev=False))),
 ]
 
+
+def masq(*subnets: str, **more: Any) -> dict[str, Any]:
+    return ptp(*subnets) | {"ipMasq": True, "ipMasqBackend": "nftables"} | more
+
+
+def nft(*words: str) -> Step:
+    return Step(run=("nft", " ".join(words)))
+
+
+# The links go some time after their namespace.
+NAMESPACE_GONE = Step(
+    run=(
+        "sh",
+        "-c",
+        f'ip netns del {sides.NAME}; while [ -n "$(ip -o link show type veth)" ]; do :; done',
+    )
+)
+MASQ_TABLE = "inet cni_plugins_masquerade"
+CHECKS_OF_MASQ = f"{MASQ_TABLE} masq_checks"
+OTHER_LINK: dict[str, Any] = {"if_name": "eth1", "conf": ptp("10.9.0.0/24", "2001:db8:9::/64")}
+LONG_ID = "v" * 100
+
+MASQ = [
+    *(
+        Case(name=f"masq {version}", conf=masq(), cni_version=version)
+        for version in ("0.4.0", "1.0.0", "1.1.0")
+    ),
+    Case(name="masq 0.3.1", conf=masq(), cni_version="0.3.1", steps=(Step(), Step(command=DEL))),
+    Case(name="masq ipv6", conf=masq(V6)),
+    Case(name="masq dual stack", conf=masq(V4, V6)),
+    Case(name="masq dual stack, ipv6 first", conf=masq(V6, V4)),
+    Case(name="masq two ipv4", conf=masq(V4, "10.9.0.0/24")),
+    Case(name="masq prefixes of broken bytes", conf=masq("10.1.16.0/20", "2001:db8:0:8::/61")),
+    Case(name="masq small subnets", conf=masq("10.1.16.0/30", "2001:db8::/126")),
+    Case(name="masq wide subnets", conf=masq("10.128.0.0/9", "2001:db8::/32")),
+    Case(name="masq default backend", conf=ptp(ipMasq=True)),
+    Case(name="masq backend null", conf=masq(ipMasqBackend=None)),
+    Case(name="masq keys in other cases", conf=ptp(IPMASQ=True, ipmasqbackend="nftables")),
+    Case(name="masq off", conf=masq(ipMasq=False)),
+    Case(name="masq long id", conf=masq(), steps=(Step(vm=LONG_ID), Step(command=DEL, vm=LONG_ID))),
+    Case(
+        name="masq quotes in a name",
+        conf=masq(),
+        steps=(Step(if_name='e"0'), Step(command=DEL, if_name='e"0')),
+    ),
+    Case(
+        name="masq several attachments",
+        conf=masq(V4, V6),
+        steps=(
+            Step(),
+            Step(**OTHER_LINK),
+            Step(command=DEL),
+            Step(),
+            Step(command=DEL, **OTHER_LINK),
+            Step(command=DEL),
+        ),
+    ),
+    Case(
+        name="masq again after del",
+        conf=masq(V4, V6),
+        steps=(Step(), Step(command=DEL), Step(), Step(command=CHECK)),
+    ),
+    Case(
+        name="masq beside foreign rules",
+        conf=masq(),
+        steps=(
+            nft("add table inet other"),
+            nft("add chain inet other c { type nat hook postrouting priority 90; }"),
+            nft("add rule inet other c ip saddr 10.0.0.0/8 counter masquerade"),
+            Step(),
+            nft(f"add rule {CHECKS_OF_MASQ} ip saddr 192.0.2.1 masquerade comment", '"somebody"'),
+            nft("add rule inet other c ip6 saddr fd00::/8 masquerade"),
+            Step(command=CHECK),
+            Step(command=DEL),
+        ),
+    ),
+    Case(
+        name="masq replaces a stale rule",
+        conf=masq(),
+        steps=(
+            Step(),
+            Step(command=DEL),
+            nft(
+                f"add rule {CHECKS_OF_MASQ} ip saddr 192.0.2.1 masquerade comment",
+                f'"{Owner(network="net", container_id="vm1", if_name="eth0").key}, of a former life"',
+            ),
+            Step(),
+            Step(command=DEL),
+        ),
+    ),
+    Case(
+        name="masq repairs the base chain",
+        conf=masq(V4, V6),
+        steps=(
+            Step(),
+            nft(f"flush chain {MASQ_TABLE} postrouting"),
+            nft(f"add rule {MASQ_TABLE} postrouting accept"),
+            Step(**OTHER_LINK),
+            Step(command=DEL),
+        ),
+    ),
+    Case(
+        name="masq del after the table went",
+        conf=masq(),
+        steps=(Step(), nft(f"delete table {MASQ_TABLE}"), Step(command=DEL), Step(), Step(command=DEL)),
+    ),
+    Case(
+        name="masq check after harm",
+        conf=masq(),
+        steps=(Step(), nft(f"flush chain {CHECKS_OF_MASQ}"), Step(command=CHECK), Step(command=DEL)),
+        # The reference's CHECK does not look at rules.
+        on_purpose=frozenset({"/1/code"}),
+        text="no rule masquerades",
+    ),
+    Case(
+        name="masq del without namespace",
+        conf=masq(V4, V6),
+        steps=(Step(), NAMESPACE_GONE, Step(command=DEL)),
+        # The reference leaves the rules of a link that is gone.
+        on_purpose=frozenset({"/1/world/host/nft"}),
+    ),
+    Case(
+        name="masq gc",
+        conf=masq() | {"cni.dev/valid-attachments": [{"containerID": "vm1", "ifname": "eth1"}]},
+        steps=(Step(), Step(**OTHER_LINK), Step(command=Command.GC)),
+        cni_version="1.1.0",
+        # No plugin of the reference collects; the first attachment's rule and address go.
+        on_purpose=frozenset({"/2/world/host/nft", "/2/world/files"}),
+    ),
+    *(
+        Case(
+            name=f"masq {name} backend",
+            conf=masq(ipMasqBackend=backend),
+            steps=(Step(), Step(command=DEL)),
+            # The reference finds out when all else is made, and leaves it; nothing of it is used up here.
+            on_purpose=frozenset(
+                {"/0/world/host", "/0/world/inside", "/0/world/forwarding", "/0/world/files"}
+                | {"/1/world/forwarding", "/1/world/files"}
+            ),
+        )
+        for name, backend in (("unknown", "ebtables"), ("empty", ""))
+    ),
+    refused(
+        "masq backend of a wrong type",
+        masq(ipMasqBackend=7),
+        "failed to load netconf: json: cannot unmarshal number",
+    ),
+    refused(
+        "masq wanted in words", masq(ipMasq="yes"), "failed to load netconf: json: cannot unmarshal string"
+    ),
+    refused("masq no namespace", masq(), "failed to open netns", netns=GONE),
+    refused(
+        "masq exhausted",
+        ptp("10.7.0.0/30", ipam={"rangeEnd": "10.7.0.1"}, ipMasq=True),
+        "",
+        args="IP=10.7.0.1",
+    ),
+    refused("masq same vm twice", masq(), "", vm="vm1"),
+    Case(
+        name="masq a chain of another kind in the way",
+        conf=masq(),
+        steps=(
+            nft(f"add table {MASQ_TABLE}"),
+            nft(f"add chain {MASQ_TABLE} postrouting {{ type filter hook output priority 0; }}"),
+            Step(),
+            Step(command=DEL),
+        ),
+        text=" ",
+        # The reference leaves the link of an ADD that failed, but not its address.
+        on_purpose=frozenset({"/0/world/host", "/0/world/inside"}),
+    ),
+]
+
 HOST_LOCAL = [
     Case(name="host-local", conf=host_local()),
     Case(
@@ -294,6 +468,6 @@ def bin_path() -> str:
     return found
 
 
-@pytest.mark.parametrize("case", [*PTP, *HOST_LOCAL, *LOOPBACK], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*PTP, *MASQ, *HOST_LOCAL, *LOOPBACK], ids=lambda case: case.name)
 def test_ours_is_as_theirs(case: Case, bin_path: str) -> None:
     sides.assert_same(case, bin_path)
