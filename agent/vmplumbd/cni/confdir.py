@@ -6,7 +6,9 @@ is another network's: its name is not known until it parses.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from vmplumbd.cni import config
@@ -19,18 +21,21 @@ DEFAULT_CONF_DIR = "/etc/cni/net.d"
 def load(conf_dir: str, name: str) -> NetworkConfigList:
     """Find the network: first among `.conflist` files, then `.conf` and `.json`, made a list of one.
 
-    A directory that is not there is an empty one. Raises NetworkNotFound, InvalidConfig.
+    A directory that is not there is an empty one, and a file that goes after it was listed was not listed: other
+    networks may come and go meanwhile. Raises NetworkNotFound, InvalidConfig.
     """
     lists = _files(conf_dir, {".conflist"})
     for path in lists:
-        network = load_file(path)
-        if network.name == name:
-            return network
+        with _gone_is_fine(path):
+            network = load_file(path)
+            if network.name == name:
+                return network
     singles = _files(conf_dir, {".conf", ".json"})
     for path in singles:
-        plugin = config.parse_plugin(_read(path))
-        if plugin.name == name:
-            return config.list_of_one(plugin)
+        with _gone_is_fine(path):
+            plugin = config.parse_plugin(_read(path))
+            if plugin.name == name:
+                return config.list_of_one(plugin)
     if not lists and not singles:
         raise NetworkNotFound(f"no net configurations found in {conf_dir}", no_files=True)
     raise NetworkNotFound(f'no net configuration with name "{name}" in {conf_dir}')
@@ -93,3 +98,13 @@ def _read(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as exc:
         raise InvalidConfig(f"error reading {path}: {exc.strerror}") from exc
+
+
+@contextlib.contextmanager
+def _gone_is_fine(path: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidConfig as exc:
+        # A link that leads nowhere is a fault of the configuration, as for libcni.
+        if not isinstance(exc.__cause__, FileNotFoundError) or Path(path).is_symlink():
+            raise

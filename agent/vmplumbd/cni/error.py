@@ -84,7 +84,10 @@ class CniError(Exception):
     @classmethod
     def from_json(cls, raw: bytes) -> Self:
         """Read an error object. Absent fields stay zero. Raises ValueError if it is none."""
-        body = json.loads(raw)
+        try:
+            body = json.loads(raw)
+        except RecursionError as exc:
+            raise ValueError(str(exc)) from exc
         if body is None:
             body = {}
         if not isinstance(body, dict):
@@ -134,6 +137,7 @@ class InvalidVersion(CniError):
 class InvalidResult(CniError):
     """A plugin said success and printed something that is no result."""
 
+    hint = "does the plugin print one CNI result on its stdout, and nothing else?"
     default_code = ErrorCode.DECODING_FAILURE
 
 
@@ -153,6 +157,8 @@ class PluginFailed(CniError):
 
 class PluginTimedOut(PluginFailed):
     """The deadline passed: the plugin was not started, or was killed with all its process group."""
+
+    hint = "does the plugin hang, or was the time too short for it?"
 
 
 class PluginCancelled(PluginFailed):

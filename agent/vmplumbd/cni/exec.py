@@ -89,6 +89,7 @@ class ExecInvoker:
     `stdout_limit` bytes of a plugin's output count, and the last `stderr_limit` of its diagnostics.
     `drain_seconds` is how long a process left behind may keep the pipes after its plugin ended.
     `busy_seconds` is how long an executable may be open for writing before the call fails.
+    `version_seconds` is the time to answer VERSION, which nobody gives a deadline.
     """
 
     passthrough: tuple[str, ...] = ("PATH",)
@@ -96,6 +97,7 @@ class ExecInvoker:
     stderr_limit: int = 64 << 10
     drain_seconds: float = 2.0
     busy_seconds: float = 5.0
+    version_seconds: float = 5.0
     _unreaped: list[int] = field(default_factory=list, compare=False, repr=False)
     _reaping: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
@@ -111,8 +113,13 @@ class ExecInvoker:
         return self._run(find_in_path(invocation.plugin, invocation.path), invocation)
 
     def versions(self, plugin: str, path: tuple[str, ...], *, deadline: float | None = None) -> VersionInfo:
-        """Ask for VERSION. A plugin older than that supports 0.1.0. Raises as `invoke`, and InvalidResult."""
+        """Ask for VERSION. A plugin older than that supports 0.1.0. Raises as `invoke`, and InvalidResult.
+
+        Without a `deadline` the plugin has `version_seconds`.
+        """
         executable = find_in_path(plugin, path)
+        if deadline is None:
+            deadline = time.monotonic() + self.version_seconds
         invocation = replace(version_invocation(plugin, path, deadline), path=("dummy",))
         try:
             stdout = self._run(executable, invocation)
@@ -180,14 +187,14 @@ class ExecInvoker:
 
     def _read_end(self, ended: _Ended, invocation: Invocation) -> bytes:
         failure: PluginFailed
+        if ended.overflow and invocation.command in _PRINTS_A_RESULT:
+            raise InvalidResult(f"netplugin printed more than {self.stdout_limit} bytes")
         if ended.killed_by is not None:
             failure = ended.killed_by
             failure.stderr_tail = ended.stderr.decode(errors="replace")
             failure.signal = signal.SIGKILL
             raise failure
         if ended.status == 0:
-            if ended.overflow and invocation.command in _PRINTS_A_RESULT:
-                raise InvalidResult(f"netplugin printed more than {self.stdout_limit} bytes")
             return ended.stdout
         code = None if ended.status is None else ended.status
         raise read_failure(
@@ -367,6 +374,8 @@ class _Watched:
             return PluginCancelled(killed, details="the caller cancelled the call")
         if invocation.deadline is not None and now >= invocation.deadline:
             return PluginTimedOut(killed, details="the deadline passed")
+        if self._overflow and invocation.command in _PRINTS_A_RESULT:
+            return PluginFailed(killed, details="it printed too much")
         return None
 
     def _failed(self) -> bool:

@@ -139,7 +139,7 @@ def read_version_reply(stdout: bytes) -> VersionInfo:
     """Read a VERSION reply (cni:pkg/version/plugin.go). Raises InvalidResult."""
     try:
         body: Any = json.loads(stdout)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidResult(f"decoding version info: {exc}") from exc
     if not isinstance(body, dict):
         raise InvalidResult("decoding version info: not an object")

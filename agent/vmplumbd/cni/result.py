@@ -91,7 +91,7 @@ def parse(raw: bytes | str | Mapping[str, Any] | None, *, default_version: str =
     if isinstance(raw, bytes | str):
         try:
             raw = json.loads(raw)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise InvalidResult(f"failed to unmarshal raw result: {exc}") from exc
     if raw is None:
         raw = {}

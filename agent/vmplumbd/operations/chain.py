@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import itertools
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -59,6 +60,8 @@ from vmplumbd.policy.paths import PathPolicy
 
 # Why a cache directory stays and nothing is wrong: it is gone, others use it, it is a mount point.
 _NOT_OURS_TO_REMOVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
+
+_NEVER_AGAIN = itertools.count()
 
 Tell = Callable[[PluginCall], None]
 Preflight = Callable[[NetworkConfigList, tuple[str, ...]], Sequence[str]]
@@ -270,7 +273,7 @@ def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentErro
     if isinstance(exc, PluginNotFound):
         return PluginUnavailable(message, hint="is the plugin installed in bin_path?")
     if isinstance(exc, PluginTimedOut):
-        return OperationTimeout(message)
+        return OperationTimeout(message, hint=exc.hint)
     if isinstance(exc, PluginCancelled):
         return TornDown(message)
     if exc.code == ErrorCode.TRY_AGAIN_LATER:
@@ -279,7 +282,10 @@ def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentErro
         return AddressesExhausted(message, error, hint="does another network or host have addresses left?")
     if isinstance(exc.__cause__, HostLimitReached):
         return HostLimitReached(message, hint=exc.__cause__.hint)
-    return family(message, error, killed=exc.signal is not None, hint=exc.hint or hint_of(exc))
+    hint = exc.hint or hint_of(exc)
+    if exc.signal is not None:
+        hint = hint or "did the plugin crash, or was it killed for want of memory?"
+    return family(message, error, killed=exc.signal is not None, hint=hint)
 
 
 def load(conf_dir: str, name: str) -> NetworkConfigList:
@@ -315,7 +321,12 @@ def _signature(conf_dir: str, name: str) -> tuple[tuple[str, int, int, int], ...
     for directory in (conf_dir, f"{conf_dir}/{name}"):
         with contextlib.suppress(OSError), os.scandir(directory) as entries:
             for entry in entries:
-                stat = entry.stat()
+                try:
+                    stat = entry.stat()
+                except OSError:
+                    # It went while we looked: what is read now must not be taken for what lies there then.
+                    found.append((entry.path, next(_NEVER_AGAIN), -1, -1))
+                    continue
                 found.append((entry.path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
     return tuple(sorted(found))
 
@@ -402,7 +413,7 @@ def _del_failed(exc: CniError, network: str) -> PluginFailed:
         plugin=exc.plugin or "",
         stderr_tail=exc.stderr_tail,
     )
-    return DelFailed(str(told), error, hint=told.hint)
+    return DelFailed(told.message, error, hint=told.hint)
 
 
 def _remove_cache_dir(cache_dir: str, vm_id: VmId) -> None:

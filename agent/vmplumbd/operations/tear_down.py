@@ -129,7 +129,8 @@ def _failed(
 ) -> AgentError:
     error = _del_failed(failed)
     if tools.clock.monotonic() >= deadline:
-        late = OperationTimeout(f"operation_timeout of {order.timeout} s ran out: {error}")
+        said = f"operation_timeout of {order.timeout} s ran out: {error.message}"
+        late = OperationTimeout(said, hint=error.hint)
         late.__cause__ = error
         error = late
     error.leftovers = reap.leftovers(record, failed)

@@ -106,7 +106,7 @@ def load(raw: bytes, struct: str) -> Section:
     """The configuration as a Section. Raises Malformed unless it is one JSON object (null counts as {})."""
     try:
         value = json.loads(raw)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise Malformed("unexpected end of JSON input" if not raw.strip() else str(exc)) from exc
     return section({} if value is None else value, struct)
 

@@ -63,3 +63,16 @@ def test_a_name_that_is_no_name_has_no_directory_of_plugins(name: str, tmp_path:
     file = tmp_path / "d" / "n.conflist"
     file.write_text((LIST % "a").replace('"net"', f'"{name}"'))
     assert [plugin.type for plugin in confdir.load_file(str(file)).plugins] == ["a"]
+
+
+def test_a_file_that_goes_after_it_was_listed_was_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "b.conflist"
+    there.write_text('{"name": "net", "cniVersion": "1.0.0", "plugins": [{"type": "ptp"}]}')
+    listed = {".conflist": [str(tmp_path / "a.conflist"), str(there)]}
+    monkeypatch.setattr(confdir, "_files", lambda _, kinds: listed.get(next(iter(kinds)), []))
+    assert confdir.load(str(tmp_path), "net").name == "net"
+    (tmp_path / "a.conflist").symlink_to("nowhere")
+    with pytest.raises(InvalidConfig, match="error reading"):
+        confdir.load(str(tmp_path), "net")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from vmplumbd.cni import result
 from vmplumbd.cni.error import (
     CniError,
     InvalidResult,
@@ -25,7 +26,7 @@ from vmplumbd.cni.error import (
     PluginTimedOut,
 )
 from vmplumbd.cni.exec import ExecInvoker, find_in_path
-from vmplumbd.cni.invoke import Command, Invocation
+from vmplumbd.cni.invoke import Command, Invocation, read_version_reply
 
 Install = Callable[[str], None]
 
@@ -352,3 +353,28 @@ def test_version_is_asked_with_dummies(install: Install, tmp_path: Path) -> None
     )
     assert ExecInvoker().versions("p", (str(tmp_path),)).supported == ("1.0.0",)
     assert (tmp_path / "asked").read_text() == 'VERSION dummy dummy dummy {"cniVersion":"1.1.0"}\n'
+
+
+def test_a_plugin_that_hangs_at_version_is_killed_though_nobody_gave_it_a_deadline(
+    install: Install, tmp_path: Path
+) -> None:
+    install(f"echo $$ >{tmp_path}/pid; sleep 60")
+    with pytest.raises(PluginTimedOut):
+        ExecInvoker(version_seconds=0.3).versions("p", (str(tmp_path),))
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_plugin_that_prints_without_end_is_killed_at_the_limit(install: Install, tmp_path: Path) -> None:
+    install(f"echo $$ >{tmp_path}/pid; exec cat /dev/zero")
+    error = failure(tmp_path, InvalidResult, invoker=ExecInvoker(stdout_limit=1000))
+    assert "more than 1000 bytes" in str(error)
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("part", [b"[", b'{"cniVersion":'])
+def test_what_is_nested_without_end_is_no_result_and_no_error(part: bytes) -> None:
+    for read in (result.parse, read_version_reply):
+        with pytest.raises(InvalidResult):
+            read(part * 100_000)
+    with pytest.raises(ValueError, match="recursion"):
+        CniError.from_json(part * 100_000)
