@@ -112,3 +112,28 @@ def test_close_lets_waiters_go(host: hosts.Host, kernel: LinuxKernel) -> None:
     assert (answers, told) == ([frozenset()], [])
     assert watch.wait_gone([index], 60) == frozenset()
     watch.close()
+
+
+def test_a_question_that_the_kernel_did_not_answer_is_asked_again(
+    host: hosts.Host, kernel: LinuxKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, there = pairs(kernel, 2)
+    kernel.host().apply([net.DelLink(index=gone)])
+    watch = DeviceWatch()
+    exchange, asked = Channel.exchange, threading.Semaphore(0)
+
+    def deaf(self: Channel, messages: object) -> object:
+        del self, messages
+        asked.release()
+        raise OSError(errno.ENOBUFS, "lost")
+
+    monkeypatch.setattr(Channel, "exchange", deaf)
+    told = threading.Event()
+    watch.on_gone([gone], lambda _: told.set())
+    assert watch.wait_gone([gone, there], 0) == frozenset()
+    for _ in range(4):  # the two above, and then by itself
+        assert asked.acquire(timeout=10)
+    assert not told.is_set()
+    monkeypatch.setattr(Channel, "exchange", exchange)
+    assert told.wait(10)
+    watch.close()

@@ -16,6 +16,7 @@ from vmplumbd.model import net
 # A drain of some thousand links at once sends notices of about 2 KiB each.
 _RECEIVE_BUFFER = 8 << 20
 _QUESTIONS = 64
+_ASK_AGAIN_MS = 200
 
 
 class _Wait:
@@ -59,6 +60,8 @@ class DeviceWatch:
         self._lock = threading.Lock()
         self._waits: dict[int, list[_Wait]] = {}
         self._closed = False
+        # The kernel did not answer what it was asked: it is asked again after a while.
+        self._unsure = False
         self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._read, name="device-watch", daemon=True)
         self._thread.start()
@@ -122,7 +125,12 @@ class DeviceWatch:
             if self._closed:
                 return wait
         # Asked after the wait is known, so that a link cannot go unseen in between.
-        gone = self._gone(wait.indexes)
+        try:
+            gone = self._gone(wait.indexes)
+        except OSError:
+            gone = set()
+            self._unsure = True
+            os.eventfd_write(self._wake, 1)
         with self._lock:
             self._drop(wait)
             wait.there -= gone
@@ -149,7 +157,9 @@ class DeviceWatch:
         poll.register(self._notices.fileno(), select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while True:
-            poll.poll()
+            ready = dict(poll.poll(_ASK_AGAIN_MS if self._unsure else None))
+            if self._wake in ready:
+                os.eventfd_read(self._wake)
             with self._lock:
                 if self._closed:
                     # Whoever waits is let go with what is known; nobody is told after close.
@@ -168,14 +178,23 @@ class DeviceWatch:
                     if kind == rtnl.RTM_DELLINK:
                         gone.add(links.link_index(body))
             except OSError as exc:
-                if exc.errno == errno.EAGAIN:
+                if exc.errno == errno.EAGAIN and not self._unsure:
                     return gone
-                if exc.errno != errno.ENOBUFS:
+                if exc.errno not in {errno.EAGAIN, errno.ENOBUFS}:
                     raise
-                # Notices were lost: what somebody waits for is asked for instead.
-                with self._lock:
-                    asked = frozenset(self._waits)
-                return gone | self._gone(asked)
+                # Notices, or answers, were lost: what somebody waits for is asked for instead.
+                return gone | self._ask_again()
+
+    def _ask_again(self) -> set[int]:
+        with self._lock:
+            asked = frozenset(self._waits)
+        try:
+            gone = self._gone(asked)
+        except OSError:
+            self._unsure = True
+            return set()
+        self._unsure = False
+        return gone
 
     def _note(self, gone: set[int]) -> None:
         complete: list[Callable[[], None]] = []

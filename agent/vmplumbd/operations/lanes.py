@@ -146,9 +146,10 @@ class Lanes:
             self._advance(job)
 
     def _advance(self, job: _Job) -> None:
+        fault: Exception | None = None
         while True:
             try:
-                park = next(job.work)
+                park = next(job.work) if fault is None else job.work.throw(fault)
             except StopIteration:
                 break
             except BaseException as exc:  # noqa: BLE001 - a fault of one operation must not end the lane
@@ -156,17 +157,20 @@ class Lanes:
                 break
             if isinstance(park, GoTo) and park.lane is job.lane:
                 continue
-            self._park(job, park)
+            fault = self._park(job, park)
+            if fault is not None:
+                continue
             return
         with self._mutex:
             self._admitted -= not job.background
             self._mutex.notify_all()
 
-    def _park(self, job: _Job, park: Park) -> None:
+    def _park(self, job: _Job, park: Park) -> Exception | None:
+        """Let it wait. Answers what it cannot wait for: that is the operation's to hear, not the lane's."""
         if isinstance(park, GoTo):
             job.lane = park.lane
             self._queues[job.lane].put(job)
-            return
+            return None
         woken = threading.Lock()
 
         def wake() -> None:
@@ -181,7 +185,12 @@ class Lanes:
         else:
             if park.seconds is not None:
                 self.after(park.seconds, wake)
-            park.when(wake)
+            try:
+                park.when(wake)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the lane serves others
+                # Woken meanwhile, it goes on as if the wait were over, perhaps on another thread already.
+                return exc if woken.acquire(blocking=False) else None
+        return None
 
     def _tick(self) -> None:
         while not self._closing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
 
@@ -12,7 +12,7 @@ from vmplumbd.errors import Busy, NotFound, TooManyOperations, kernel_fault
 from vmplumbd.model.progress import Done, ResourceKind, Step, StepEvent, StepState
 from vmplumbd.operations.cancel import CancelToken
 from vmplumbd.operations.events import EventLog
-from vmplumbd.operations.lanes import GoTo, LaneName, Lanes, Park, Sleep
+from vmplumbd.operations.lanes import GoTo, LaneName, Lanes, Park, Sleep, WaitFor, Work
 from vmplumbd.operations.retry import Again, Attempts, RetryPolicy, is_transient
 from vmplumbd.operations.undo import Undo
 
@@ -183,3 +183,28 @@ def test_undo_runs_newest_first_and_to_its_end() -> None:
     assert ran == ["third", "second", "first"]
     assert [(one.kind, one.what, one.cause) for one in left] == [(ResourceKind.LINK, "veth", "stuck")]
     assert undo.run() == ()
+
+
+def test_what_cannot_be_waited_for_is_heard_by_the_operation_and_the_lane_serves_others() -> None:
+    made, fell = lanes()
+    heard: list[Exception] = []
+
+    def waits() -> Work:
+        def when(wake: Callable[[], None]) -> None:
+            raise busy()
+
+        try:
+            yield WaitFor(when=when, seconds=0.01)
+        except Busy as exc:
+            heard.append(exc)
+
+    def other() -> Work:
+        heard.append(RuntimeError("served"))
+        yield from ()
+
+    made.submit(waits(), LaneName.TEAR_DOWN)
+    made.submit(other(), LaneName.TEAR_DOWN)
+    assert made.drained(10)
+    assert [type(one) for one in heard] == [Busy, RuntimeError]
+    assert fell == []
+    made.close()
