@@ -22,6 +22,7 @@ from vmplumbd.cni.version import VersionInfo
 from vmplumbd.plugins import skel
 from vmplumbd.plugins.bandwidth import Bandwidth
 from vmplumbd.plugins.bridge.plugin import Bridge
+from vmplumbd.plugins.bridge.spoof_check import SpoofCheck
 from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.loopback import Loopback
 from vmplumbd.plugins.masquerade import Masquerade
@@ -58,6 +59,7 @@ class BuiltinInvoker(InProcess):
         executed: Collection[str] = (),
         host_local: HostLocal | None = None,
         masquerade: Masquerade | None = None,
+        spoof_check: SpoofCheck | None = None,
         sparing: bool = False,
         freeing: bool = False,
         tuning_allowlist: str = tuning_config.DEFAULT_ALLOWLIST,
@@ -71,7 +73,8 @@ class BuiltinInvoker(InProcess):
         self._asking = threading.Lock()
         self._tuning_allowlist = tuning_allowlist
         ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing)
-        bridge = Bridge(kernel, self, self._masquerade, keep_devices=sparing)
+        self._spoof_check = spoof_check or SpoofCheck(kernel, self._masquerade)
+        bridge = Bridge(kernel, self, self._masquerade, self._spoof_check, keep_devices=sparing)
         bandwidth = Bandwidth(kernel, keep_devices=sparing)
         self._plugins: Mapping[str, Plugin] = {
             "bandwidth": bandwidth,
@@ -111,6 +114,7 @@ class BuiltinInvoker(InProcess):
             executed=self._executed,
             host_local=self._host_local,
             masquerade=self._masquerade,
+            spoof_check=self._spoof_check,
             sparing=True,
             freeing=freeing,
             tuning_allowlist=self._tuning_allowlist,

@@ -199,6 +199,12 @@ class Masquerade:
         except Unsupported:
             return False  # a kernel without nf_tables has no rules
 
+    def saw_change(self, generation: int) -> None:
+        """The ruleset went on from this generation by a change that touched nothing of ours."""
+        with self._lock:
+            if self._known is not None and self._known.generation == generation:
+                self._known.generation = net.next_generation(generation)
+
     def _handles(self, owner: Owner) -> tuple[int, ...]:
         host = self._kernel.host()
         with self._lock:

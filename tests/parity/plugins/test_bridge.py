@@ -164,6 +164,19 @@ MADE = [
         steps=LIFE,
     ),
     Case(
+        name="macs checked",
+        conf=bridge(isGateway=True, macspoofchk=True, ipMasq=True, ipMasqBackend="nftables"),
+        steps=(
+            Step(),
+            Step(vm="vm2", if_name="eth1"),
+            Step(command=CHECK, vm="vm2", if_name="eth1"),
+            Step(command=DEL),
+            Step(command=DEL, vm="vm2", if_name="eth1"),
+        ),
+        cni_version="1.1.0",
+    ),
+    Case(name="macs checked without ipam", conf=layer2(macspoofchk=True), steps=(Step(), Step(command=DEL))),
+    Case(
         name="nothing to masquerade",
         conf=layer2(ipMasq=True, ipMasqBackend="nftables"),
         steps=(Step(), Step(command=DEL)),

@@ -89,10 +89,28 @@ class Bench:
         cni_version: str = "1.1.0",
     ) -> dict[str, Any]:
         """Make one call; the result, {} if there is none."""
+        printed = self.invoker.invoke(
+            self.invocation(command, conf, prev=prev, netns=netns, args=args, vm=vm, cni_version=cni_version)
+        )
+        result: dict[str, Any] = json.loads(printed) if printed else {}
+        return result
+
+    def invocation(
+        self,
+        command: Command,
+        conf: Mapping[str, Any],
+        *,
+        prev: Mapping[str, Any] | None = None,
+        netns: str = NETNS,
+        args: str = "",
+        vm: str = VM,
+        cni_version: str = "1.1.0",
+    ) -> Invocation:
+        """What `call` hands over."""
         body = {"cniVersion": cni_version, "name": "net", **conf}
         if prev is not None:
             body["prevResult"] = prev
-        invocation = Invocation(
+        return Invocation(
             command=command,
             plugin=conf["type"],
             stdin=json.dumps(body).encode(),
@@ -102,9 +120,6 @@ class Bench:
             args=args,
             path=("/opt/cni/bin",),
         )
-        printed = self.invoker.invoke(invocation)
-        result: dict[str, Any] = json.loads(printed) if printed else {}
-        return result
 
     def reserved(self) -> set[str]:
         """Addresses that are reserved."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from vmplumbd.abc import Netns
 from vmplumbd.cni.invoke import Invocation
 from vmplumbd.cni.result import Interface, Result
@@ -14,7 +16,15 @@ from vmplumbd.plugins.conf import PluginFault
 _NOBODY = Interface(name="")
 
 
-def links(host: Netns, netns: Netns, made: Result, parsed: BridgeConf, call: Invocation) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The pair: its end in the namespace, and the bridge's port."""
+
+    container: net.LinkInfo
+    port: net.LinkInfo
+
+
+def links(host: Netns, netns: Netns, made: Result, parsed: BridgeConf, call: Invocation) -> Ends:
     """Raises PluginFault for the first device that is not as the result says."""
     bridge_said, container_said = _NOBODY, _NOBODY
     for each in made.interfaces:
@@ -29,10 +39,10 @@ def links(host: Netns, netns: Netns, made: Result, parsed: BridgeConf, call: Inv
         )
     container = _container(netns, container_said)
     for each in made.interfaces:
-        if each.name not in (bridge_said.name, container_said.name) and _is_port(
-            host, each, bridge, container
-        ):
-            return
+        if each.name not in (bridge_said.name, container_said.name):
+            port = _port(host, each, bridge, container)
+            if port is not None:
+                return Ends(container=container, port=port)
     raise PluginFault(f"CNI veth created for bridge {parsed.bridge} was not found")
 
 
@@ -60,15 +70,15 @@ def _container(netns: Netns, said: Interface) -> net.LinkInfo:
     return link
 
 
-def _is_port(host: Netns, said: Interface, bridge: net.LinkInfo, container: net.LinkInfo) -> bool:
-    """Whether a device of the result is the container's other end on the bridge. Other devices are passed over."""
+def _port(host: Netns, said: Interface, bridge: net.LinkInfo, container: net.LinkInfo) -> net.LinkInfo | None:
+    """A device of the result if it is the container's other end on the bridge; other devices are passed over."""
     link = _find(host, said, sandboxed=False)
     pair = link.kind == "veth" and (link.index, link.peer_index) == (container.peer_index, container.index)
     if not pair or link.master != bridge.index:
-        return False
+        return None
     if said.mac and said.mac != prev_result.mac_text(link.mac):
         raise PluginFault(f"Interface {said.name} Mac doesn't match: {said.mac} not found")
-    return True
+    return link
 
 
 def _find(netns: Netns, said: Interface, *, sandboxed: bool) -> net.LinkInfo:

@@ -28,6 +28,7 @@ from vmplumbd.plugins import attachments, conf, ipam, masquerade, prev_result, v
 from vmplumbd.plugins.bridge import checks, config, gateway, ports
 from vmplumbd.plugins.bridge.config import BridgeConf
 from vmplumbd.plugins.bridge.gateway import Layer3
+from vmplumbd.plugins.bridge.spoof_check import Guard, SpoofCheck
 from vmplumbd.plugins.conf import PluginFault
 from vmplumbd.plugins.masquerade import Masquerade, Owner
 from vmplumbd.plugins.skel import Verb
@@ -49,11 +50,18 @@ class Bridge:
     """The plugin. `invoker` calls the IPAM plugin; `keep_devices` leaves links to their namespace's end."""
 
     def __init__(
-        self, kernel: Kernel, invoker: Invoker, rules: Masquerade, *, keep_devices: bool = False
+        self,
+        kernel: Kernel,
+        invoker: Invoker,
+        rules: Masquerade,
+        spoof_check: SpoofCheck,
+        *,
+        keep_devices: bool = False,
     ) -> None:
         self._kernel = kernel
         self._invoker = invoker
         self._masquerade = rules
+        self._spoof_check = spoof_check
         self._keep_devices = keep_devices
         self._room = ports.Room()
         self.supported = versions.ALL
@@ -66,14 +74,14 @@ class Bridge:
         }
 
     def not_built_in(self, stdin: bytes) -> str | None:
-        """Masquerading through iptables is the executable's, and so is the check of MACs."""
+        """Masquerading through iptables is the executable's."""
         try:
             parsed = config.parse(stdin, "")
         except PluginFault:
             return None
         if parsed.ip_masq and self._masquerade.by_executable(parsed.ip_masq_backend):
             return "ipMasq through iptables"
-        return "macspoofchk" if parsed.mac_spoof_check else None
+        return None
 
     def obstacle(self, stdin: bytes) -> None:
         """Raises Unsupported or HostLimitReached if this host, or its bridge, cannot do what is asked."""
@@ -83,6 +91,8 @@ class Bridge:
             return
         if parsed.ip_masq:
             self._masquerade.refuse_impossible()
+        if parsed.mac_spoof_check:
+            self._spoof_check.refuse_impossible()
         host = self._kernel.host()
         try:
             bridge = host.link(name=parsed.bridge)
@@ -101,8 +111,7 @@ class Bridge:
         mac = parsed.hardware_address()
         host = self._kernel.host()
         with prev_result.open_netns(self._kernel, call.netns) as netns:
-            bridge = ports.ensure(host, parsed)
-            self._room.take(host, bridge)
+            bridge = ports.ensure(host, parsed, self._room)
             name = veth.host_device_name(parsed.network, call.container_id, call.if_name)
             marked = ports.marked_mac(parsed.network, name)
             link, far = veth.make_known(
@@ -111,8 +120,12 @@ class Bridge:
             try:
                 _attach(host, parsed, bridge, link.peer_index, far.name)
                 made = _Made(bridge=bridge, link=link, port=far.name)
+                if parsed.mac_spoof_check:
+                    self._spoof_check.add(_guard(call), made.port, link.mac)
                 return self._configure(host, netns, call, parsed, made)
             except BaseException as exc:
+                if parsed.mac_spoof_check:
+                    self._spoof_check.take_back(_guard(call), far.name, exc)
                 veth.take_back(netns, link.index, exc)
                 raise
 
@@ -127,6 +140,10 @@ class Bridge:
         gone = self._keep_devices or (call.netns and veth.delete_inside(self._kernel, call))
         if not gone:
             self._del_host_end(call, parsed)
+        if parsed.mac_spoof_check:
+            named = _named_port(call, parsed)
+            own = veth.host_device_name(parsed.network, call.container_id, call.if_name)
+            self._spoof_check.delete(_guard(call), {own} if named is None else {own, named.name})
         if parsed.ipam_type:
             ipam.delegate(self._invoker, call, parsed.ipam_type, Command.DEL)
 
@@ -139,6 +156,7 @@ class Bridge:
             or (parsed.ipam_type and ipam.has_traces(self._invoker, call, parsed.ipam_type))
             or veth.exists(self._kernel.host(), name)
             or (parsed.ip_masq and self._masquerade.owns(_owner(call, parsed)))
+            or (parsed.mac_spoof_check and self._spoof_check.owns(_guard(call)))
         )
 
     def check(self, call: Invocation) -> None:
@@ -150,9 +168,11 @@ class Bridge:
             made = _prev_result(call, parsed)
             if made is None:
                 raise PluginFault("Required prevResult missing")
-            checks.links(self._kernel.host(), netns, made, parsed, call)
+            ends = checks.links(self._kernel.host(), netns, made, parsed, call)
             ipam.check_addresses(netns, call.if_name, made.ips)
             ipam.check_routes(netns, made.routes)
+        if parsed.mac_spoof_check:
+            self._spoof_check.check(_guard(call), ends.port.name, ends.container.mac)
         if parsed.ip_masq:
             self._masquerade.check(_owner(call, parsed), [ip.address for ip in made.ips])
 
@@ -170,6 +190,8 @@ class Bridge:
                 for container_id, if_name in valid
             ]
             self._masquerade.collect(parsed.network, owners)
+        if parsed.mac_spoof_check and valid is not None:
+            self._spoof_check.collect(parsed.network, valid)
         if parsed.ipam_type:
             ipam.delegate(self._invoker, call, parsed.ipam_type, Command.GC)
         if failed is not None:
@@ -187,8 +209,6 @@ class Bridge:
             raise PluginFault(
                 'ipMasq through iptables is not built into this bridge plugin: set "ipMasqBackend" to "nftables"'
             )
-        if parsed.mac_spoof_check:
-            raise PluginFault("macspoofchk is not built into this bridge plugin")
         return parsed
 
     def _configure(
@@ -247,8 +267,7 @@ class Bridge:
 
     def _del_host_end(self, call: Invocation, parsed: BridgeConf) -> None:
         host = self._kernel.host()
-        made = _prev_result(call, parsed)
-        named = None if made is None else prev_result.host_end(made, call.if_name)
+        named = _named_port(call, parsed)
         link = None if named is None else veth.own(host, named.name, named.mac)
         if link is None:
             # Nobody else gives a veth a name made of this attachment's.
@@ -417,6 +436,15 @@ def _running(host: Netns, parsed: BridgeConf, made: _Made) -> tuple[net.LinkInfo
 
 def _owner(call: Invocation, parsed: BridgeConf) -> Owner:
     return Owner(network=parsed.network, container_id=call.container_id, if_name=call.if_name)
+
+
+def _guard(call: Invocation) -> Guard:
+    return Guard(container_id=call.container_id, if_name=call.if_name)
+
+
+def _named_port(call: Invocation, parsed: BridgeConf) -> Interface | None:
+    made = _prev_result(call, parsed)
+    return None if made is None else prev_result.host_end(made, call.if_name)
 
 
 def _prev_result(call: Invocation, parsed: BridgeConf) -> Result | None:

@@ -35,10 +35,40 @@ def marked_mac(network: str, host_device: str) -> bytes:
     return bytes([digest[0] & 0xFC | 0x02]) + digest[1:6]
 
 
-def ensure(host: Netns, parsed: BridgeConf) -> net.LinkInfo:
-    """Find the bridge, or make it: up, promiscuous where asked. Raises PluginFault, Unsupported.
+class Room:
+    """How many ports bridges may still be given before they are counted again. Any thread may ask.
 
-    MTU and VLAN filtering are set on a new bridge only, as the reference does.
+    Counting costs a list of the ports. So half of the room that was found is used without it; a port of
+    someone else's that fills the bridge meanwhile is the kernel's to refuse.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left: dict[int, int] = {}
+
+    def look(self, host: Netns, bridge: net.LinkInfo) -> None:
+        """Raises HostLimitReached if a bridge has no room for one more port."""
+        with self._lock:
+            if self._left.get(bridge.index, 0) > 0:
+                return
+        room = MOST_PORTS - len(host.ports(bridge.index))
+        if room <= 0:
+            raise full(bridge.name)
+        with self._lock:
+            self._left[bridge.index] = (room + 1) // 2
+
+    def take(self, host: Netns, bridge: net.LinkInfo) -> None:
+        """Take room for one port. Raises HostLimitReached."""
+        self.look(host, bridge)
+        with self._lock:
+            self._left[bridge.index] -= 1
+
+
+def ensure(host: Netns, parsed: BridgeConf, room: Room) -> net.LinkInfo:
+    """Find the bridge, or make it: up, promiscuous where asked, with room for a port, which is taken.
+
+    MTU and VLAN filtering are set on a new bridge only, as the reference does. Raises PluginFault, Unsupported,
+    HostLimitReached, with nothing changed unless the kernel refuses a change.
     """
     name = parsed.bridge
     try:
@@ -48,6 +78,8 @@ def ensure(host: Netns, parsed: BridgeConf) -> net.LinkInfo:
             bridge = _make(host, parsed)
         if bridge.kind != "bridge":
             raise PluginFault(f'"{name}" already exists but is not a bridge')
+        refuse_without_vlans(parsed, bridge)
+        room.take(host, bridge)
         promisc = parsed.promisc and not bridge.promisc
         if promisc or not bridge.up:
             host.apply([net.SetLink(index=bridge.index, up=True, promisc=True if promisc else None)])
@@ -56,7 +88,6 @@ def ensure(host: Netns, parsed: BridgeConf) -> net.LinkInfo:
     with suppress(KernelFault, OSError):
         # Its routes are ours to make; a kernel without IPv6 has none to accept.
         host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
-    refuse_without_vlans(parsed, bridge)
     return bridge
 
 
@@ -110,32 +141,3 @@ def vlans(
         yield net.AddBridgeVlan(index=port, vid=vid)
     if not vlan:
         yield net.AddBridgeVlan(index=port, vid=1, pvid=True, untagged=True)
-
-
-class Room:
-    """How many ports bridges may still be given before they are counted again. Any thread may ask.
-
-    Counting costs a list of the ports. So half of the room that was found is used without it; a port of
-    someone else's that fills the bridge meanwhile is the kernel's to refuse.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._left: dict[int, int] = {}
-
-    def look(self, host: Netns, bridge: net.LinkInfo) -> None:
-        """Raises HostLimitReached if a bridge has no room for one more port."""
-        with self._lock:
-            if self._left.get(bridge.index, 0) > 0:
-                return
-        room = MOST_PORTS - len(host.ports(bridge.index))
-        if room <= 0:
-            raise full(bridge.name)
-        with self._lock:
-            self._left[bridge.index] = (room + 1) // 2
-
-    def take(self, host: Netns, bridge: net.LinkInfo) -> None:
-        """Take room for one port. Raises HostLimitReached."""
-        self.look(host, bridge)
-        with self._lock:
-            self._left[bridge.index] -= 1
