@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -269,8 +270,14 @@ def _write_file(path: str, body: bytes) -> None:
 
 
 def _unlink(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    try:
         os.unlink(path)  # noqa: PTH108 - hot path
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as exc:
+        # A read-only disk refuses before it looks whether there is anything to remove.
+        if exc.errno != errno.EROFS or os.path.lexists(path):
+            raise
 
 
 def _read_file(path: str) -> bytes | None:

@@ -423,6 +423,9 @@ def _remove_cache_dir(cache_dir: str, vm_id: VmId) -> None:
             try:
                 os.rmdir(directory)  # noqa: PTH106 - the hot path
             except OSError as exc:
+                # A read-only disk refuses before it looks whether there is anything to remove.
+                if exc.errno == errno.EROFS and not os.path.lexists(directory):
+                    continue
                 if exc.errno not in _NOT_OURS_TO_REMOVE:
                     raise CacheFailed(f"remove {directory}: {exc.strerror}") from exc
 

@@ -96,8 +96,12 @@ class Store:
         return Change(info.st_dev, info.st_ino, info.st_mtime_ns)
 
     def touch(self) -> int:
-        """Set the directory's time to the kernel's clock and answer it, in nanoseconds."""
-        os.utime(self._dir)
+        """Set the directory's time to the kernel's clock and answer it, in nanoseconds.
+
+        On a read-only disk it stays: nothing held must be found out there too.
+        """
+        with _read_only_is_fine():
+            os.utime(self._dir)
         return os.fstat(self._dir).st_mtime_ns
 
     def stamp(self, now_ns: int) -> Change | None:
@@ -105,11 +109,13 @@ class Store:
 
         It lies ten seconds back, with nanoseconds by chance; the kernel writes its clock's time on
         every change, so an equal time later means that nothing was added or removed since, however
-        coarse the clock is. None where the file system cannot keep nanoseconds: nothing is known then.
+        coarse the clock is. None where the file system cannot keep nanoseconds, or nothing at all: then
+        nothing is known.
         """
         chance = int.from_bytes(os.urandom(4), "little") % 1_000_000_000
         wanted = now_ns - _STAMP_AGE_NS - now_ns % 1_000_000_000 + chance
-        os.utime(self._dir, ns=(wanted, wanted))
+        with _read_only_is_fine():
+            os.utime(self._dir, ns=(wanted, wanted))
         after = self.change()
         return after if after.mtime_ns == wanted and wanted % 1_000 else None
 
@@ -235,3 +241,12 @@ class Store:
 def _write_all(fd: int, content: bytes) -> None:
     while content:
         content = content[os.write(fd, content) :]
+
+
+@contextmanager
+def _read_only_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno != errno.EROFS:
+            raise
