@@ -190,6 +190,10 @@ def test_a_mapped_port_leads_into_the_namespace(host: Host, executables: Path) -
         client = "import socket; print(socket.create_connection(('192.0.2.1', 8080), 10).recv(99).decode())"
         assert host.run([sys.executable, "-c", client]).stdout == "from the VM\n"
         assert server.wait(10) == 0
+        # What the VM sends has gone through its limit.
+        device = made.result.interfaces[-1].name
+        (shown,) = json.loads(host.run(["ip", "-s", "-j", "link", "show", device]).stdout)
+        assert shown["stats64"]["tx"]["packets"] >= 3
         runtime.del_(network, attached, prev_result=made.raw, **options)
     finally:
         kernel.close()

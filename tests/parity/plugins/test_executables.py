@@ -67,6 +67,29 @@ def test_a_chain_is_set_up_and_taken_back(host: Host, launchers: Path) -> None:
     assert [link["ifname"] for link in links] == ["lo"]
 
 
+def test_what_changes_the_work_of_others_is_taken_back(host: Host, launchers: Path) -> None:
+    host.run(["ip", "netns", "add", "vm"])
+    ipam = {"type": "static", "addresses": [{"address": "10.9.0.2/24", "gateway": "10.9.0.1"}]}
+    top = {"cniVersion": "1.0.0", "name": "net", "ipam": ipam}
+    rates = {"ingressRate": 8_000_000, "ingressBurst": 80_000, "egressRate": 8_000_000, "egressBurst": 80_000}
+    chain: dict[str, dict[str, Any]] = {"ptp": {}, "tuning": {"mtu": 1400}, "bandwidth": rates}
+    prev: dict[str, Any] = {}
+    for kind, conf in chain.items():
+        made = call(launchers / kind, "ADD", {**top, **conf, **prev})
+        assert (made.returncode, made.stderr) == (0, "")
+        prev = {"prevResult": json.loads(made.stdout)}
+    interfaces = prev["prevResult"]["interfaces"]
+    assert [each["name"][:3] for each in interfaces] == ["vet", "eth", "bwp"]
+    (link,) = json.loads(host.run(["ip", "-n", "vm", "-j", "link", "show", "eth0"]).stdout)
+    assert link["mtu"] == 1400
+    for command, kinds in (("CHECK", list(chain)), ("DEL", list(reversed(chain)))):
+        for kind in kinds:
+            done = call(launchers / kind, command, {**top, **chain[kind], **prev})
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [each["ifname"] for each in json.loads(host.run(["ip", "-j", "link"]).stdout)] == ["lo"]
+    assert not list(Path("/run/cni/tuning").iterdir())
+
+
 @pytest.mark.parametrize("kind", builtin.TYPES)
 def test_version_and_no_command_are_answered(launchers: Path, kind: str) -> None:
     version = call(launchers / kind, "VERSION", {"cniVersion": "1.1.0"})
