@@ -439,7 +439,15 @@ def test_a_second_look_that_sees_something_else_leaves_it(doctor: Daemon) -> Non
     assert (RESERVED / "10.200.9.1").exists()
 
 
+def cannot_masquerade(daemon: Daemon) -> None:
+    daemon.network("masq", ptp(ipMasq=True, ipMasqBackend="nftables"))
+    table = "inet cni_plugins_masquerade"
+    hook = "{ type filter hook output priority 0; }"
+    sh(daemon.host, f"nft add table {table}; nft 'add chain {table} postrouting {hook}'")
+
+
 PREFLIGHT: Mapping[str, Callable[[Daemon], object]] = {
+    "plugins.masq": cannot_masquerade,
     "plugins.odd": lambda daemon: daemon.network("odd", {"type": "no-such-plugin"}),
     "conf.broken.conflist": lambda daemon: (daemon.conf / "broken.conflist").write_text("{"),
     "mount.netns_dir": lambda daemon: sh(daemon.host, "mount --make-private /run/netns"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from vmplumbd.cni import confdir, config
 from vmplumbd.cni.config import NetworkConfigList
 from vmplumbd.cni.error import CniError
+from vmplumbd.errors import AgentError
 from vmplumbd.model import judge, preflight
 from vmplumbd.model.findings import Finding
 from vmplumbd.model.preflight import Check, Wanted
@@ -68,7 +69,11 @@ def check_host(tools: Tools) -> tuple[Check, ...]:
         except (CniError, OSError) as exc:
             unreadable[path] = str(exc)
             continue
-        plugins.setdefault(network.name, tuple(tools.preflight(network, defaults.bin_path)))
+        try:
+            said = tuple(tools.preflight(network, defaults.bin_path))
+        except AgentError as exc:
+            said = (str(exc),)  # a limit or a lack of the host, which a set-up would be told the same way
+        plugins.setdefault(network.name, said)
     facts = tools.probe.facts(
         netns_dir=settings.netns_dir,
         directories=[one for one in (settings.state_dir, defaults.cache_root, DEFAULT_DATA_DIR) if one],

@@ -156,12 +156,18 @@ class Masquerade:
     def check(self, owner: Owner, addresses: Sequence[net.Interface]) -> None:
         """Raises PluginFault unless each address is masqueraded, and the base chain leads to its rule."""
         host = self._kernel.host()
-        handles = self._handles(owner)
-        there = [found.expressions for handle in handles if (found := _find(host, CHECKS, handle))]
+        for _ in range(_TRIES):
+            generation, handles = self._handles(host, owner)
+            rules = [_find(host, CHECKS, handle) for handle in handles]
+            base = [_find(host, POSTROUTING, each.handle) for each in host.rules(POSTROUTING).rules]
+            if host.generation() == generation:  # else it may have been written again in between
+                break
+        else:
+            raise _restless()
+        there = [each.expressions for each in rules if each is not None]
         for address in addresses:
             if rule(owner, address).expressions not in there:
                 raise PluginFault(f"no rule masquerades {address.ip} of interface {owner.if_name}")
-        base = [_find(host, POSTROUTING, each.handle) for each in host.rules(POSTROUTING).rules]
         if [each.expressions for each in base if each] != [each.expressions for each in _BASE_RULES]:
             raise PluginFault(f"chain {POSTROUTING.name} of nft table {TABLE.name} is not as it was written")
 
@@ -195,9 +201,10 @@ class Masquerade:
     def owns(self, owner: Owner) -> bool:
         """Whether there are rules of this owner. Raises KernelFault."""
         try:
-            return bool(self._handles(owner))
+            _, handles = self._handles(self._kernel.host(), owner)
         except Unsupported:
             return False  # a kernel without nf_tables has no rules
+        return bool(handles)
 
     def saw_change(self, generation: int) -> None:
         """The ruleset went on from this generation by a change that touched nothing of ours."""
@@ -205,13 +212,13 @@ class Masquerade:
             if self._known is not None and self._known.generation == generation:
                 self._known.generation = net.next_generation(generation)
 
-    def _handles(self, owner: Owner) -> tuple[int, ...]:
-        host = self._kernel.host()
+    def _handles(self, host: Netns, owner: Owner) -> tuple[int, tuple[int, ...]]:
+        """The generation, and the owner's rules in it."""
         with self._lock:
             known = self._known
             if known is None or host.generation() != known.generation:
                 known = self._known = _read(host)
-            return known.handles.get(owner.key, ())
+            return known.generation, known.handles.get(owner.key, ())
 
     def _remove(self, choose: Callable[[_Known], list[str]]) -> None:
         chosen: list[str] = []
@@ -253,10 +260,7 @@ class Masquerade:
                 learn(known, handles)
                 self._known = known
                 return
-        raise Busy(
-            "change the rules for masquerading", where="the host", errno=errno.EBUSY,
-            hint="does something change nft rules without pause?",
-        )  # fmt: skip
+        raise _restless()
 
 
 def _read(host: Netns) -> _Known:
@@ -266,6 +270,15 @@ def _read(host: Netns) -> _Known:
         key = each.comment[:_KEY]
         handles[key] = (*handles.get(key, ()), each.handle)
     return _Known(generation=found.generation, handles=handles)
+
+
+def _restless() -> Busy:
+    return Busy(
+        "keep up with the rules for masquerading",
+        where="the host",
+        errno=errno.EBUSY,
+        hint="does something change nft rules without pause?",
+    )
 
 
 def _find(host: Netns, chain: net.ChainName, handle: int) -> net.RuleInfo | None:
