@@ -39,7 +39,8 @@ def links(host: Netns, netns: Netns, made: Result, parsed: BridgeConf, call: Inv
         )
     container = _container(netns, container_said)
     for each in made.interfaces:
-        if each.name not in (bridge_said.name, container_said.name):
+        # The reference looks for a tap on the host too, and so tells of that where the port is at fault.
+        if not each.sandbox and each.name != bridge_said.name:
             port = _port(host, each, bridge, container)
             if port is not None:
                 return Ends(container=container, port=port)
