@@ -17,6 +17,7 @@ from vmplumbd.errors import AgentError
 from vmplumbd.model.ids import VmId
 from vmplumbd.observe.log import Log
 from vmplumbd.operations.book import Operation
+from vmplumbd.operations.collect import CollectOrder
 from vmplumbd.operations.set_up import SetUpOrder
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.rpc import convert
@@ -89,11 +90,29 @@ def run(arguments: list[str]) -> None:
         removing.join()
         return told
 
+    def drain(network: str, base: int, count: int, callers: int) -> dict[str, Any]:  # noqa: ARG001 - as above
+        """Every network of this agent, as one group; all in one call."""
+
+        def all_of_it(_network: str, _number: int) -> None:
+            order = CollectOrder(
+                valid_vm_ids=frozenset(),
+                as_of_revision=agent.tools.book.revision,
+                dry_run=False,
+                as_one_group=True,
+            )
+            call = agent.collect(order)
+            ended(call.operation)
+            assert call.collected is not None
+            if len(call.collected.fates) != count or any(fate.error for fate in call.collected.fates):
+                raise RuntimeError(f"not all of {count} networks were drained")
+
+        return jobs.run(None, all_of_it, network, base, 1, 1)
+
     def devices(number: int) -> set[int]:
         record = agent.get(VmId(f"v{number}"))
         return {index for one in record.plan.attachments for _, index in one.host_devices}
 
-    jobs.serve(set_up, tear_down, {"set_up_beside": set_up_beside})
+    jobs.serve(set_up, tear_down, {"set_up_beside": set_up_beside, "drain": drain})
     daemon.close()
 
 

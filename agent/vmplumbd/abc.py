@@ -245,6 +245,12 @@ class Journal(Protocol):
     def put(self, record: Record) -> None:
         """Write a record whole."""
 
+    def put_all(self, records: Sequence[Record]) -> None:
+        """Write records whole, all or none."""
+
+    def remove_all(self, vm_ids: Sequence[VmId], revision: int) -> None:
+        """Forget records, all or none."""
+
     def remove(self, vm_id: VmId, revision: int, release: Release | None = None) -> Release | None:
         """Forget a record; `release` takes its place in the same transaction and gets its id."""
 

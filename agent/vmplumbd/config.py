@@ -86,6 +86,13 @@ class Cni:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """How the kernel is used. `drain_group`: the number of a device group that nobody else on the host uses."""
+
+    drain_group: int = 0x766D
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is logged, JSON lines on stderr."""
 
@@ -100,6 +107,7 @@ class Config:
     paths: Paths = field(default_factory=Paths)
     limits: Limits = field(default_factory=Limits)
     cni: Cni = field(default_factory=Cni)
+    kernel: Kernel = field(default_factory=Kernel)
     log: Log = field(default_factory=Log)
 
 
@@ -225,6 +233,12 @@ def _check(config: Config, wrong: list[Violation]) -> None:
     if config.cni.prefer not in {"built-in", "executable"}:
         wrong.append(
             Violation(field="cni.prefer", rule="choice", message='must be "built-in" or "executable"')
+        )
+    if not 0 < config.kernel.drain_group < 1 << 31:
+        wrong.append(
+            Violation(
+                field="kernel.drain_group", rule="group", message="must be above 0, every device's group"
+            )
         )
     wrong.extend(
         Violation(field=f"limits.{name}", rule="positive", message="must be above 0")

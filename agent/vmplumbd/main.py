@@ -201,6 +201,7 @@ def settings(config: Config) -> Settings:
         strict_del=config.cni.strict_del,
         inline_config=config.cni.inline_config,
         owned_networks=frozenset(config.cni.owned_networks),
+        drain_group=config.kernel.drain_group,
     )
 
 

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ _NETWORKS = (
     "vm_id, uid, revision, phase, spec, spec_hash, boot_id, plan, failure, create_time, update_time, "
     "last_sequence, release_attempts, release_at"
 )
+_PUT = f"INSERT OR REPLACE INTO networks ({_NETWORKS}) VALUES ({','.join('?' * 14)})"
 _RELEASES = "release_id, vm_id, uid, boot_id, plan, host_devices, created, attempts, last_error"
 _HINTS = {
     "SQLITE_FULL": "is the disk full?",
@@ -85,25 +86,19 @@ class SqliteJournal:
 
     def put(self, record: Record) -> None:
         """Write a record whole, new or in the place of the old one."""
-        values = (
-            record.vm_id,
-            record.uid,
-            record.revision,
-            record.phase.value,
-            record.spec,
-            record.spec_hash,
-            record.boot_id,
-            codec.plan_to_json(record.plan),
-            codec.failure_to_json(record.failure),
-            record.create_time,
-            record.update_time,
-            record.last_sequence,
-            record.release_attempts,
-            record.release_at,
-        )
-        marks = ",".join("?" * len(values))
         with self._mutex, _telling(self._path):
-            self._db.execute(f"INSERT OR REPLACE INTO networks ({_NETWORKS}) VALUES ({marks})", values)
+            self._db.execute(_PUT, _row(record))
+
+    def put_all(self, records: Sequence[Record]) -> None:
+        """The same for many, all or none."""
+        with self._mutex, _telling(self._path), self._transaction():
+            self._db.executemany(_PUT, map(_row, records))
+
+    def remove_all(self, vm_ids: Sequence[VmId], revision: int) -> None:
+        """Forget records, all or none."""
+        with self._mutex, _telling(self._path), self._transaction():
+            self._db.executemany("DELETE FROM networks WHERE vm_id = ?", [(vm_id,) for vm_id in vm_ids])
+            self._db.execute("UPDATE agent SET revision = max(revision, ?)", (revision,))
 
     def remove(self, vm_id: VmId, revision: int, release: Release | None = None) -> Release | None:
         """Forget a record; `release`, if given, takes its place in the same transaction.
@@ -229,6 +224,26 @@ def _set_aside(path: Path) -> str:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{kept}{suffix}")
     return kept
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    """A record in the order of _NETWORKS."""
+    return (
+        record.vm_id,
+        record.uid,
+        record.revision,
+        record.phase.value,
+        record.spec,
+        record.spec_hash,
+        record.boot_id,
+        codec.plan_to_json(record.plan),
+        codec.failure_to_json(record.failure),
+        record.create_time,
+        record.update_time,
+        record.last_sequence,
+        record.release_attempts,
+        record.release_at,
+    )
 
 
 def _record(row: tuple) -> Record:  # type: ignore[type-arg]  # SQLite's rows are untyped

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import enum
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from vmplumbd.abc import Clock, Journal
@@ -165,6 +165,33 @@ class Book:
             changed = replace(record, revision=self._revision + 1, update_time=self._clock.now())
             self._publish(changed)
             return changed
+
+    def write_all(self, records: Sequence[Record]) -> list[Record]:
+        """As `write` for each, in one transaction."""
+        with self._writers:
+            now = self._clock.now()
+            changed = [
+                replace(record, revision=revision, update_time=now)
+                for revision, record in enumerate(records, start=self._revision + 1)
+            ]
+            self._journal.put_all(changed)
+            for record in changed:
+                self._publish(record)
+            return changed
+
+    def remove_all(self, records: Sequence[Record]) -> None:
+        """As `remove` for each, in one transaction: nothing is owed for them."""
+        if not records:
+            return
+        with self._writers:
+            now = self._clock.now()
+            gone = [
+                replace(record, revision=revision, phase=Phase.REMOVED, update_time=now)
+                for revision, record in enumerate(records, start=self._revision + 1)
+            ]
+            self._journal.remove_all([record.vm_id for record in gone], gone[-1].revision)
+            for record in gone:
+                self._publish(record)
 
     def remove(self, record: Record, release: Release | None = None) -> Release | None:
         """Journal and publish that a record is gone; `release` takes its place in the same transaction."""

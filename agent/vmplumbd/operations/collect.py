@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vmplumbd.errors import AgentError
 from vmplumbd.model.record import Record
-from vmplumbd.operations import chain, failures
+from vmplumbd.operations import chain, drain, failures
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.clear import Cleared, TearDown, clear
 from vmplumbd.operations.lanes import WaitFor, Work
@@ -17,13 +17,17 @@ from vmplumbd.operations.tools import Tools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectOrder:
-    """One request. Records with a revision after `as_of_revision` are kept."""
+    """One request. Records with a revision after `as_of_revision` are kept.
+
+    `as_one_group`: what suits goes together (`drain`), and every device has gone before the answer.
+    """
 
     valid_vm_ids: frozenset[str]
     as_of_revision: int
     dry_run: bool
     collect_leaks: bool = False
     quarantine: bool = False
+    as_one_group: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +60,24 @@ def collect(
     try:
         try:
             fates: list[Fate] = []
+            if order.as_one_group and not order.dry_run:
+                suited = [record for record in _stale(tools, order) if drain.suits(tools, record)]
+                fates += [
+                    Fate(vm_id=one.record.vm_id, uid=one.record.uid, error=one.error)
+                    for one in (drain.drain(tools, suited) if suited else ())
+                ]
+            tried = {fate.vm_id for fate in fates}
             for record in _stale(tools, order):
+                if record.vm_id in tried:
+                    continue
                 if order.dry_run:
                     fates.append(Fate(vm_id=record.vm_id, uid=record.uid))
                     continue
-                order_one = TearDownOrder(uid=record.uid, timeout=tools.settings.operation_timeout)
+                order_one = TearDownOrder(
+                    uid=record.uid,
+                    timeout=tools.settings.operation_timeout,
+                    wait_for_devices=order.as_one_group,
+                )
                 torn = tear_down(record.vm_id, order_one)
                 if torn is not None:
                     yield WaitFor(when=torn.when_ended)

@@ -51,10 +51,12 @@ def take_back(
     tell: chain.Tell,
     attempt: int = 1,
     defer: bool = True,
+    cut: bool = True,
 ) -> TakenBack:
     """Cut the VM off, DEL, unlink. Every step is tried, whatever failed before it.
 
     With `defer` devices may be left to the end of their namespace: `waits_for` then says which.
+    Without `cut` the host devices are somebody else's to destroy, and found to be there.
 
     A namespace that lies in the place of the recorded one is somebody else's: it is not entered and stays.
     """
@@ -72,24 +74,25 @@ def take_back(
         [index for one in plan.attachments for _, index in one.host_devices] if deferred else []
     )
     for attachment in plan.attachments:
-        waits_for.extend(_cut_off(tools, attachment, failed))
+        waits_for.extend(cut_off(tools, attachment, failed) if cut else attachment.host_devices)
     # Without a device to wait for nobody would give the address back later.
     deferred = deferred and bool(waits_for)
-    if plan.attachments:
+    if plan.attachments and cut:
         steps.append((Step.CUT_OFF, not failed))
     before = len(failed)
+    netns, invoker = ("", tools.sparing_invoker) if deferred else (plan.netns_path, tools.invoker)
     for attachment in reversed(plan.attachments):
         failed.extend(
             chain.delete(
                 attachment,
                 record.vm_id,
-                "" if deferred else plan.netns_path,
-                invoker=tools.sparing_invoker if deferred else tools.invoker,
+                netns,
+                invoker=invoker,
                 deadline=deadline,
                 tell=tell,
                 strict=tools.settings.strict_del,
                 attempt=attempt,
-                last=not deferred,
+                last=not (deferred and cut),
             )
         )
     if plan.attachments:
@@ -166,16 +169,21 @@ def forget(tools: Tools, record: Record, release: Release | None, going: Going |
     try:
         kept = tools.book.remove(record, release)
     except BaseException:
-        if going is not None:
-            going.expected.cancel()
-            if going.held is not None:
-                going.held.close()
+        let_go(going)
         raise
     if kept is not None and going is not None:
         tools.reaper.take(kept, going)
     elif kept is not None:
         watch(tools, kept)
     return kept
+
+
+def let_go(going: Going | None) -> None:
+    """Expect nothing any more, and let the kernel have the namespace."""
+    if going is not None:
+        going.expected.cancel()
+        if going.held is not None:
+            going.held.close()
 
 
 def watch(tools: Tools, release: Release) -> None:
@@ -239,17 +247,34 @@ def finish(tools: Tools, release: Release) -> tuple[AgentError, ...]:
     return tuple(failed)
 
 
+def free(tools: Tools, record: Record) -> tuple[AgentError, ...]:
+    """Give back the addresses of a network of which all else has been taken back, its devices too."""
+    failed: list[AgentError] = []
+    for attachment in reversed(record.plan.attachments):
+        failed += chain.delete(
+            # Without the result: nothing is left to find by it.
+            replace(attachment, result=b""),
+            record.vm_id,
+            "",
+            invoker=tools.freeing_invoker,
+            deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
+            tell=lambda call: None,  # noqa: ARG005 - its DEL was told
+            last=False,
+        )
+    return tuple(failed)
+
+
 def failed_before(release: Release) -> bool:
     """Whether the release exists because something failed, not only because devices take their time."""
     return not release.host_devices
 
 
-def _cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> tuple[tuple[str, int], ...]:
+def cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> tuple[tuple[str, int], ...]:
     """Set the host devices down and delete the VM's host routes; answers the devices that are there."""
     there: list[tuple[str, int]] = []
     host = tools.kernel.host()
     for name, index in attachment.host_devices:
-        if not _is_there(host, name, index):
+        if not is_there(host, name, index):
             continue
         # The routes first: a link that goes down with routes has the kernel walk through everybody's.
         requests: list[net.Request] = [
@@ -261,7 +286,7 @@ def _cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> 
             host.apply(requests)
         except NotFound:
             # No such route is no fault; no such link means it has gone already.
-            if not _is_there(host, name, index):
+            if not is_there(host, name, index):
                 continue
         except KernelFault as exc:
             failed.append(exc)
@@ -269,8 +294,8 @@ def _cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> 
     return tuple(there)
 
 
-def _is_there(host: Netns, name: str, index: int) -> bool:
-    """Whether a link is still ours: its index may have been given to another, its name too."""
+def is_there(host: Netns, name: str, index: int) -> bool:
+    """Whether a host device is still ours: its index may have been given to another, its name too."""
     try:
         return host.device(name).index == index
     except NotFound:

@@ -24,7 +24,7 @@ from vmplumbd.operations.tools import Going, Tools
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 300.0
 # Namespaces let go at once while nobody sets up, and for each set-up under way.
-LARGEST_BATCH = 32
+LARGEST_BATCH = 64
 BATCH_BESIDE_A_SET_UP = 2
 # With this many held (a descriptor and 0.4 MiB of kernel memory each), set-ups have to suffer.
 MOST_HELD = 512

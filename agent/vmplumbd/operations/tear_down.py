@@ -84,7 +84,7 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
                 state = StepState.SUCCEEDED if operation.devices_gone else StepState.FAILED
                 tell_step(operation, Step.DEVICES_GONE, state)
         except Exception as exc:  # noqa: BLE001 - every fault is told and recorded, whatever it is
-            _fail(tools, operation, failures.as_agent_error(exc))
+            fail(tools, operation, failures.as_agent_error(exc))
             return
         tools.book.leave(operation)
         operation.log.finish()
@@ -127,7 +127,7 @@ def _take_back(
 def _failed(
     tools: Tools, order: TearDownOrder, record: Record, failed: tuple[AgentError, ...], deadline: float
 ) -> AgentError:
-    error = _del_failed(failed)
+    error = del_failed(failed)
     if tools.clock.monotonic() >= deadline:
         said = f"operation_timeout of {order.timeout} s ran out: {error.message}"
         late = OperationTimeout(said, hint=error.hint)
@@ -137,7 +137,8 @@ def _failed(
     return error
 
 
-def _fail(tools: Tools, operation: Operation, error: AgentError) -> None:
+def fail(tools: Tools, operation: Operation, error: AgentError) -> None:
+    """A teardown failed: the record says so, and is tried again."""
     told = failures.failure(error)
     current = tools.book.get(operation.vm_id)
     # A network that was not touched yet stays what it is.
@@ -159,7 +160,8 @@ def _fail(tools: Tools, operation: Operation, error: AgentError) -> None:
     operation.log.finish(error=error)
 
 
-def _del_failed(failed: tuple[AgentError, ...]) -> AgentError:
+def del_failed(failed: tuple[AgentError, ...]) -> AgentError:
+    """One error for all that failed."""
     first = failed[0]
     if len(failed) == 1:
         return first

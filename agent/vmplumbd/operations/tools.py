@@ -22,6 +22,7 @@ class Settings:
     """The operator's choices for operations. Times in seconds.
 
     `state_dir` is the agent's own directory: its journal, and the quarantine of leaks.
+    `drain_group` is the group number that host devices get to be destroyed together.
     `settle_timeout` bounds how long a set-up waits for a former device of the same VM to go.
     """
 
@@ -36,6 +37,7 @@ class Settings:
     strict_del: bool = False
     inline_config: bool = True
     owned_networks: frozenset[str] = frozenset()
+    drain_group: int = 0x766D
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

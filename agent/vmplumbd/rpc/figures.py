@@ -22,7 +22,12 @@ def status_response(agent: Agent) -> pb.GetStatusResponse:
     book = agent.tools.book
     records = book.records()
     releases = book.releases()
-    capabilities = [pb.CAPABILITY_CNI_GC, pb.CAPABILITY_DIAGNOSE_HOST, pb.CAPABILITY_COLLECT_LEAKS]
+    capabilities = [
+        pb.CAPABILITY_CNI_GC,
+        pb.CAPABILITY_DIAGNOSE_HOST,
+        pb.CAPABILITY_COLLECT_LEAKS,
+        pb.CAPABILITY_COLLECT_AS_ONE_GROUP,
+    ]
     if agent.tools.settings.inline_config:
         capabilities.append(pb.CAPABILITY_INLINE_CONFIG)
     response = pb.GetStatusResponse(

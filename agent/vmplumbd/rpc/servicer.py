@@ -248,6 +248,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                     dry_run=request.dry_run,
                     collect_leaks=request.collect_leaks,
                     quarantine=request.quarantine,
+                    as_one_group=request.as_one_group,
                 )
             )
             await progress.ended(call.operation.when_ended)

@@ -187,6 +187,7 @@ class Client:
         dry_run: bool = False,
         collect_leaks: bool = False,
         quarantine: bool = False,
+        as_one_group: bool = False,
         timeout: Seconds | None = None,
     ) -> CollectGarbageResponse:
         """Tear down every network of no valid VM whose record is not newer than `as_of_revision`.
@@ -200,6 +201,7 @@ class Client:
             dry_run=dry_run,
             collect_leaks=collect_leaks,
             quarantine=quarantine,
+            as_one_group=as_one_group,
         )
         return self._ask(self._stub.CollectGarbage, request, timeout)
 

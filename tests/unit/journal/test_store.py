@@ -99,6 +99,16 @@ def test_revisions_do_not_go_back_when_records_go(journal: SqliteJournal) -> Non
     assert journal.load().revision == 6
 
 
+def test_many_are_written_and_forgotten_in_one_transaction_each(journal: SqliteJournal) -> None:
+    many = [record(vm_id, revision) for revision, vm_id in enumerate("abc", start=1)]
+    journal.put_all(many)
+    assert journal.load().records == tuple(many)
+    with pytest.raises(JournalFailed):
+        journal.put_all([record("d", 4), replace(record("e", 5), uid=None)])  # type: ignore[arg-type]  # refused
+    journal.remove_all([VmId("a"), VmId("c")], 9)
+    assert (journal.load().records, journal.load().revision) == ((many[1],), 9)
+
+
 def test_only_the_owner_may_read_it(journal: SqliteJournal, path: Path) -> None:
     journal.put(record())
     for one in path.parent.iterdir():

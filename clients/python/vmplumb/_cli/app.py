@@ -27,6 +27,7 @@ from vmplumb._errors import DeadlineExceeded, VmplumbError
 from vmplumb._follow import ProgressEvent, Retry
 from vmplumb.v1.errors_pb2 import Failure
 from vmplumb.v1.network_agent_service_pb2 import (
+    CAPABILITY_COLLECT_AS_ONE_GROUP,
     CollectGarbageResponse,
     DiagnoseHostResponse,
     Finding,
@@ -421,6 +422,31 @@ def gc(
     if not tell_message(answer, settings):
         tell_collected(answer, dry_run=dry_run)
     failed = any(one.HasField("failure") for one in (*answer.collected, *answer.findings))
+    return exits.FINDINGS if failed or answer.cni_gc_failures else exits.OK
+
+
+@root.command()
+@click.confirmation_option(
+    "--yes", prompt="Tear down the network of every VM of this host?", help="Do not ask."
+)
+@speaks
+def drain(settings: Settings) -> int | None:
+    """Tear down every network there is now, together: for a host that is being emptied.
+
+    Set-ups that come meanwhile wait, and their networks stay. A VMM that still holds a tap loses its network.
+    """
+    with settings.client() as client:
+        told = client.status(timeout=settings.deadline)
+        answer = client.collect_garbage(
+            (),
+            as_of_revision=told.revision,
+            allow_empty=True,
+            as_one_group=CAPABILITY_COLLECT_AS_ONE_GROUP in told.capabilities,
+            timeout=settings.deadline,
+        )
+    if not tell_message(answer, settings):
+        tell_collected(answer, dry_run=False)
+    failed = any(one.HasField("failure") for one in answer.collected)
     return exits.FINDINGS if failed or answer.cni_gc_failures else exits.OK
 
 

@@ -121,6 +121,8 @@ class _CapabilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Capability
     """DiagnoseHost is there."""
     CAPABILITY_COLLECT_LEAKS: _Capability.ValueType  # 7
     """CollectGarbageRequest.collect_leaks is there."""
+    CAPABILITY_COLLECT_AS_ONE_GROUP: _Capability.ValueType  # 8
+    """CollectGarbageRequest.as_one_group is there."""
 
 class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper):
     """Capability is an optional behaviour of a server. Receivers MUST accept values
@@ -143,6 +145,8 @@ CAPABILITY_DIAGNOSE_HOST: Capability.ValueType  # 6
 """DiagnoseHost is there."""
 CAPABILITY_COLLECT_LEAKS: Capability.ValueType  # 7
 """CollectGarbageRequest.collect_leaks is there."""
+CAPABILITY_COLLECT_AS_ONE_GROUP: Capability.ValueType  # 8
+"""CollectGarbageRequest.as_one_group is there."""
 Global___Capability: _TypeAlias = Capability  # noqa: Y015
 
 @_typing.final
@@ -769,6 +773,7 @@ class CollectGarbageRequest(_message.Message):
     AS_OF_REVISION_FIELD_NUMBER: _builtins.int
     COLLECT_LEAKS_FIELD_NUMBER: _builtins.int
     QUARANTINE_FIELD_NUMBER: _builtins.int
+    AS_ONE_GROUP_FIELD_NUMBER: _builtins.int
     allow_empty: _builtins.bool
     """MUST be true for valid_vm_ids to be empty."""
     dry_run: _builtins.bool
@@ -787,6 +792,13 @@ class CollectGarbageRequest(_message.Message):
     instead of removed, and what is removed from the kernel is written down
     there first.
     """
+    as_one_group: _builtins.bool
+    """If true, the networks go together, for a host that is being emptied: their
+    host devices are destroyed as one group, hundreds in a fraction of a second,
+    while everybody else's set-ups wait. The answer comes when the devices are
+    gone and their addresses free, whoever still holds a tap device. There if
+    GetStatus has CAPABILITY_COLLECT_AS_ONE_GROUP.
+    """
     @_builtins.property
     def valid_vm_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The VMs whose networks stay, at most 10000."""
@@ -800,10 +812,11 @@ class CollectGarbageRequest(_message.Message):
         as_of_revision: _builtins.int | None = ...,
         collect_leaks: _builtins.bool = ...,
         quarantine: _builtins.bool = ...,
+        as_one_group: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_as_of_revision", b"_as_of_revision", "as_of_revision", b"as_of_revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_of_revision", b"_as_of_revision", "allow_empty", b"allow_empty", "as_of_revision", b"as_of_revision", "collect_leaks", b"collect_leaks", "dry_run", b"dry_run", "quarantine", b"quarantine", "valid_vm_ids", b"valid_vm_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_of_revision", b"_as_of_revision", "allow_empty", b"allow_empty", "as_of_revision", b"as_of_revision", "as_one_group", b"as_one_group", "collect_leaks", b"collect_leaks", "dry_run", b"dry_run", "quarantine", b"quarantine", "valid_vm_ids", b"valid_vm_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__as_of_revision: _TypeAlias = _typing.Literal["as_of_revision"]  # noqa: Y015
     _WhichOneofArgType__as_of_revision: _TypeAlias = _typing.Literal["_as_of_revision", b"_as_of_revision"]  # noqa: Y015
