@@ -38,8 +38,9 @@ RESOLV_CONF = "/run/resolv.conf"
 # Kept by kernel counters of the machine, not by the plugins.
 PASSING = frozenset({"link_netnsid", "ifindex", "link_index", "nodad", "iif_index"})
 # Where a bridge's clocks stand.
-PASSING |= {"gc_timer", "hello_timer", "tcn_timer", "topology_change_timer"}
-PASSING |= {"hold_timer", "message_age_timer", "forward_delay_timer"}
+TIMERS = frozenset({"gc_timer", "hello_timer", "tcn_timer", "topology_change_timer"})
+TIMERS |= {"hold_timer", "message_age_timer", "forward_delay_timer"}
+PASSING |= TIMERS
 _MAC = re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b")
 _VETH = re.compile(r"\bveth[0-9a-f]{8}\b")
 _BRIDGE_ID = re.compile(r"\b[0-9a-f]{4}\.(?:[0-9a-f]{1,2}:){5}[0-9a-f]{1,2}\b")

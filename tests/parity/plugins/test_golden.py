@@ -23,9 +23,10 @@ from vmplumbd.plugins import skel
 from vmplumbd.plugins.builtin import BuiltinInvoker
 from vmplumbd.plugins.host_local.plugin import HostLocal
 
-DATA = Path(__file__).parents[2] / "data" / "golden" / "ptp"
+DATA = Path(__file__).parents[2] / "data" / "golden"
 HERE = "/run/golden"
 VM = "golden-00000"
+NETWORKS = {"ptp": "fcnet", "bridge": "fcnet-bridge"}
 
 # Counters, timers, and numbers that the kernel gives out in the order of all its users.
 PASSING = frozenset(
@@ -52,14 +53,15 @@ PASSING = frozenset(
         "qlen",
     ]
 )
+PASSING |= sides.TIMERS
 
 
-def recorded(name: str) -> str:
-    return (DATA / name).read_text(encoding="utf-8").replace("/golden/", f"{HERE}/")
+def recorded(main: str, name: str) -> str:
+    return (DATA / main / name).read_text(encoding="utf-8").replace("/golden/", f"{HERE}/")
 
 
-def environment(call: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in recorded(f"{call}.env").split())
+def environment(main: str, call: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in recorded(main, f"{call}.env").split())
 
 
 class Ipam:
@@ -85,20 +87,21 @@ class Ipam:
 class Replay:
     """The recording's calls, with our names for its names."""
 
-    def __init__(self, kernel: LinuxKernel) -> None:
+    def __init__(self, kernel: LinuxKernel, main: str) -> None:
+        self.main = main
         self.ipam = Ipam()
         self.invoker = BuiltinInvoker(kernel, self.ipam, executed=("host-local",))
         self.ours: dict[str, str] = {}
 
     def call(self, call: str) -> None:
         """Give one call to our plugin, and compare its answer."""
-        environ = environment(call)
+        environ = environment(self.main, call)
         plugin = call.split(".")[2]
         printed = self.invoker.invoke(
             Invocation(
                 command=Command(environ["CNI_COMMAND"]),
                 plugin=plugin,
-                stdin=self._renamed(recorded(f"{call}.stdin.json")).encode(),
+                stdin=self._renamed(recorded(self.main, f"{call}.stdin.json")).encode(),
                 container_id=environ["CNI_CONTAINERID"],
                 netns=environ["CNI_NETNS"],
                 if_name=environ["CNI_IFNAME"],
@@ -108,7 +111,7 @@ class Replay:
         )
         expected = self._answer(call)
         made = json.loads(printed) if printed else None
-        if plugin == "ptp" and made is not None:
+        if plugin == self.main and made is not None:
             for their, our in zip(expected["interfaces"], made["interfaces"], strict=True):
                 self.ours |= {their["name"]: our["name"], their["mac"]: our["mac"]}
             expected = self._answer(call)
@@ -119,16 +122,16 @@ class Replay:
     def delegated(self, call: str) -> None:
         """Compare the last call that our ptp made to its IPAM plugin."""
         environ, stdin, answer = self.ipam.calls[-1]
-        assert environ == environment(call)
-        assert stdin == json.loads(recorded(f"{call}.stdin.json"))
+        assert environ == environment(self.main, call)
+        assert stdin == json.loads(recorded(self.main, f"{call}.stdin.json"))
         assert answer == self._answer(call)
 
     def world(self, name: str) -> Any:
         """A recorded view, with our names."""
-        return settled(json.loads(self._renamed(recorded(name))))
+        return settled(json.loads(self._renamed(recorded(self.main, name))))
 
     def _answer(self, call: str) -> Any:
-        text = self._renamed(recorded(f"{call}.stdout.json"))
+        text = self._renamed(recorded(self.main, f"{call}.stdout.json"))
         return json.loads(text) if text.strip() else None
 
     def _renamed(self, text: str) -> str:
@@ -156,26 +159,28 @@ def view(host: Host, *argv: str) -> Any:
 
 
 @pytest.mark.host
-def test_the_recorded_run_of_ptp(host: Host) -> None:
+@pytest.mark.parametrize("main", NETWORKS)
+def test_the_recorded_run(host: Host, main: str) -> None:
     Path(HERE, "netns").mkdir(parents=True)
     Path(HERE, "resolv.conf").write_text("nameserver 10.0.0.2\nnameserver 10.0.0.3\n", encoding="utf-8")
     netns = f"{HERE}/netns/{VM}"
     kernel = LinuxKernel()
     try:
         kernel.create_netns(netns)
-        replay = Replay(kernel)
+        replay = Replay(kernel, main)
         replay.call("io.01.tc-redirect-tap.DEL")
-        replay.call("io.02.ptp.DEL")
+        replay.call(f"io.02.{main}.DEL")
         replay.delegated("io.03.host-local.DEL")
-        replay.call("io.04.ptp.ADD")
+        replay.call(f"io.04.{main}.ADD")
         replay.delegated("io.05.host-local.ADD")
         replay.call("io.06.tc-redirect-tap.ADD")
         kernel.close_kept()
         compare_worlds(host, replay, netns)
         replay.call("io.07.tc-redirect-tap.DEL")
-        replay.call("io.08.ptp.DEL")
+        replay.call(f"io.08.{main}.DEL")
         replay.delegated("io.09.host-local.DEL")
-        assert [link["ifname"] for link in view(host, "ip", "-j", "link")] == ["lo"]
+        bridges = ["fcbr0"] if main == "bridge" else []
+        assert [link["ifname"] for link in view(host, "ip", "-j", "link")] == ["lo", *bridges]
         kernel.close_kept()
         kernel.delete_netns(netns)
     finally:
@@ -200,12 +205,15 @@ def compare_worlds(host: Host, replay: Replay, netns: str) -> None:
         expected = {key: replay.world(f"{place}.{key}.json") for key in seen}
         lines = sides.differences(sides.unified(seen), sides.unified(expected))
         assert lines == [], "\n".join(lines)
-    files = {path.name: path.read_bytes() for path in Path(HERE, "hostlocal", "fcnet").iterdir()}
-    assert files == {path.name: path.read_bytes() for path in (DATA / "host-local" / "fcnet").iterdir()}
+    network = NETWORKS[replay.main]
+    files = {path.name: path.read_bytes() for path in Path(HERE, "hostlocal", network).iterdir()}
+    kept = DATA / replay.main / "host-local" / network
+    assert files == {path.name: path.read_bytes() for path in kept.iterdir()}
 
 
-def test_what_is_recorded_is_what_is_replayed() -> None:
-    calls = sorted({path.name.rsplit(".", 1)[0] for path in DATA.glob("io.*.env")})
+@pytest.mark.parametrize("main", NETWORKS)
+def test_what_is_recorded_is_what_is_replayed(main: str) -> None:
+    calls = sorted({path.name.rsplit(".", 1)[0] for path in (DATA / main).glob("io.*.env")})
     assert len(calls) == 9
-    source = Path(__file__).read_text(encoding="utf-8")
+    source = Path(__file__).read_text(encoding="utf-8").replace("{main}", main)
     assert all(f'"{call}"' in source for call in calls)
