@@ -1,4 +1,4 @@
-"""`vmplumbd`: serve, check-config, install-plugins, plugin."""
+"""`vmplumbd`: serve, check-config, import, install-plugins, plugin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,28 @@ def run(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="run the agent")
     check = commands.add_parser("check-config", help="read the configuration and say what is wrong with it")
-    for one in (serve, check):
+    take_over = commands.add_parser(
+        "import",
+        help="take over running networks of the Go SDK or libcni, while the agent is stopped; a dry run by default",
+    )
+    take_over.add_argument(
+        "vm_ids", metavar="VM_ID", nargs="*", help="only these; all that are found if none"
+    )
+    take_over.add_argument("--apply", action="store_true", help="write the journal; without it nothing is")
+    take_over.add_argument(
+        "--cache-dir", metavar="DIR", action="append", default=[], help="a cache beside paths.cache_root"
+    )
+    take_over.add_argument("--vm-if-name", metavar="NAME", default="", help="VMIfName, which no cache tells")
+    take_over.add_argument(
+        "--spec",
+        metavar="FILE",
+        help="the NetworkSpec that callers will send, in proto JSON; $VM_ID is replaced",
+    )
+    take_over.add_argument(
+        "--keep-namespaces", action="store_true", help="let a teardown leave every namespace where it is"
+    )
+    take_over.add_argument("--json", action="store_true", help="a JSON line for each")
+    for one in (serve, check, take_over):
         one.add_argument("--config", metavar="FILE", help="TOML file")
         one.add_argument(
             "--set",
@@ -53,6 +74,17 @@ def run(argv: list[str] | None = None) -> int:
         return 0
     from vmplumbd import main  # noqa: PLC0415 - loads gRPC
 
+    if given.command == "import":
+        return main.import_networks(
+            loaded,
+            vm_ids=given.vm_ids,
+            cache_dirs=given.cache_dir,
+            spec_file=given.spec or "",
+            vm_if_name=given.vm_if_name,
+            keep_namespaces=given.keep_namespaces,
+            apply=given.apply,
+            as_json=given.json,
+        )
     return main.serve(loaded)
 
 

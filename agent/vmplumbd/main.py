@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import grp
+import json
 import os
 import resource
 import signal
@@ -13,7 +14,8 @@ import stat
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vmplumbd.cni.config import parse_list
@@ -25,8 +27,9 @@ from vmplumbd.kernel import holders
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.kernel.probe import LinuxProbe
 from vmplumbd.model.progress import Failure
+from vmplumbd.model.record import JournalState, Record
 from vmplumbd.observe.log import Log
-from vmplumbd.operations import reconcile
+from vmplumbd.operations import reconcile, take_over
 from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Book, Operation
 from vmplumbd.operations.chain import ChainDefaults
@@ -39,7 +42,7 @@ from vmplumbd.plugins import builtin, masquerade
 from vmplumbd.plugins.builtin import BuiltinInvoker
 from vmplumbd.plugins.masquerade import Masquerade
 from vmplumbd.policy.paths import PathPolicy
-from vmplumbd.rpc import convert
+from vmplumbd.rpc import convert, specs
 from vmplumbd.rpc.server import Server
 from vmplumbd.rpc.servicer import Servicer
 from vmplumbd.rpc.validation import RequestRules
@@ -222,6 +225,82 @@ def serve(config: Config) -> int:
         return asyncio.run(_serve(config, daemon))
     finally:
         daemon.close()
+
+
+def import_networks(
+    config: Config,
+    *,
+    vm_ids: Sequence[str] = (),
+    cache_dirs: Sequence[str] = (),
+    spec_file: str = "",
+    vm_if_name: str = "",
+    keep_namespaces: bool = False,
+    apply: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Take over what the Go SDK or libcni left running; answers the exit status. A dry run unless `apply`.
+
+    Holds the journal, so no agent may run. Nothing but the journal is written, and nothing without `apply`.
+    """
+    rules = RequestRules.load()
+    path = Path(config.paths.state_dir) / "journal.db"
+    journal: SqliteJournal | None = None
+    clock = SystemClock()
+    try:
+        spec_of = (
+            specs.from_file(rules, spec_file) if spec_file else specs.derived(rules, vm_if_name=vm_if_name)
+        )
+        if apply or path.exists():
+            journal = SqliteJournal(str(path))
+        state = journal.load() if journal is not None else _NOTHING
+        book = Book(journal, clock, boot_id(), state) if journal is not None else None
+        taken = take_over.take_over(
+            take_over.Host(
+                kernel=LinuxKernel(),
+                known=frozenset(one.vm_id for one in state.records),
+                boot_id=boot_id(),
+                write=book.write if book is not None else _refuse_to_write,
+                clock=clock,
+                settings=settings(config),
+                decode_spec=convert.decode_spec,
+                spec_hash=convert.spec_hash,
+            ),
+            take_over.TakeOverOrder(
+                spec_of=spec_of,
+                vm_ids=frozenset(vm_ids),
+                cache_dirs=tuple(cache_dirs),
+                keep_namespaces=keep_namespaces,
+                apply=apply,
+            ),
+        )
+    except (AgentError, OSError) as exc:
+        print(f"vmplumbd: {exc}", file=sys.stderr)
+        return 3 if isinstance(exc, JournalFailed) else 1
+    finally:
+        if journal is not None:
+            journal.close()
+    for one in taken:
+        print(json.dumps(asdict(one)) if as_json else _words(one))
+    if not as_json:
+        count = sum(not one.why for one in taken)
+        done = "taken over" if apply else "could be taken over: --apply"
+        print(f"{count} of {len(taken)} {done}")
+    return 1 if take_over.refused(taken) else 0
+
+
+_NOTHING = JournalState(records=(), releases=(), revision=0, boot_id="")
+
+
+def _refuse_to_write(_: Record) -> None:
+    raise RuntimeError("a dry run writes nothing")
+
+
+def _words(one: take_over.TakenOver) -> str:
+    if one.why:
+        return f"{one.vm_id}  STAYS  {one.network}  {one.why}"
+    netns = f"{one.netns_path} ({'goes with the network' if one.netns_owned else 'stays'})"
+    state = "TAKEN OVER" if one.done else "stands"
+    return f"{one.vm_id}  {state}  {one.network}  {', '.join(one.addresses)}  {one.tap} in {netns}"
 
 
 async def _serve(config: Config, daemon: Daemon) -> int:

@@ -11,13 +11,13 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vmplumbd.abc import Kernel, Netns
-from vmplumbd.cni import cache as caches
+from vmplumbd.cni import cache as cni_cache
 from vmplumbd.cni import confdir, config
 from vmplumbd.cni.config import NetworkConfigList
 from vmplumbd.cni.error import CniError
@@ -38,7 +38,7 @@ from vmplumbd.model.findings import (
 )
 from vmplumbd.model.ids import RESERVED_VM_IDS, parse_vm_id
 from vmplumbd.model.record import Record, Release
-from vmplumbd.operations.tools import Tools
+from vmplumbd.operations.tools import Settings, Tools
 from vmplumbd.plugins import masquerade
 from vmplumbd.plugins.host_local import config as host_local
 from vmplumbd.plugins.host_local import store
@@ -60,7 +60,9 @@ def look(tools: Tools) -> Views:
     """All views. Blocks; its time grows with the networks on the host. Raises KernelFault."""
     before = _journal(tools)
     networks = known_networks(tools, before.records, before.releases)
-    seen_caches, empty = _caches(tools, [one.name for one in networks], before.records)
+    known = [one.name for one in networks]
+    seen_caches = caches(tools.settings, known, before.records)
+    empty = _empty_caches(tools.settings, {one.directory for one in seen_caches})
     reservations = tuple(
         found
         for network in networks
@@ -128,7 +130,7 @@ def known_networks(
     for each in lists:
         if not each.name or "/" in each.name:
             continue
-        seen = _network(each, owned=each.name in tools.settings.owned_networks)
+        seen = network_seen(each, owned=each.name in tools.settings.owned_networks)
         old = found.get(each.name)
         if old is not None:
             seen = replace(
@@ -172,7 +174,8 @@ def _busy(before: _Journal, after: _Journal) -> frozenset[str]:
     return before.running | after.running | {str(vm_id) for vm_id, _ in changed | released}
 
 
-def _network(network: NetworkConfigList, *, owned: bool) -> NetworkSeen:
+def network_seen(network: NetworkConfigList, *, owned: bool) -> NetworkSeen:
+    """A network with the ranges and directories of its host-local, if it has one."""
     ranges: list[net.Network] = []
     directories: list[str] = []
     for plugin in network.plugins:
@@ -217,14 +220,16 @@ def _reservations(network: str, directory: str) -> Iterator[ReservationSeen]:
             )
 
 
-def _caches(
-    tools: Tools, networks: list[str], records: Iterable[Record]
-) -> tuple[tuple[CacheSeen, ...], tuple[EmptyCacheSeen, ...]]:
-    roots = dict.fromkeys(tools.settings.defaults.policy.cache_roots)
+def caches(
+    settings: Settings, networks: Iterable[str], records: Iterable[Record], *, more: Iterable[str] = ()
+) -> tuple[CacheSeen, ...]:
+    """Every file of the cache directories: the roots, those of single VMs in them, those of records, `more`.
+
+    A file that is no record is told if its name begins with one of the networks.
+    """
     # Each directory with the VM it is named for, "" if it is shared.
     directories: dict[str, str] = {}
-    empty: list[EmptyCacheSeen] = []
-    for root in roots:
+    for root in (*settings.defaults.policy.cache_roots, *more):
         directories.setdefault(root.rstrip("/"), "")
         directories.update(_vm_directories(root))
     for record in records:
@@ -233,14 +238,20 @@ def _caches(
             directories.setdefault(path, str(record.vm_id) if path.endswith(f"/{record.vm_id}") else "")
     # The longest name first: "net-a" is not "net" with a VM called "a".
     prefixes = sorted(networks, key=len, reverse=True)
-    found: list[CacheSeen] = []
-    for directory, vm_id in directories.items():
-        seen = [*_cache_files(directory, vm_id, prefixes)]
-        found += seen
-        mark = mark_of(directory)
-        if vm_id and not seen and mark is not None and _is_empty(directory):
-            empty.append(EmptyCacheSeen(path=directory, vm_id=vm_id, mark=mark))
-    return tuple(found), tuple(empty)
+    return tuple(
+        found
+        for directory, vm_id in directories.items()
+        for found in _cache_files(directory, vm_id, prefixes)
+    )
+
+
+def _empty_caches(settings: Settings, filled: Collection[str]) -> tuple[EmptyCacheSeen, ...]:
+    return tuple(
+        EmptyCacheSeen(path=path, vm_id=vm_id, mark=mark)
+        for root in dict.fromkeys(settings.defaults.policy.cache_roots)
+        for path, vm_id in sorted(_vm_directories(root))
+        if path not in filled and (mark := mark_of(path)) is not None and _is_empty(path)
+    )
 
 
 def _vm_directories(root: str) -> Iterator[tuple[str, str]]:
@@ -271,7 +282,7 @@ def _cache_files(directory: str, vm_id: str, prefixes: list[str]) -> Iterator[Ca
             mark = mark_of(path)
             if mark is None or not os.path.isfile(path) or drafts != name.startswith("."):  # noqa: PTH113
                 continue
-            found = caches.read_path(path) if not drafts and mark.size < _LARGEST else None
+            found = cni_cache.read_path(path) if not drafts and mark.size < _LARGEST else None
             if found is not None:
                 attachment = found.attachment
                 yield CacheSeen(
