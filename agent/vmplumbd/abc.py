@@ -12,7 +12,7 @@ from typing import Protocol
 from vmplumbd.model import net
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.preflight import HostFacts
-from vmplumbd.model.record import JournalState, Record, Release
+from vmplumbd.model.record import JournalState, Member, Record, Release
 
 
 class Netns(Protocol):
@@ -35,6 +35,9 @@ class Netns(Protocol):
 
     def device(self, name: str) -> net.Device:
         """The few facts of a link, for a fraction of what `link` costs. Raises NotFound."""
+
+    def own_tap(self, name: str, *, uid: int, gid: int) -> None:
+        """Give a tap to another owner. Raises NotFound, Busy while someone has it open."""
 
     def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.Device:
         """Make a tap (vnet_hdr, one queue), owned by uid and gid; it is down.
@@ -121,6 +124,13 @@ class Kernel(Protocol):
         """What lies in a directory of namespaces, by name: namespaces, and files that are none.
 
         Directories are left out. A directory that is not there is empty. Raises KernelFault.
+        """
+
+    def move_netns(self, source: str, target: str) -> None:
+        """Bind the namespace at `source` at `target`, whose parent exists, and take it from `source`.
+
+        Raises Exists if `target` is taken, NotFound, NotANetns. A failure leaves it where it was; the death of
+        the process in between leaves it at both.
         """
 
     def delete_netns(self, path: str) -> None:
@@ -253,6 +263,15 @@ class Journal(Protocol):
 
     def remove(self, vm_id: VmId, revision: int, release: Release | None = None) -> Release | None:
         """Forget a record; `release` takes its place in the same transaction and gets its id."""
+
+    def claim(self, record: Record, member_id: int) -> None:
+        """Write a record, and forget the pool's member that it takes, in one transaction."""
+
+    def put_member(self, member: Member) -> Member:
+        """Write a member whole; answers it with its id, which a new one (0) gets."""
+
+    def remove_member(self, member_id: int) -> None:
+        """Forget a member."""
 
     def tried_release(self, release_id: int, attempts: int, last_error: str) -> None:
         """Note a release that failed."""

@@ -93,6 +93,24 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Warm pools: `sizes` are "NETWORK=MEMBERS". `refill_rate` is how many a second a network's pool gets at most."""
+
+    sizes: tuple[str, ...] = ()
+    refill_rate: float = 50.0
+
+    def members(self) -> dict[str, int]:
+        """Members by network; a network named twice counts as its last. Raises ValueError."""
+        found: dict[str, int] = {}
+        for each in self.sizes:
+            name, equals, number = each.rpartition("=")
+            if not name or not equals or not number.isdecimal() or not number.isascii():
+                raise ValueError(f'"{each}" is not NETWORK=MEMBERS')
+            found[name] = int(number)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is logged, JSON lines on stderr."""
 
@@ -108,6 +126,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     cni: Cni = field(default_factory=Cni)
     kernel: Kernel = field(default_factory=Kernel)
+    pool: Pool = field(default_factory=Pool)
     log: Log = field(default_factory=Log)
 
 
@@ -239,6 +258,14 @@ def _check(config: Config, wrong: list[Violation]) -> None:
             Violation(
                 field="kernel.drain_group", rule="group", message="must be above 0, every device's group"
             )
+        )
+    try:
+        config.pool.members()
+    except ValueError as exc:
+        wrong.append(Violation(field="pool.sizes", rule="form", message=str(exc)))
+    if not 0 < config.pool.refill_rate <= 10_000:
+        wrong.append(
+            Violation(field="pool.refill_rate", rule="range", message="must be above 0 and at most 10000")
         )
     wrong.extend(
         Violation(field=f"limits.{name}", rule="positive", message="must be above 0")

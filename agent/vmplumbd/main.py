@@ -35,12 +35,14 @@ from vmplumbd.operations.book import Book, Operation
 from vmplumbd.operations.chain import ChainDefaults
 from vmplumbd.operations.failures import Fault
 from vmplumbd.operations.lanes import LaneName, Lanes
+from vmplumbd.operations.pool import Pools, PoolSettings
 from vmplumbd.operations.reaper import Reaper
 from vmplumbd.operations.retry import RetryPolicy
 from vmplumbd.operations.tools import Settings, Tools
 from vmplumbd.plugins import builtin, masquerade
 from vmplumbd.plugins.builtin import BuiltinInvoker
 from vmplumbd.plugins.masquerade import Masquerade
+from vmplumbd.plugins.warm import Warm
 from vmplumbd.policy.paths import PathPolicy
 from vmplumbd.rpc import convert, specs
 from vmplumbd.rpc.server import Server
@@ -118,12 +120,22 @@ def build(config: Config, log: Log) -> Daemon:
         tuning_allowlist=config.paths.tuning_allowlist,
     )
     holder: list[Tools] = []
+    pools = Pools(
+        lambda: holder[0],
+        Warm(kernel, invoker),
+        [
+            PoolSettings(network=name, size=size, rate=config.pool.refill_rate)
+            for name, size in config.pool.members().items()
+        ],
+        f"{config.paths.state_dir}/pool",
+    )
     tools = Tools(
         kernel=kernel,
         devices=kernel.watch(),
         book=book,
         clock=clock,
         invoker=invoker,
+        pools=pools,
         sparing_invoker=invoker.sparing(),
         freeing_invoker=invoker.freeing(),
         lanes=lanes,
@@ -145,11 +157,12 @@ def build(config: Config, log: Log) -> Daemon:
         )
         log.error("journal.set_aside", kept=state.set_aside)
         problems.append(Failure(reason=Reason.JOURNAL_FAILED, message=message))
-    agent = Agent(tools, problems)
+    agent = Agent(tools, problems, pools.states)
     book.listener = functools.partial(_log_operation, log)
     done = reconcile.reconcile(
         tools, lambda what, vm_id, detail: log.info("reconcile", what=what, vm_id=vm_id, detail=detail)
     )
+    pools.adopt()
     journal.set_boot_id(boot)
     log.info(
         "reconciled",

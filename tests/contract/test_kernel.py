@@ -146,6 +146,26 @@ def test_delete_is_done_however_often_it_is_asked(kernel: abc.Kernel) -> None:
         kernel.netns_identity(ONE)
 
 
+def test_a_namespace_moves_to_another_path(kernel: abc.Kernel) -> None:
+    two = f"{DIRECTORY}/two"
+    identity = kernel.create_netns(ONE)
+    kernel.close_kept()
+    kernel.move_netns(ONE, two)
+    assert kernel.netns_identity(two) == identity
+    with pytest.raises(errors.NotFound):
+        kernel.netns_identity(ONE)
+    with pytest.raises(errors.NotFound):
+        kernel.move_netns(ONE, f"{DIRECTORY}/three")
+    with pytest.raises(errors.NotFound):
+        kernel.netns_identity(f"{DIRECTORY}/three")
+    kernel.create_netns(ONE)
+    with pytest.raises(errors.Exists):
+        kernel.move_netns(ONE, two)
+    assert kernel.netns_identity(two) == identity
+    kernel.delete_netns(ONE)
+    kernel.delete_netns(two)
+
+
 def test_a_path_can_be_used_again_on_the_same_thread(kernel: abc.Kernel) -> None:
     with opened(kernel) as netns:
         add_pair(netns)
@@ -578,6 +598,20 @@ def test_the_kernel_names_taps(kernel: abc.Kernel) -> None:
     with opened(kernel) as netns:
         names = [netns.add_tap("", uid=0, gid=0, mtu=1500).name for _ in range(2)]
         assert names == ["tap0", "tap1"]
+
+
+def test_a_tap_changes_its_owner_and_its_name(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = netns.add_tap("tap0", uid=0, gid=0, mtu=1500)
+    with kernel.open_netns(ONE) as netns:
+        uid, gid = hosts.an_owner()
+        netns.own_tap("tap0", uid=uid, gid=gid)
+        netns.apply([net.SetLink(index=made.index, up=True)])
+        netns.apply([net.RenameLink(index=made.index, name="vm-tap")])
+        assert (netns.link(name="vm-tap").index, netns.link(name="vm-tap").up) == (made.index, True)
+        for wrong in ("tap0", "lo"):
+            with pytest.raises(errors.KernelFault):
+                netns.own_tap(wrong, uid=uid, gid=gid)
 
 
 @pytest.mark.parametrize("taken", ["eth0", "tap0", "lo"])

@@ -230,6 +230,16 @@ class FakeKernel:
         with self.lock:
             return sorted(path for path in self.world.paths if str(PurePosixPath(path).parent) == directory)
 
+    def move_netns(self, source: str, target: str) -> None:
+        with self.lock:
+            self._step(f"move network namespace {source}", source)
+            if target in self.world.paths:
+                raise errors.kernel_fault("create network namespace", where=target, errno=errno.EEXIST)
+            number = self._at(source, "open network namespace")
+            self.kept.discard(source)
+            paths = {path: at for path, at in self.world.paths.items() if path != source}
+            self.world = replace(self.world, paths={**paths, target: number})
+
     def delete_netns(self, path: str) -> None:
         with self.lock:
             self._step(f"delete network namespace {path}", path)
@@ -426,6 +436,15 @@ class FakeNetns:
                     return _device(link)
         raise errors.kernel_fault(f"find link {name}", where=self._where, errno=errno.ENODEV)
 
+    def own_tap(self, name: str, *, uid: int, gid: int) -> None:
+        with self._kernel.lock:
+            self._kernel._step(f"change the owner of tap {name}", self._where)
+            link = next((each for each in self._space().links if each.name == name), None)
+            code = errno.ENODEV if link is None else errno.EINVAL if link.kind != "tun" else 0
+            if code or link is None:
+                raise errors.kernel_fault(f"change the owner of tap {name}", where=self._where, errno=code)
+            self._change(replace(link, owner=(uid, gid)))
+
     def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.Device:
         with self._kernel.lock:
             self._kernel._step(f"add tap {name or 'tapN'}", self._where)
@@ -582,6 +601,9 @@ class FakeNetns:
                 _refuse(errno.EOPNOTSUPP, not link.master)
                 # A VLAN that the port is not in is no fault, nor is a kernel without any.
                 self._change(replace(link, vlans=tuple(row for row in link.vlans if row[0] != request.vid)))
+            case net.RenameLink():
+                self._refuse_name(request.name, self._number)
+                self._change(replace(self._which(request.index), name=request.name))
             case net.DelLink():
                 link = self._which(request.index, request.name)
                 self._kernel._remove_link(self._number, link.index)

@@ -301,7 +301,8 @@ class Daemon:
         except ValueError:
             pass  # closed with the host
         with self._news:
-            self._ended = True
+            if self.process is process:  # else another one runs already
+                self._ended = True
             self._news.notify_all()
 
 

@@ -43,7 +43,8 @@ class Invocation:
     `args` is CNI_ARGS as it is sent. `path` are the directories of CNI_PATH. `deadline` is in seconds of
     time.monotonic(); None is no deadline. `cancelled` may be asked from any thread and must not block.
     `env` is added to the plugin's environment; the CNI_ variables win over it. `previous` is prevResult as a
-    value: an InProcess is handed it, and then `stdin` has none.
+    value: an InProcess is handed it, and then `stdin` has none. `ahead` is what plugins in process have made
+    for this attachment before it was asked for; they know what it is, and nobody else looks at it.
     """
 
     command: Command
@@ -58,6 +59,7 @@ class Invocation:
     cancelled: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
     env: Mapping[str, str] = field(default_factory=dict)
     previous: Result | None = None
+    ahead: object = None
 
     def environment(self) -> dict[str, str]:
         """The CNI_ variables of this call, over `env`."""

@@ -104,13 +104,15 @@ def add(
     env: Mapping[str, str] | None = None,
     tell: Tell | None = None,
     attempt: int = 1,
+    ahead: object = None,
 ) -> Added:
     """Attach: every plugin in order, each with the result of the one before; then write the cache file.
 
     Names are checked before the first plugin. Raises CniError; whatever was made until then stays, so DEL
-    must follow. Without a `cache` nothing is written, and DEL needs the raw result from the caller.
+    must follow. Without a `cache` nothing is written, and DEL needs the raw result from the caller. `ahead` is
+    handed to plugins in process.
     """
-    calls = _Calls(network, conf, invoker, tuple(path), deadline, cancelled, env or {}, tell, attempt)
+    calls = _Calls(network, conf, invoker, tuple(path), deadline, cancelled, env or {}, tell, attempt, ahead)
     if not network.plugins:
         raise InvalidConfig("no plugin configs found")
     try:
@@ -363,6 +365,7 @@ class _Calls:
     env: Mapping[str, str]
     tell: Tell | None
     attempt: int
+    ahead: object = None
 
     def call(
         self,
@@ -440,6 +443,7 @@ class _Calls:
             cancelled=self.cancelled,
             env=self.env,
             previous=previous,
+            ahead=self.ahead,
         )
 
     def _refuse_late_start(self, now: float) -> None:

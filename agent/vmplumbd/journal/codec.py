@@ -34,6 +34,7 @@ def plan_to_json(plan: Plan) -> str:
             "netns": [plan.netns_device, plan.netns_inode],
             "netns_dir": plan.netns_dir
             and [plan.netns_dir.path, plan.netns_dir.made, plan.netns_dir.mounted],
+            "claimed_path": plan.claimed_path,
             "attachments": [
                 {
                     "index": one.index,
@@ -63,6 +64,7 @@ def plan_from_json(text: str) -> Plan:
         netns_device=raw["netns"][0],
         netns_inode=raw["netns"][1],
         netns_dir=_netns_dir(raw.get("netns_dir")),
+        claimed_path=raw.get("claimed_path", ""),
         attachments=tuple(
             Attachment(
                 index=one["index"],

@@ -45,6 +45,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        """
+        CREATE TABLE members (
+            member_id INTEGER PRIMARY KEY,
+            network TEXT NOT NULL,
+            conf_list BLOB NOT NULL,
+            boot_id TEXT NOT NULL,
+            path TEXT NOT NULL,
+            ready INTEGER NOT NULL,
+            netns_device INTEGER NOT NULL,
+            netns_inode INTEGER NOT NULL,
+            host_name TEXT NOT NULL,
+            host_index INTEGER NOT NULL,
+            host_mac TEXT NOT NULL,
+            if_name TEXT NOT NULL,
+            tap TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

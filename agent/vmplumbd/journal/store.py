@@ -22,13 +22,17 @@ from vmplumbd.errors import JournalFailed, hint_of
 from vmplumbd.journal import codec, schema
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
-from vmplumbd.model.record import JournalState, Record, Release
+from vmplumbd.model.record import JournalState, Member, Record, Release
 
 _NETWORKS = (
     "vm_id, uid, revision, phase, spec, spec_hash, boot_id, plan, failure, create_time, update_time, "
     "last_sequence, release_attempts, release_at"
 )
 _PUT = f"INSERT OR REPLACE INTO networks ({_NETWORKS}) VALUES ({','.join('?' * 14)})"
+_MEMBERS = (
+    "member_id, network, conf_list, boot_id, path, ready, netns_device, netns_inode, host_name, host_index, "
+    "host_mac, if_name, tap"
+)
 _RELEASES = "release_id, vm_id, uid, boot_id, plan, host_devices, created, attempts, last_error"
 _HINTS = {
     "SQLITE_FULL": "is the disk full?",
@@ -76,12 +80,14 @@ class SqliteJournal:
             boot_id, revision = self._db.execute("SELECT boot_id, revision FROM agent").fetchone()
             rows = self._db.execute(f"SELECT {_NETWORKS} FROM networks ORDER BY vm_id").fetchall()
             releases = self._db.execute(f"SELECT {_RELEASES} FROM releases ORDER BY release_id").fetchall()
+            members = self._db.execute(f"SELECT {_MEMBERS} FROM members ORDER BY member_id").fetchall()
         return JournalState(
             records=tuple(_record(row) for row in rows),
             releases=tuple(_release(row) for row in releases),
             revision=max([revision, *(row[2] for row in rows)]),
             boot_id=boot_id,
             set_aside=self.set_aside,
+            members=tuple(_member(row) for row in members),
         )
 
     def put(self, record: Record) -> None:
@@ -99,6 +105,38 @@ class SqliteJournal:
         with self._mutex, _telling(self._path), self._transaction():
             self._db.executemany("DELETE FROM networks WHERE vm_id = ?", [(vm_id,) for vm_id in vm_ids])
             self._db.execute("UPDATE agent SET revision = max(revision, ?)", (revision,))
+
+    def claim(self, record: Record, member_id: int) -> None:
+        """Write a record, and forget the pool's member that it takes, in one transaction."""
+        with self._mutex, _telling(self._path), self._transaction():
+            self._db.execute(_PUT, _row(record))
+            self._db.execute("DELETE FROM members WHERE member_id = ?", (member_id,))
+
+    def put_member(self, member: Member) -> Member:
+        """Write a member whole; answers it with its id, which a new one (0) gets."""
+        values = (
+            member.member_id or None,
+            member.network,
+            member.conf_list,
+            member.boot_id,
+            member.path,
+            int(member.ready),
+            member.netns_device,
+            member.netns_inode,
+            *member.host_device,
+            member.host_mac,
+            member.if_name,
+            member.tap,
+        )
+        marks = ",".join("?" * len(values))
+        with self._mutex, _telling(self._path):
+            done = self._db.execute(f"INSERT OR REPLACE INTO members ({_MEMBERS}) VALUES ({marks})", values)
+            return replace(member, member_id=int(done.lastrowid or 0))
+
+    def remove_member(self, member_id: int) -> None:
+        """Forget a member."""
+        with self._mutex, _telling(self._path):
+            self._db.execute("DELETE FROM members WHERE member_id = ?", (member_id,))
 
     def remove(self, vm_id: VmId, revision: int, release: Release | None = None) -> Release | None:
         """Forget a record; `release`, if given, takes its place in the same transaction.
@@ -266,6 +304,23 @@ def _record(row: tuple) -> Record:  # type: ignore[type-arg]  # SQLite's rows ar
         )
     except (ValueError, KeyError, TypeError) as exc:
         raise JournalFailed(f"the journal's row of {row[0]} cannot be read: {exc}") from exc
+
+
+def _member(row: tuple) -> Member:  # type: ignore[type-arg]  # SQLite's rows are untyped
+    return Member(
+        member_id=row[0],
+        network=row[1],
+        conf_list=row[2],
+        boot_id=row[3],
+        path=row[4],
+        ready=bool(row[5]),
+        netns_device=row[6],
+        netns_inode=row[7],
+        host_device=(row[8], row[9]),
+        host_mac=row[10],
+        if_name=row[11],
+        tap=row[12],
+    )
 
 
 def _release(row: tuple) -> Release:  # type: ignore[type-arg]  # SQLite's rows are untyped

@@ -162,6 +162,12 @@ def dump_ports(bridge: int) -> Message:
     return Message(rtnl.RTM_GETLINK, rtnl.NLM_F_REQUEST, body)
 
 
+def rename_link(request: net.RenameLink) -> Message:
+    """One link by index."""
+    body = _which(request.index, "") + _name(request.name)
+    return Message(rtnl.RTM_SETLINK, rtnl.NLM_F_REQUEST, body)
+
+
 def del_link(request: net.DelLink) -> Message:
     """One link by index, or by name."""
     return Message(rtnl.RTM_DELLINK, rtnl.NLM_F_REQUEST, _which(request.index, request.name))

@@ -106,6 +106,19 @@ class LinuxNetns:
         except OSError as exc:
             raise self._fault(f"find link {name}", exc) from exc
 
+    def own_tap(self, name: str, *, uid: int, gid: int) -> None:
+        self._check()
+        try:
+            device.look(self._opened.channel.fileno(), name)
+            with self._entered():
+                tun = os.open(netns.TUN_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                tap.take_over(tun, name, uid=uid, gid=gid)
+            finally:
+                os.close(tun)
+        except OSError as exc:
+            raise self._fault(f"change the owner of tap {name}", exc) from exc
+
     def add_tap(self, name: str, *, uid: int, gid: int, mtu: int) -> net.Device:
         self._check()
         what = f"add tap {name or 'tapN'}"
@@ -403,6 +416,10 @@ class LinuxKernel:
 
     def netns_paths(self, directory: str) -> Sequence[str]:
         return netns.paths(directory)
+
+    def move_netns(self, source: str, target: str) -> None:
+        self._kept.drop(source)
+        netns.move(self._home, source, target)
 
     def delete_netns(self, path: str) -> None:
         netns.delete(path)

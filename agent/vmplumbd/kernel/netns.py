@@ -226,6 +226,28 @@ def hold(path: str) -> Held | None:
         return None
 
 
+def move(home: Home, source: str, target: str) -> None:
+    """Bind the namespace at `source` at `target`, then take it from `source`."""
+    try:
+        os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+    except OSError as exc:
+        raise _fault("create network namespace", target, exc) from exc
+    try:
+        fd, _ = _open(home, source)
+        try:
+            # By descriptor: what was looked at is what is bound.
+            syscalls.mount(f"/proc/self/fd/{fd}", target, syscalls.MS_BIND)
+        finally:
+            os.close(fd)
+    except BaseException as exc:
+        with contextlib.suppress(OSError):
+            _detach(target)
+        if isinstance(exc, OSError):
+            raise _fault("move network namespace", source, exc) from exc
+        raise
+    delete(source)
+
+
 def delete(path: str) -> None:
     """Detach and unlink. What still holds the namespace goes on holding it, without a name."""
     try:

@@ -30,6 +30,8 @@ def encode(request: net.Request, host_fd: int) -> list[Message]:
             return [links.del_address(request)]
         case net.DelLink():
             return [links.del_link(request)]
+        case net.RenameLink():
+            return [links.rename_link(request)]
         case net.DelIngress():
             return [tc.del_ingress(request)]
         case net.AddLink():
@@ -55,6 +57,8 @@ def words(request: net.Request) -> str:
             return f"find link {_link(request.index, request.name)}"
         case net.SetLink():
             return f"change link {_link(request.index, request.name)}"
+        case net.RenameLink():
+            return f"rename link {request.index} to {request.name}"
         case net.DelLink():
             return f"delete link {_link(request.index, request.name)}"
         case net.AddBridgeVlan():

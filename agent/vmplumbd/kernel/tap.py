@@ -40,6 +40,13 @@ def claim(tun: int, name: str, *, uid: int, gid: int) -> str:
     return answer[:16].rstrip(b"\0").decode()
 
 
+def take_over(tun: int, name: str, *, uid: int, gid: int) -> None:
+    """Give the tap of that name, which must persist, to an owner. Raises OSError EBUSY while it is open."""
+    fcntl.ioctl(tun, _TUNSETIFF, _IFREQ.pack(name.encode(), IFF_TAP | IFF_ONE_QUEUE | IFF_VNET_HDR))
+    fcntl.ioctl(tun, _TUNSETOWNER, uid)
+    fcntl.ioctl(tun, _TUNSETGROUP, gid)
+
+
 def persist(tun: int) -> None:
     """Let the tap stay when `tun` is closed. A tap that was deleted meanwhile raises OSError."""
     fcntl.ioctl(tun, _TUNSETPERSIST, 1)

@@ -97,6 +97,14 @@ class DelBridgeVlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenameLink:
+    """Give a link another name; it must be down unless the kernel renames running links (6.2 and later)."""
+
+    index: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DelLink:
     """Remove a link and, of a veth pair, both ends."""
 
@@ -211,6 +219,7 @@ Request: TypeAlias = (
     | AddBridgeVlan
     | DelBridgeVlan
     | DelLink
+    | RenameLink
     | AddAddress
     | DelAddress
     | AddRoute

@@ -40,7 +40,8 @@ class Plan:
 
     `netns_path` is empty for a static-only spec without one. `netns_owned`: the agent makes the
     namespace and removes it. `netns_device` and `netns_inode` name it once it is there. `netns_dir`
-    is what was made for the namespace to lie in, unless that is the agent's own directory.
+    is what was made for the namespace to lie in, unless that is the agent's own directory. `claimed_path` is
+    where a namespace from a warm pool lies until it has moved to `netns_path`.
     """
 
     netns_path: str = ""
@@ -49,6 +50,7 @@ class Plan:
     netns_inode: int = 0
     netns_dir: net.NetnsDir | None = None
     attachments: tuple[Attachment, ...] = ()
+    claimed_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

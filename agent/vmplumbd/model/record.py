@@ -54,6 +54,28 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A namespace of a warm pool, wired but for what makes it somebody's: address, name, owner of the tap.
+
+    `conf_list` is the list it was made for. `host_device` is the host's end of its pair, (name, ifindex), with
+    its MAC as results write it. Until `ready` only `path` is known, and may lead nowhere.
+    """
+
+    member_id: int
+    network: str
+    conf_list: bytes
+    boot_id: str
+    path: str
+    ready: bool = False
+    netns_device: int = 0
+    netns_inode: int = 0
+    host_device: tuple[str, int] = ("", 0)
+    host_mac: str = ""
+    if_name: str = ""
+    tap: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
     """What a journal held when it was opened. `set_aside` names a damaged file that was kept."""
 
@@ -62,3 +84,4 @@ class JournalState:
     revision: int
     boot_id: str
     set_aside: str = ""
+    members: tuple[Member, ...] = ()

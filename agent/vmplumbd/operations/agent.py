@@ -32,6 +32,7 @@ from vmplumbd.operations.collect import Collected, CollectOrder, collect
 from vmplumbd.operations.doctor import DiagnoseOrder, Diagnosis, diagnose
 from vmplumbd.operations.events import EventLog
 from vmplumbd.operations.lanes import LaneName
+from vmplumbd.operations.pool import PoolState
 from vmplumbd.operations.set_up import SetUpOrder
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Tools
@@ -51,8 +52,14 @@ class Resume:
 class Agent:
     """The verbs. Every method returns at once unless it says that it blocks."""
 
-    def __init__(self, tools: Tools, problems: Sequence[Failure] = ()) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        problems: Sequence[Failure] = (),
+        pools: Callable[[], Sequence[PoolState]] = tuple,
+    ) -> None:
         self.tools = tools
+        self.pools = pools
         self.started = tools.clock.now()
         self.problems = tuple(problems)
         self._finished: dict[str, Operation] = {}

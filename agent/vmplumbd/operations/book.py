@@ -17,7 +17,7 @@ from vmplumbd.errors import AgentError
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.progress import Holder, Leftover
-from vmplumbd.model.record import JournalState, Record, Release
+from vmplumbd.model.record import JournalState, Member, Record, Release
 from vmplumbd.operations.cancel import CancelToken
 from vmplumbd.operations.events import EventLog
 
@@ -85,6 +85,7 @@ class Book:
         self._mutex = threading.Lock()
         self._records: dict[VmId, Record] = {one.vm_id: one for one in state.records}
         self._releases: dict[int, Release] = {one.release_id: one for one in state.releases}
+        self._members: dict[int, Member] = {one.member_id: one for one in state.members}
         self._releases_of: dict[VmId, set[int]] = {}
         for one in state.releases:
             self._releases_of.setdefault(one.vm_id, set()).add(one.release_id)
@@ -192,6 +193,34 @@ class Book:
             self._journal.remove_all([record.vm_id for record in gone], gone[-1].revision)
             for record in gone:
                 self._publish(record)
+
+    def claim(self, record: Record, member: Member) -> Record:
+        """As `write`, for a record that takes a member of a pool, which is forgotten in the same transaction."""
+        with self._writers:
+            changed = replace(record, revision=self._revision + 1, update_time=self._clock.now())
+            self._journal.claim(changed, member.member_id)
+            with self._mutex:
+                self._members.pop(member.member_id, None)
+            self._publish(changed)
+            return changed
+
+    def members(self) -> list[Member]:
+        """The members of warm pools, ready or not, oldest first."""
+        with self._mutex:
+            return list(self._members.values())
+
+    def write_member(self, member: Member) -> Member:
+        """Journal a member; a new one gets its id. Raises JournalFailed."""
+        kept = self._journal.put_member(member)
+        with self._mutex:
+            self._members[kept.member_id] = kept
+        return kept
+
+    def forget_member(self, member: Member) -> None:
+        """Journal that a member is gone. Raises JournalFailed."""
+        self._journal.remove_member(member.member_id)
+        with self._mutex:
+            self._members.pop(member.member_id, None)
 
     def remove(self, record: Record, release: Release | None = None) -> Release | None:
         """Journal and publish that a record is gone; `release` takes its place in the same transaction."""

@@ -156,6 +156,7 @@ def add(
     cancelled: Callable[[], bool],
     attempt: int,
     tell: Tell,
+    ahead: object = None,
 ) -> runtime.Added:
     """CNI ADD of the whole chain. Blocks. Leaves what a failed ADD leaves: DEL must follow.
 
@@ -172,6 +173,7 @@ def add(
             cancelled=cancelled,
             tell=_told(tell),
             attempt=attempt,
+            ahead=ahead,
         )
     except CniError as exc:
         raise failure(exc, AddFailed, "failed to create CNI network: ") from exc

@@ -62,6 +62,14 @@ def remove_parent(kernel: Kernel, made: net.NetnsDir | None) -> None:
         kernel.undo_netns_dir(made)
 
 
+def move(kernel: Kernel, source: str, target: str) -> None:
+    """Move a namespace. Raises NetnsSetupFailed; it is where it was then."""
+    try:
+        kernel.move_netns(source, target)
+    except KernelFault as exc:
+        raise NetnsSetupFailed(f"failed to initialize netns: {exc}", hint=exc.hint) from exc
+
+
 def remove(kernel: Kernel, path: str) -> None:
     """Unlink a namespace the agent made. Gone already is success. Raises KernelFault."""
     kernel.delete_netns(path)

@@ -105,6 +105,8 @@ def take_back(
                 held = namespace.unlink(tools.kernel, plan.netns_path)
             else:
                 namespace.remove(tools.kernel, plan.netns_path)
+            if plan.claimed_path:
+                namespace.remove(tools.kernel, plan.claimed_path)
             namespace.remove_parent(tools.kernel, plan.netns_dir)
         except KernelFault as exc:
             failed.append(exc)

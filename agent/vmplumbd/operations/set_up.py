@@ -36,7 +36,7 @@ from vmplumbd.model.progress import (
     StepState,
     Warning,
 )
-from vmplumbd.model.record import Record
+from vmplumbd.model.record import Member, Record
 from vmplumbd.model.spec import NetworkSpec
 from vmplumbd.operations import chain, failures, namespace, reap, reconcile
 from vmplumbd.operations.book import Operation
@@ -124,8 +124,14 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
                 chain.check_plugins(found, tools.preflight)
             tell_step(operation, Step.CNI_LOAD, StepState.SUCCEEDED)
             bounds.check("the first effect")
-            record = tools.book.write(_new_record(tools, operation, order, prepared.plan))
-            outcome, plan = yield from _act(tools, operation, order, prepared, bounds, undo)
+            member = tools.pools.take(order.spec, prepared.chains) if prepared.plan.netns_owned else None
+            if member is None:
+                record = tools.book.write(_new_record(tools, operation, order, prepared.plan))
+            else:
+                prepared = replace(prepared, plan=_claiming(prepared.plan, member))
+                record = tools.book.claim(_new_record(tools, operation, order, prepared.plan), member)
+                tools.pools.refill(member.network)
+            outcome, plan = yield from _act(tools, operation, order, prepared, bounds, undo, member)
             record = tools.book.write(
                 replace(
                     record,
@@ -152,9 +158,20 @@ def _act(
     prepared: Prepared,
     bounds: Bounds,
     undo: Undo,
+    member: Member | None,
 ) -> Generator[Park, None, tuple[Outcome, Plan]]:
     plan = prepared.plan
-    if plan.netns_owned:
+    ahead: object = None
+    if member is not None:
+        tell_step(operation, Step.POOL_CLAIM, StepState.STARTED)
+        ahead = tools.pools.made(member)
+        plan = _make_parent(tools, operation, plan, undo)
+        for path in (plan.netns_path, plan.claimed_path):
+            undo.push(ResourceKind.NETNS, path, path, functools.partial(namespace.remove, tools.kernel, path))
+        namespace.move(tools.kernel, plan.claimed_path, plan.netns_path)
+        plan = replace(plan, claimed_path="")
+        tell_step(operation, Step.POOL_CLAIM, StepState.SUCCEEDED)
+    elif plan.netns_owned:
         tell_step(operation, Step.NETNS, StepState.STARTED)
         plan = _make_parent(tools, operation, plan, undo)
         # A create that fails leaves nothing; what another program put at the path meanwhile is its own.
@@ -184,7 +201,7 @@ def _act(
             plan.netns_path,
             functools.partial(_del_after_failure, tools, operation, attachment, plan.netns_path),
         )
-        added = yield from _add(tools, operation, attachment, plan.netns_path, bounds)
+        added = yield from _add(tools, operation, attachment, plan.netns_path, bounds, ahead)
         outcome, grown = _look(tools, operation, attachment, added.result, added.raw, plan)
         made.append(outcome)
         attachments.append(grown)
@@ -193,6 +210,16 @@ def _act(
     tell_step(operation, Step.PARSE_RESULT, StepState.SUCCEEDED, warnings=answer.warnings)
     bounds.check("the commit")
     return answer, replace(plan, attachments=tuple(attachments))
+
+
+def _claiming(plan: Plan, member: Member) -> Plan:
+    """The plan of a set-up that takes a member: its namespace is known before it is touched."""
+    return replace(
+        plan,
+        claimed_path=member.path,
+        netns_device=member.netns_device,
+        netns_inode=member.netns_inode,
+    )
 
 
 def _make_parent(tools: Tools, operation: Operation, plan: Plan, undo: Undo) -> Plan:
@@ -243,7 +270,12 @@ def _del_first(
 
 
 def _add(
-    tools: Tools, operation: Operation, attachment: Attachment, netns: str, bounds: Bounds
+    tools: Tools,
+    operation: Operation,
+    attachment: Attachment,
+    netns: str,
+    bounds: Bounds,
+    ahead: object,
 ) -> Generator[Park, None, Added]:
     attempts = Attempts(policy=tools.settings.retry, transient=is_transient)
     added: list[Added] = []
@@ -264,6 +296,8 @@ def _add(
                 cancelled=bounds.token.cancelled,
                 attempt=number,
                 tell=_calls(operation, Step.CNI_ADD),
+                # What was made ahead is gone once a first attempt has failed.
+                ahead=ahead if number == 1 else None,
             )
         )
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from vmplumbd.abc import Clock, DeviceWatch, Expected, Held, Kernel, Probe
 from vmplumbd.cni.invoke import Invoker
 from vmplumbd.model.progress import Holder
-from vmplumbd.model.record import Release
+from vmplumbd.model.record import Member, Release
 from vmplumbd.model.spec import NetworkSpec
 from vmplumbd.operations.book import Book
-from vmplumbd.operations.chain import ChainDefaults, Preflight
+from vmplumbd.operations.chain import Chain, ChainDefaults, Preflight
 from vmplumbd.operations.lanes import Lanes
 from vmplumbd.operations.retry import RetryPolicy
 
@@ -64,6 +64,33 @@ class Reaper(Protocol):
         """The agent ends: let go of everything."""
 
 
+class Pools(Protocol):
+    """Namespaces that were made ahead. `take`, and what fills a pool, run on the set-up lane."""
+
+    def take(self, spec: NetworkSpec, chains: Sequence[Chain]) -> Member | None:
+        """A member for this request, looked at once more; None is a miss, or not for a pool at all."""
+
+    def made(self, member: Member) -> object:
+        """What a member's plugins made ahead, to be handed to them."""
+
+    def refill(self, network: str) -> None:
+        """Begin to fill a network's pool. Does not block."""
+
+
+class NoPools:
+    """Nothing is made ahead."""
+
+    def take(self, spec: NetworkSpec, chains: Sequence[Chain]) -> None:
+        """A miss, always."""
+
+    def made(self, member: Member) -> object:
+        """Nobody has a member."""
+        raise AssertionError(f"there is no pool that {member.path} could be of")
+
+    def refill(self, network: str) -> None:
+        """Nothing to fill."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """The outside, as operations see it.
@@ -80,6 +107,7 @@ class Tools:
     book: Book
     clock: Clock
     invoker: Invoker
+    pools: Pools = field(default_factory=NoPools)
     sparing_invoker: Invoker
     freeing_invoker: Invoker
     lanes: Lanes

@@ -169,6 +169,10 @@ class BuiltinInvoker(InProcess):
         """Whether a type runs in process, as far as its configuration allows."""
         return plugin in self._plugins and plugin not in self._executed
 
+    def request_of(self, network: NetworkConfigList, index: int) -> bytes:
+        """What the plugin at that place reads on stdin when nothing is added."""
+        return config.request(network, network.plugins[index])
+
     def runs_in_process(self, network: NetworkConfigList) -> bool:
         """Whether all of a network's plugins do, its IPAM plugins too."""
         return all(

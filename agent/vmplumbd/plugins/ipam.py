@@ -73,7 +73,7 @@ def has_traces(invoker: Invoker, call: Invocation, plugin: str) -> bool:
     return True
 
 
-def requests(link: net.LinkInfo, made: Result) -> Iterator[net.Request]:
+def requests(link: net.LinkInfo | net.Device, made: Result) -> Iterator[net.Request]:
     """Addresses, link up, and the result's routes; a route without a gateway takes the first of its family.
 
     IPv6 addresses are added without duplicate address detection, which the reference waits for up to

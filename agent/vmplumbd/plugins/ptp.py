@@ -23,6 +23,7 @@ from vmplumbd.cni.result import Interface, IPConfig, Result
 from vmplumbd.errors import Exists, KernelFault, NotFound
 from vmplumbd.model import net
 from vmplumbd.plugins import attachments, conf, ipam, masquerade, prev_result, veth
+from vmplumbd.plugins.ahead import MadeAhead
 from vmplumbd.plugins.conf import Malformed, PluginFault
 from vmplumbd.plugins.masquerade import Masquerade, Owner
 from vmplumbd.plugins.skel import Verb
@@ -224,9 +225,15 @@ class Ptp:
 
     def _wire(self, netns: Netns, call: Invocation, parsed: PtpConf, leased: Result) -> tuple[Interface, ...]:
         peer = veth.host_device_name(parsed.network, call.container_id, call.if_name)
-        link, far = veth.make_known(self._kernel, netns, call.if_name, peer, mtu=parsed.mtu)
+        link: net.Device | net.LinkInfo
+        if isinstance(call.ahead, MadeAhead):
+            link, far = veth.take_over(self._kernel, netns, call.if_name, peer, call.ahead)
+            far_index = call.ahead.host_index
+        else:
+            link, far = made = veth.make_known(self._kernel, netns, call.if_name, peer, mtu=parsed.mtu)
+            far_index = made[0].peer_index
         try:
-            self._wire_host(link.peer_index, far.name, leased.ips)
+            self._wire_host(far_index, far.name, leased.ips)
             ipam.allow_ipv6(netns, call.if_name, leased.ips)
             netns.apply([*ipam.requests(link, leased), *_reroute(link, leased.ips)])
             if parsed.ip_masq:
@@ -287,7 +294,7 @@ class Ptp:
             veth.delete(host, link)
 
 
-def _reroute(link: net.LinkInfo, ips: Sequence[IPConfig]) -> list[net.Request]:
+def _reroute(link: net.LinkInfo | net.Device, ips: Sequence[IPConfig]) -> list[net.Request]:
     requests: list[net.Request] = []
     for ip in ips:
         if ip.gateway is None:

@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 
 from vmplumbd.abc import Kernel, Netns
 from vmplumbd.cni import version as versions
-from vmplumbd.cni.error import CniError
+from vmplumbd.cni.error import CniError, ErrorCode
 from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.cni.result import Interface, Result
 from vmplumbd.errors import Exists, KernelFault, NotANetns, NotFound
 from vmplumbd.model import net
 from vmplumbd.plugins import conf, prev_result
+from vmplumbd.plugins.ahead import MadeAhead
 from vmplumbd.plugins.conf import Malformed, PluginFault
 from vmplumbd.plugins.skel import Verb
 
@@ -62,6 +63,39 @@ def _number(text: str, what: str) -> int:
         raise PluginFault(f'{what} should be numeric convertible, got "{text}": {exc}') from exc
 
 
+def make(netns: Netns, asked: TapArgs, redirect: net.Device) -> net.Device:
+    """Make the tap and the redirects both ways. Raises PluginFault, KernelFault, with nothing left."""
+    tap = _make_tap(netns, asked, redirect)
+    try:
+        _join(netns, tap, redirect)
+    except BaseException as exc:
+        try:
+            netns.apply([net.DelLink(index=tap.index)])
+        except NotFound:
+            pass
+        except KernelFault as failed:
+            exc.add_note(f"the tap is still there: {failed}")
+        raise
+    return tap
+
+
+def _taken_over(netns: Netns, name: str, asked: TapArgs) -> net.Device:
+    """The tap that was made ahead, with the name and the owner that are asked for."""
+    try:
+        tap = netns.device(name)
+        if (asked.uid, asked.gid) != (os.geteuid(), os.getegid()):
+            netns.own_tap(name, uid=asked.uid, gid=asked.gid)
+        if asked.name not in ("", name):
+            netns.apply([net.RenameLink(index=tap.index, name=asked.name)])
+            tap = replace(tap, name=asked.name)
+    except KernelFault as exc:
+        # Tried again: the next attempt makes its own.
+        raise PluginFault(
+            f"failed to take over tap device {name}: {exc}", code=ErrorCode.TRY_AGAIN_LATER
+        ) from exc
+    return tap
+
+
 class TcRedirectTap:
     """The plugin. `keep_devices`: DEL leaves the tap to its namespace's end."""
 
@@ -89,17 +123,10 @@ class TcRedirectTap:
                     "no previous result was found, was this plugin chained with a previous one?"
                 )
             redirect = _redirect_link(netns, call.if_name)
-            tap = _make_tap(netns, asked, redirect)
-            try:
-                _join(netns, tap, redirect)
-            except BaseException as exc:
-                try:
-                    netns.apply([net.DelLink(index=tap.index)])
-                except NotFound:
-                    pass
-                except KernelFault as failed:
-                    exc.add_note(f"the tap is still there: {failed}")
-                raise
+            if isinstance(call.ahead, MadeAhead):
+                tap = _taken_over(netns, call.ahead.tap, asked)
+            else:
+                tap = make(netns, asked, redirect)
         return _extended(made, call, tap, redirect)
 
     def del_(self, call: Invocation) -> None:

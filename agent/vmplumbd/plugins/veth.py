@@ -7,11 +7,13 @@ import os
 from contextlib import suppress
 
 from vmplumbd.abc import Kernel, Netns
+from vmplumbd.cni.error import ErrorCode
 from vmplumbd.cni.invoke import Invocation
 from vmplumbd.cni.result import Interface
 from vmplumbd.errors import Exists, KernelFault, NotANetns, NotFound
 from vmplumbd.model import net
 from vmplumbd.plugins import prev_result
+from vmplumbd.plugins.ahead import MadeAhead
 from vmplumbd.plugins.conf import PluginFault
 
 _TRIES = 10
@@ -101,6 +103,45 @@ def _make(
             continue
         return link, peer
     raise PluginFault("failed to find a unique veth name")
+
+
+def take_over(
+    kernel: Kernel, netns: Netns, name: str, peer: str, ahead: MadeAhead
+) -> tuple[net.Device, Interface]:
+    """The pair that was made ahead, its host end named `peer`. Raises PluginFault if it is not as it was made.
+
+    Where that name is taken, the host end keeps its own.
+    """
+    host = kernel.host()
+    try:
+        here, far = netns.device(name), host.device(ahead.host_name)
+    except NotFound as exc:
+        raise _lost(f"a device that was made ahead is gone: {exc}") from exc
+    if (far.index, prev_result.mac_text(far.mac)) != (ahead.host_index, ahead.host_mac):
+        raise _lost(f"{ahead.host_name} is not the device that was made ahead")
+    try:
+        host.apply([net.RenameLink(index=far.index, name=peer)])
+    except Exists:
+        peer = ahead.host_name
+    return here, Interface(name=peer, mac=ahead.host_mac)
+
+
+def _lost(message: str) -> PluginFault:
+    # Tried again: the next attempt makes its own.
+    return PluginFault(message, code=ErrorCode.TRY_AGAIN_LATER)
+
+
+def make_ahead(kernel: Kernel, netns: Netns, *, name: str, mtu: int) -> tuple[net.Device, Interface, int]:
+    """A pair for a warm pool: the end here, up; the host's, with its ifindex, down and under a name by chance."""
+    link, far = make_known(kernel, netns, name, f"veth{os.urandom(4).hex()}", mtu=mtu)
+    try:
+        netns.apply([net.SetLink(index=link.index, up=True)])
+        with suppress(KernelFault, OSError):
+            kernel.host().write_sysctl(f"net/ipv6/conf/{far.name}/accept_ra", "0")
+    except BaseException as exc:
+        take_back(netns, link.index, exc)
+        raise
+    return net.Device(index=link.index, name=name, mac=link.mac, mtu=link.mtu), far, link.peer_index
 
 
 def take_back(netns: Netns, index: int, fault: BaseException) -> None:

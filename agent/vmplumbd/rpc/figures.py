@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import grpc
+
+from vmplumb.v1 import errors_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumbd.cni import version as versions
 from vmplumbd.errors import Reason
@@ -30,6 +33,9 @@ def status_response(agent: Agent) -> pb.GetStatusResponse:
     ]
     if agent.tools.settings.inline_config:
         capabilities.append(pb.CAPABILITY_INLINE_CONFIG)
+    pools = agent.pools()
+    if pools:
+        capabilities.append(pb.CAPABILITY_WARM_POOL)
     response = pb.GetStatusResponse(
         agent_name=AGENT_NAME,
         agent_version=AGENT_VERSION,
@@ -54,6 +60,16 @@ def status_response(agent: Agent) -> pb.GetStatusResponse:
     failed = [one for one in releases if one.last_error]
     if failed:
         figures.last_release_failure.CopyFrom(convert.failure(_failure(failed[-1])))
+    for pool in pools:
+        response.pools.add(
+            network_name=pool.network, depth=pool.depth, size=pool.size, hits=pool.hits, misses=pool.misses
+        )
+        if pool.problem:
+            response.problems.add(
+                grpc_code=grpc.StatusCode.FAILED_PRECONDITION.value[0],
+                reason=errors_pb2.ERROR_REASON_UNSUPPORTED,
+                message=f"the warm pool of network {pool.network} is not filled: {pool.problem}",
+            )
     for release in releases[:_RELEASES_SHOWN]:
         _pending(response, release)
     return response

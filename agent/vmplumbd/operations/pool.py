@@ -1,0 +1,275 @@
+"""Warm pools: namespaces with everything wired but the identity, claimed by set-ups, refilled when idle.
+
+A member has a journal row before anything of it exists, lies at a path that cannot be guessed, its host
+device is down, and it is used once: what was claimed never comes back. Whatever looks odd about a member, at
+a start or at its claim, ends it; the set-up then goes the cold way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from vmplumbd.cni.config import NetworkConfigList
+from vmplumbd.errors import AgentError, KernelFault
+from vmplumbd.model.record import Member
+from vmplumbd.model.spec import DEFAULT_IF_NAME, NetworkSpec
+from vmplumbd.operations import chain, namespace
+from vmplumbd.operations.chain import Chain
+from vmplumbd.operations.lanes import LaneName, Sleep, Work
+from vmplumbd.operations.tools import Tools
+from vmplumbd.plugins.ahead import MadeAhead
+
+# After a member could not be made: the network may be there in a while. Seconds.
+_AFTER_FAILURE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """What an operator asks for: `size` members of `network`, at most `rate` a second made."""
+
+    network: str
+    size: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolState:
+    """A pool now. `problem` says why it is not filled, if something is in the way."""
+
+    network: str
+    depth: int
+    size: int
+    hits: int
+    misses: int
+    problem: str
+
+
+class Maker(Protocol):
+    """Who knows how a chain's devices are made ahead."""
+
+    def refusal(self, network: NetworkConfigList) -> str:
+        """Why the network can have no pool; empty if it can. Pure."""
+
+    def make(self, path: str, network: NetworkConfigList) -> MadeAhead:
+        """Wire the new namespace at `path`. Raises AgentError; devices may stay in it."""
+
+    def made(self, member: Member) -> MadeAhead:
+        """The devices of a member, as `make` answered them."""
+
+    def is_sound(self, path: str, made: MadeAhead) -> bool:
+        """Whether the devices are there as they were made."""
+
+
+@dataclass(slots=True)
+class _Counts:
+    hits: int = 0
+    misses: int = 0
+    problem: str = ""
+    filling: bool = False
+
+
+class Pools:
+    """The pools of one agent. `take` and what fills run on the set-up lane; the rest may be asked anywhere."""
+
+    def __init__(
+        self, tools: Callable[[], Tools], maker: Maker, wanted: Sequence[PoolSettings], directory: str
+    ) -> None:
+        self._tools = tools
+        self._maker = maker
+        self._wanted: Mapping[str, PoolSettings] = {one.network: one for one in wanted}
+        self._directory = directory
+        self._counts = {name: _Counts() for name in self._wanted}
+        self._lock = threading.Lock()
+        self._drained: set[str] = set()
+
+    def made(self, member: Member) -> MadeAhead:
+        """The devices of a member."""
+        return self._maker.made(member)
+
+    def states(self) -> tuple[PoolState, ...]:
+        """Every pool, by network."""
+        depth = dict.fromkeys(self._wanted, 0)
+        for member in self._tools().book.members():
+            if member.ready and member.network in depth:
+                depth[member.network] += 1
+        return tuple(
+            PoolState(
+                network=name,
+                depth=depth[name],
+                size=self._wanted[name].size,
+                hits=counts.hits,
+                misses=counts.misses,
+                problem=counts.problem,
+            )
+            for name, counts in sorted(self._counts.items())
+        )
+
+    def adopt(self) -> None:
+        """At a start: keep the members that are sound, discard the rest. Blocks."""
+        tools = self._tools()
+        kept: dict[str, int] = {}
+        for member in tools.book.members():
+            size = self._wanted[member.network].size if member.network in self._wanted else 0
+            if kept.get(member.network, 0) < size and self._is_sound(member):
+                kept[member.network] = kept.get(member.network, 0) + 1
+            else:
+                self._discard(member)
+        for name in self._wanted:
+            self.refill(name)
+
+    def take(self, spec: NetworkSpec, chains: Sequence[Chain]) -> Member | None:
+        """A member for this request, looked at once more; None is a miss, or not for a pool at all."""
+        if not self._wanted or len(chains) != 1 or not _is_plain(spec):
+            return None
+        attachment = chains[0].attachment
+        counts = self._counts.get(attachment.network)
+        if counts is None:
+            return None
+        self._drained.discard(attachment.network)
+        for member in self._tools().book.members():
+            if member.network != attachment.network or not member.ready:
+                continue
+            if member.conf_list == attachment.conf_list and self._is_there(member):
+                counts.hits += 1
+                return member
+            self._discard(member)
+        counts.misses += 1
+        self.refill(attachment.network)
+        return None
+
+    def refill(self, network: str) -> None:
+        """Begin to fill a network's pool, unless that is under way. Does not block."""
+        counts = self._counts.get(network)
+        if counts is None:
+            return
+        with self._lock:
+            if counts.filling or network in self._drained:
+                return
+            counts.filling = True
+        self._tools().lanes.submit(
+            self._fill(self._wanted[network], counts), LaneName.BUILT_IN, background=True
+        )
+
+    def drain(self) -> int:
+        """Discard every member; answers how many. The next set-up of a network fills its pool again. Blocks."""
+        self._drained.update(self._wanted)
+        members = self._tools().book.members()
+        for member in members:
+            self._discard(member)
+        return len(members)
+
+    def _fill(self, wanted: PoolSettings, counts: _Counts) -> Work:
+        tools = self._tools()
+        try:
+            while self._depth(wanted.network) < wanted.size and wanted.network not in self._drained:
+                yield Sleep(seconds=1.0 / wanted.rate)
+                if tools.lanes.admitted:
+                    continue  # set-ups come first
+                if tools.book.count() + len(tools.book.members()) >= tools.settings.max_networks:
+                    counts.problem = f"max_networks {tools.settings.max_networks} is reached"
+                    yield Sleep(seconds=_AFTER_FAILURE)
+                    continue
+                try:
+                    counts.problem = self._make_one(wanted.network)
+                except Exception as exc:  # noqa: BLE001 - a pool that cannot be filled must not end its lane
+                    counts.problem = f"{exc}"
+                if counts.problem:
+                    yield Sleep(seconds=_AFTER_FAILURE)
+        finally:
+            with self._lock:
+                counts.filling = False
+
+    def _make_one(self, name: str) -> str:
+        """Make a member; answers what is in the way, empty if it is there. Raises AgentError, nothing left."""
+        tools = self._tools()
+        network = chain.load(tools.settings.defaults.conf_dir, name)
+        if why := self._maker.refusal(network):
+            return why
+        member = tools.book.write_member(
+            Member(
+                member_id=0,
+                network=name,
+                conf_list=network.raw,
+                boot_id=tools.book.boot_id,
+                path=f"{self._directory}/{secrets.token_hex(16)}",
+            )
+        )
+        try:
+            # Not a directory of namespaces as `ip netns` keeps them: nobody else shall look here.
+            os.makedirs(self._directory, 0o700, exist_ok=True)  # noqa: PTH103 - text in, text out
+            identity = namespace.create(tools.kernel, member.path)
+            made = self._maker.make(member.path, network)
+            tools.book.write_member(
+                replace(
+                    member,
+                    ready=True,
+                    netns_device=identity.device,
+                    netns_inode=identity.inode,
+                    host_device=(made.host_name, made.host_index),
+                    host_mac=made.host_mac,
+                    if_name=made.if_name,
+                    tap=made.tap,
+                )
+            )
+        except BaseException:
+            self._discard(member)
+            raise
+        finally:
+            tools.kernel.close_kept()
+        return ""
+
+    def _depth(self, network: str) -> int:
+        return sum(one.network == network for one in self._tools().book.members())
+
+    def _is_there(self, member: Member) -> bool:
+        """Whether namespace and host device are those that were made: what is cheap to ask."""
+        tools = self._tools()
+        if member.boot_id != tools.book.boot_id:
+            return False
+        name, index = member.host_device
+        try:
+            found = tools.kernel.host().device(name)
+        except KernelFault:
+            return False
+        return (found.index, found.mac.hex(":")) == (index, member.host_mac) and namespace.is_ours(
+            tools.kernel, member.path, member.netns_device, member.netns_inode
+        )
+
+    def _is_sound(self, member: Member) -> bool:
+        return (
+            member.ready
+            and self._is_there(member)
+            and self._maker.is_sound(member.path, self._maker.made(member))
+        )
+
+    def _discard(self, member: Member) -> None:
+        """End a member: its namespace goes, and its devices with it. What cannot go now stays on record."""
+        tools = self._tools()
+        try:
+            if not namespace.is_another(tools.kernel, member.path, member.netns_device, member.netns_inode):
+                namespace.remove(tools.kernel, member.path)
+            tools.book.forget_member(member)
+        except AgentError:
+            return  # found again at the next start
+        with contextlib.suppress(OSError):
+            os.rmdir(self._directory)  # noqa: PTH106 - the last one's directory goes with it
+
+
+def _is_plain(spec: NetworkSpec) -> bool:
+    """Whether a request leaves to the agent what a member has decided already."""
+    (interface,) = spec.interfaces if len(spec.interfaces) == 1 else (None,)
+    return (
+        interface is not None
+        and interface.cni is not None
+        and not spec.netns_path
+        and not interface.cni.conf_dir
+        and not interface.cni.bin_path
+        and interface.cni.network_config is None
+        and interface.cni.if_name in ("", DEFAULT_IF_NAME)
+    )

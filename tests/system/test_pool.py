@@ -1,0 +1,186 @@
+"""Warm pools: namespaces made ahead, claimed once, adopted over a restart, never left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.host import NETNS_DIR, Host
+from tests.snapshot import snapshot
+from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp, steps
+from vmplumb.v1 import network_agent_service_pb2 as pb
+
+pytestmark = pytest.mark.host
+
+SIZE = 3
+
+
+@pytest.fixture
+def pooled(host: Host) -> Iterator[Daemon]:
+    """A daemon with a full pool, its networks and its pool gone afterwards."""
+    before = snapshot()
+    with daemon_in(
+        host, pool__sizes=f"fcnet={SIZE}", pool__refill_rate="1000", limits__first_retry="0.01"
+    ) as made:
+        full(made)
+        yield made
+        for one in made.networks():
+            made.tear_down(one.vm_id)
+        made.quiet()
+        # A pool of no size is discarded at the start.
+        made.terminate()
+        made.settings["pool.sizes"] = ""
+        made.start()
+        made.quiet()
+    assert snapshot() == before
+
+
+def full(daemon: Daemon) -> pb.PoolStatus:
+    """Wait until the pool is full."""
+    eventually(lambda: all(one.depth == one.size for one in daemon.status().pools), "the pool is full")
+    (one,) = daemon.status().pools
+    return one
+
+
+def members(daemon: Daemon) -> list[str]:
+    """Where the members lie."""
+    return sorted(str(each) for each in (daemon.directory / "state" / "pool").iterdir())
+
+
+def claims(events: list[pb.SetupNetworkResponse]) -> bool:
+    """Whether a set-up claimed a member."""
+    return ("POOL_CLAIM", "SUCCEEDED") in steps(events)
+
+
+def whole(daemon: Daemon, vm_id: str, **fields: Any) -> list[pb.SetupNetworkResponse]:
+    """A set-up, with all its events."""
+    daemon.set_up(vm_id, **fields)
+    return daemon.set_up(vm_id, **fields)
+
+
+def shape(host: Host, name: str) -> object:
+    """What a namespace looks like, but for names and numbers that differ anyway."""
+    links = json.loads(host.run(["ip", "-n", name, "-d", "-j", "link"]).stdout)
+    for link in links:
+        for key in ("ifindex", "address", "link_index", "link_netnsid"):
+            link.pop(key, None)
+        if link["ifname"].startswith("tap"):
+            # That nobody has the tap open shows a moment later.
+            del link["operstate"], link["flags"]
+    routes = json.loads(host.run(["ip", "-n", name, "-j", "route"]).stdout)
+    filters = [
+        json.loads(host.run(["tc", "-n", name, "-j", "qdisc", "show", "dev", one["ifname"]]).stdout)
+        for one in links
+    ]
+    addresses = json.loads(host.run(["ip", "-n", name, "-4", "-j", "addr", "show", "dev", "eth0"]).stdout)
+    own = addresses[0]["addr_info"][0]["local"]
+    return json.loads(json.dumps([links, routes, filters]).replace(f'"{own}"', '"OWN"'))
+
+
+def test_a_claimed_network_is_a_network_like_any_other(pooled: Daemon, host: Host) -> None:
+    claimed = whole(pooled, "pool-1")
+    assert claims(claimed)
+    # Another interface name is nothing a member has.
+    assert not claims(whole(pooled, "pool-2", if_name="eth1"))
+    pooled.tear_down("pool-2")
+    full(pooled)
+    pooled.terminate()
+    pooled.settings["pool.sizes"] = ""
+    pooled.start()
+    cold = whole(pooled, "pool-3")
+    assert not claims(cold)
+    assert shape(host, "pool-1") == shape(host, "pool-3")
+    for one in ("pool-1", "pool-3"):
+        found = pooled.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id=one), timeout=20)
+        assert list(found.findings) == []
+    roles = [
+        [one.role for one in pooled.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id=vm)).devices]
+        for vm in ("pool-1", "pool-3")
+    ]
+    assert roles[0] == roles[1]
+
+
+def test_hits_and_misses_are_counted_and_a_miss_goes_the_cold_way(pooled: Daemon) -> None:
+    for number in range(SIZE + 2):
+        pooled.set_up(f"pool-{number}")
+    (one,) = pooled.status().pools
+    assert one.network_name == "fcnet"
+    assert one.hits >= SIZE
+    assert one.hits + one.misses == SIZE + 2
+    assert pb.CAPABILITY_WARM_POOL in pooled.status().capabilities
+    full(pooled)
+
+
+def test_a_member_is_used_once(pooled: Daemon, host: Host) -> None:
+    inodes = []
+    for _ in range(2 * SIZE):
+        pooled.set_up("pool-1")
+        inodes.append((NETNS_DIR / "pool-1").stat().st_ino)
+        pooled.tear_down("pool-1")
+        full(pooled)
+    assert len(set(inodes)) == len(inodes) or pooled.status().pools[0].misses == 0
+    assert pooled.status().pools[0].misses == 0
+
+
+def test_tap_name_and_owner_are_given_at_the_claim(pooled: Daemon, host: Host) -> None:
+    events = whole(pooled, "pool-1", tap={"name": "vmtap", "uid": 4242, "gid": 4343})
+    assert claims(events)
+    (tap,) = json.loads(host.run(["ip", "-n", "pool-1", "-d", "-j", "link", "show", "vmtap"]).stdout)
+    assert (tap["linkinfo"]["info_data"]["user"], tap["linkinfo"]["info_data"]["group"]) == (4242, 4343)
+
+
+def test_members_are_adopted_over_a_kill_and_a_start(pooled: Daemon) -> None:
+    before = members(pooled)
+    pooled.kill()
+    pooled.start()
+    assert members(pooled) == before
+    full(pooled)
+    assert claims(whole(pooled, "pool-1"))
+
+
+@pytest.mark.parametrize("what", ["host end", "namespace", "tap"])
+def test_a_member_that_is_not_as_it_was_made_is_never_handed_out(
+    pooled: Daemon, host: Host, what: str
+) -> None:
+    victims = members(pooled)
+    pooled.kill()
+    for path in victims:
+        if what == "namespace":
+            host.run(["umount", path])
+        else:
+            device = "eth0" if what == "host end" else "tap0"
+            host.run(["nsenter", f"--net={path}", "ip", "link", "del", device])
+    pooled.start()
+    full(pooled)
+    assert not set(members(pooled)) & set(victims)
+    assert claims(whole(pooled, "pool-1"))
+
+
+def test_a_member_that_loses_its_host_end_while_it_waits_is_a_miss(pooled: Daemon, host: Host) -> None:
+    for path in members(pooled):
+        host.run(["nsenter", f"--net={path}", "ip", "link", "del", "eth0"])
+    assert not claims(whole(pooled, "pool-1"))
+
+
+def test_a_tap_that_is_gone_is_made_again_in_the_claimed_namespace(pooled: Daemon, host: Host) -> None:
+    for path in members(pooled):
+        host.run(["nsenter", f"--net={path}", "ip", "link", "del", "tap0"])
+    pooled.set_up("pool-1")
+    found = pooled.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="pool-1"), timeout=20)
+    assert list(found.findings) == []
+
+
+def test_a_changed_network_gets_no_old_member(pooled: Daemon) -> None:
+    victims = members(pooled)
+    pooled.network("fcnet", ptp(), REDIRECT, version="1.1.0")
+    assert not claims(whole(pooled, "pool-1"))
+    full(pooled)
+    assert not set(members(pooled)) & set(victims)
+
+
+def test_the_doctor_knows_the_pool(pooled: Daemon) -> None:
+    found = pooled.stub.DiagnoseHost(pb.DiagnoseHostRequest(skip_preflight=True), timeout=30)
+    assert list(found.findings) == []
