@@ -78,6 +78,9 @@ class Netns(Protocol):
     def write_sysctl(self, key: str, value: str) -> None:
         """Write a setting of this namespace. Raises NotFound."""
 
+    def try_sysctls(self, settings: Mapping[str, str]) -> None:
+        """Write settings of this namespace; those that are not there, or refuse the value, are passed over."""
+
     def change_rules(
         self, requests: Sequence[net.RuleRequest], *, generation: int | None = None, dry: bool = False
     ) -> Sequence[int]:

@@ -856,6 +856,14 @@ def test_a_setting_keeps_its_value_when_another_is_refused(kernel: abc.Kernel) -
         assert (caught.value.errno, netns.read_sysctl(key)) == (errno.EINVAL, "0")
 
 
+def test_settings_that_are_not_there_are_passed_over(kernel: abc.Kernel) -> None:
+    there, gone = "net/ipv4/ip_forward", "net/ipv6/conf/none/accept_ra"
+    with opened(kernel) as netns:
+        netns.try_sysctls({gone: "0", there: "1"})
+        assert netns.read_sysctl(there) == "1"
+    assert kernel.host().read_sysctl(there) == "0"
+
+
 @pytest.mark.parametrize("key", ["kernel/hostname", "net/../kernel/hostname", "net/ipv4/none"])
 def test_only_network_settings_are_there(kernel: abc.Kernel, key: str) -> None:
     with pytest.raises(errors.NotFound):

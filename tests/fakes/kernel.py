@@ -517,6 +517,11 @@ class FakeNetns:
             written = {} if value == self._default(key) else {key: value}
             self._kernel._put(self._number, replace(space, settings=others | written))
 
+    def try_sysctls(self, settings: Mapping[str, str]) -> None:
+        for key, value in settings.items():
+            with contextlib.suppress(errors.KernelFault):
+                self.write_sysctl(key, value)
+
     def change_rules(
         self, requests_: Sequence[net.RuleRequest], *, generation: int | None = None, dry: bool = False
     ) -> Sequence[int]:

@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -190,6 +190,14 @@ class LinuxNetns:
 
     def write_sysctl(self, key: str, value: str) -> None:
         self._setting(f"write {key}", lambda: sysctl.write(key, value))
+
+    def try_sysctls(self, settings: Mapping[str, str]) -> None:
+        def write_all() -> None:
+            for key, value in settings.items():
+                with contextlib.suppress(OSError):
+                    sysctl.write(key, value)
+
+        self._setting("write settings", write_all)
 
     def change_rules(
         self, requests_: Sequence[net.RuleRequest], *, generation: int | None = None, dry: bool = False

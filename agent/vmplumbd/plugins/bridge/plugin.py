@@ -306,9 +306,8 @@ def _attach(host: Netns, parsed: BridgeConf, bridge: net.LinkInfo, index: int, n
         if isinstance(requests[exc.op], net.AddBridgeVlan | net.DelBridgeVlan):
             raise PluginFault(f'failed to setup vlan tag on interface "{name}": {exc}') from exc
         raise PluginFault(f'failed to connect "{name}" to bridge {bridge.name}: {exc}') from exc
-    with suppress(KernelFault, OSError):
-        # Routes of this link are ours to make; a kernel without IPv6 has none to accept.
-        host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
+    # Routes of these links are ours to make; a kernel without IPv6 has none to accept.
+    host.try_sysctls({f"net/ipv6/conf/{each}/accept_ra": "0" for each in (bridge.name, name)})
 
 
 def _configure_inside(
@@ -319,10 +318,8 @@ def _configure_inside(
         settings |= {f"net/ipv6/conf/{call.if_name}/{key}": "1" for key in ("enhanced_dad", "accept_dad")}
     else:
         settings[f"net/ipv6/conf/{call.if_name}/accept_dad"] = "0"
-    for key, value in settings.items():
-        # A kernel without IPv6, or without the setting, is no fault: the reference passes it over too.
-        with suppress(KernelFault, OSError):
-            netns.write_sysctl(key, value)
+    # A kernel without IPv6, or without the setting, is no fault: the reference passes it over too.
+    netns.try_sysctls(settings)
     ipam.allow_ipv6(netns, call.if_name, asked.ips)
     netns.apply([*_inside(parsed, link, dataclasses.replace(leased, ips=asked.ips, routes=asked.routes))])
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 
 from vmplumbd.abc import Netns
 from vmplumbd.errors import Exists, HostLimitReached, KernelFault, NotFound, Unsupported
@@ -85,9 +84,6 @@ def ensure(host: Netns, parsed: BridgeConf, room: Room) -> net.LinkInfo:
             host.apply([net.SetLink(index=bridge.index, up=True, promisc=True if promisc else None)])
     except (KernelFault, PluginFault) as exc:
         raise PluginFault(f'failed to create bridge "{name}": {exc}') from exc
-    with suppress(KernelFault, OSError):
-        # Its routes are ours to make; a kernel without IPv6 has none to accept.
-        host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
     return bridge
 
 
