@@ -64,8 +64,12 @@ PTP = [
     Case(name="ptp dns of ipam", conf=ptp(ipam={"resolvConf": RESOLV_CONF})),
     Case(name="ptp empty dns", conf=ptp(ipam={"resolvConf": RESOLV_CONF}, dns={"domain": ""})),
     Case(name="ptp keys in other cases", conf={**ptp(), "MTU": 1300}),
-    Case(name="ptp ipv6", conf=ptp(V6, ipam={"routes": [{"dst": "::/0"}]})),
-    Case(name="ptp dual stack", conf=ptp(V4, V6, ipam={"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]})),
+    Case(name="ptp ipv6", conf=ptp(V6, ipam={"routes": [{"dst": "::/0"}]}), detects_duplicates=True),
+    Case(
+        name="ptp dual stack",
+        conf=ptp(V4, V6, ipam={"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}),
+        detects_duplicates=True,
+    ),
     Case(
         name="ptp over static",
         conf={
@@ -155,6 +159,126 @@ PTP = [
     Case(name="ptp check of an old version", conf=ptp(), steps=(Step(command=CHECK),), cni_version="0.3.1"),
     Case(name="ptp status of an old version", conf=ptp(), steps=(Step(command=STATUS),), cni_version="1.0.0"),
     Case(name="ptp check without result", conf=ptp(), steps=(Step(), Step(command=CHECK, with_prev=False))),
+]
+
+# What a namespace, or the host, may have been told before a network comes.
+NO_IPV6 = "for one in all default lo; do echo 1 >/proc/sys/net/ipv6/conf/$one/disable_ipv6; done"
+NO_IPV6_INSIDE = Step(run=("ip", "netns", "exec", sides.NAME, "sh", "-c", NO_IPV6))
+NO_IPV6_HOST = Step(run=("sh", "-c", NO_IPV6))
+CALLS = (Step(), Step(command=CHECK), Step(command=DEL))
+# The reference leaves the link of an ADD that failed.
+LINK_STAYS = frozenset({"/0/world/host", "/0/world/inside"})
+
+IPV6 = [
+    Case(name="ptp ipv6 first", conf=ptp(V6, V4)),
+    Case(name="ptp two ipv6", conf=ptp(V6, "2001:db8:2::/64")),
+    Case(name="ptp ipv6 0.3.1", conf=ptp(V6), cni_version="0.3.1", steps=(Step(), Step(command=DEL))),
+    Case(
+        name="ptp dual stack 0.2.0", conf=ptp(V4, V6), cni_version="0.2.0", steps=(Step(), Step(command=DEL))
+    ),
+    Case(name="ptp ipv6 spelt out", conf=ptp("2001:0DB8:0001:0000:0000::/64"), steps=CALLS),
+    *(
+        Case(name=f"ptp ipv6 prefix of {length}", conf=ptp(f"2001:db8:1::/{length}"), steps=CALLS)
+        for length in (48, 120, 126)
+    ),
+    *(
+        refused(f"ptp ipv6 prefix of {length}", ptp(f"2001:db8:1::/{length}"), "too small to allocate from")
+        for length in (127, 128)
+    ),
+    Case(
+        name="ptp dual stack, many routes",
+        conf=ptp(
+            V4,
+            V6,
+            ipam={
+                "routes": [
+                    {"dst": "::/0"},
+                    {"dst": "0.0.0.0/0", "gw": "10.200.0.1"},
+                    {"dst": "2001:db8:5::/48", "gw": "2001:db8:1::9"},
+                    {"dst": "2001:db8:6::/48", "priority": 77, "mtu": 1400},
+                    {"dst": "fd00::/8", "gw": "2001:db8:1::1", "scope": 0},
+                ]
+            },
+        ),
+        cni_version="1.1.0",
+        steps=CALLS,
+    ),
+    Case(name="ptp ipv6 route to ipv4", conf=ptp(V4, ipam={"routes": [{"dst": "::/0"}]}), text="add route"),
+    Case(
+        name="ptp ipv6 gateway given",
+        conf=ptp(ipam={"ranges": [[{"subnet": V6, "gateway": "2001:db8:1::ff"}]]}),
+    ),
+    Case(
+        name="ptp ipv6 part of a range",
+        conf=ptp(
+            ipam={"ranges": [[{"subnet": V6, "rangeStart": "2001:db8:1::a0", "rangeEnd": "2001:db8:1::af"}]]}
+        ),
+        steps=CALLS,
+    ),
+    Case(
+        name="ptp ipv6 link-local gateway",
+        conf=ptp(ipam={"ranges": [[{"subnet": V6, "gateway": "fe80::1"}]]}),
+        steps=CALLS,
+        # Which of two link-local addresses came last: ours takes the gateway's before the link has carrier.
+        on_purpose=frozenset({"/0/world/host/addresses", "/1/world/host/addresses"}),
+    ),
+    Case(
+        name="ptp ipv6 requested",
+        conf=ptp(V4, V6),
+        steps=(Step(args="IP=2001:db8:1::77"), Step(command=CHECK), Step(command=DEL)),
+    ),
+    Case(
+        name="ptp ipv6 requested outside",
+        conf=ptp(V4, V6),
+        steps=(Step(args="IP=2001:db8:9::77"), Step(command=DEL)),
+    ),
+    Case(name="ptp ipv6 smallest mtu", conf=ptp(V6, mtu=1280), steps=CALLS),
+    Case(
+        name="ptp ipv6 mtu too small",
+        conf=ptp(V6, mtu=1279),
+        steps=(Step(), Step(command=DEL)),
+        text=" ",
+        on_purpose=LINK_STAYS,
+    ),
+    Case(name="ptp ipv4, ipv6 off inside", conf=ptp(V4), steps=(NO_IPV6_INSIDE, *CALLS)),
+    Case(name="ptp dual stack, ipv6 off inside", conf=ptp(V4, V6), steps=(NO_IPV6_INSIDE, *CALLS)),
+    Case(name="ptp ipv4, ipv6 off on the host", conf=ptp(V4), steps=(NO_IPV6_HOST, *CALLS)),
+    Case(
+        name="ptp dual stack, ipv6 off on the host",
+        conf=ptp(V4, V6),
+        steps=(NO_IPV6_HOST, Step(), Step(command=DEL)),
+        text=" ",
+        on_purpose=LINK_STAYS,
+    ),
+    Case(
+        name="ptp ipv6 check after harm",
+        conf=ptp(V4, V6),
+        steps=(
+            Step(),
+            Step(run=("ip", "-n", sides.NAME, "addr", "del", "2001:db8:1::2/64", "dev", "eth0")),
+            Step(command=CHECK),
+            Step(command=DEL),
+        ),
+    ),
+    Case(
+        name="host-local ipv6 round robin",
+        conf=host_local("2001:db8:1::/125"),
+        steps=(
+            *(Step(vm=f"vm{number}") for number in range(8)),
+            Step(command=DEL, vm="vm1"),
+            Step(command=DEL, vm="vm3"),
+            *(Step(vm=f"new{number}") for number in range(3)),
+        ),
+    ),
+    Case(
+        name="host-local dual stack, both requested",
+        conf=host_local(V4, V6),
+        steps=(Step(args="IP=10.200.0.9"), Step(vm="vm2", args="IP=2001:DB8:1:0::9"), Step(command=CHECK)),
+    ),
+    refused("host-local ipv6 gateway requested", host_local(V6), "", args="IP=2001:db8:1::1"),
+    refused("host-local families mixed", host_local(ranges=[[{"subnet": V4}, {"subnet": V6}]]), ""),
+    refused("host-local ipv6 host bits", host_local("2001:db8:1::1/64"), ""),
+    refused("host-local ipv6 with a zone", host_local("fe80::1%eth0/64"), ""),
 ]
 
 
@@ -468,6 +592,6 @@ def bin_path() -> str:
     return found
 
 
-@pytest.mark.parametrize("case", [*PTP, *MASQ, *HOST_LOCAL, *LOOPBACK], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*PTP, *IPV6, *MASQ, *HOST_LOCAL, *LOOPBACK], ids=lambda case: case.name)
 def test_ours_is_as_theirs(case: Case, bin_path: str) -> None:
     sides.assert_same(case, bin_path)
