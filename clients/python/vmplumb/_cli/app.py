@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -517,6 +518,24 @@ def doctor(
     lacking = any(one.required and not one.ok for one in answer.preflight)
     open_ = any(not one.done for one in answer.findings) or answer.findings_truncated
     return exits.FINDINGS if open_ or collected.cni_gc_failures or lacking else exits.OK
+
+
+@root.command(
+    "import",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+@click.pass_context
+def import_(context: click.Context) -> None:
+    """Take over running networks of the Go SDK or libcni, on this host, while the agent is stopped.
+
+    Runs `vmplumbd import` with the same words: it writes the agent's own journal, so no agent can be asked.
+    """
+    try:
+        os.execvp("vmplumbd", ["vmplumbd", "import", *context.args])  # noqa: S606 - the agent's own command
+    except OSError as exc:
+        err().print(Text(f"cannot run vmplumbd: {exc.strerror}; is the agent installed on this host?"))
+        context.exit(exits.CONFLICT)
 
 
 @root.command()
