@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vmplumbd.cni.config import parse_list
+from vmplumbd.cni.config import NetworkConfigList, parse_list
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.config import Config
 from vmplumbd.errors import AgentError, JournalFailed, Reason
@@ -38,7 +38,7 @@ from vmplumbd.operations.lanes import LaneName, Lanes
 from vmplumbd.operations.pool import Pools, PoolSettings
 from vmplumbd.operations.reaper import Reaper
 from vmplumbd.operations.retry import RetryPolicy
-from vmplumbd.operations.tools import Settings, Tools
+from vmplumbd.operations.tools import Full, Settings, Tools
 from vmplumbd.plugins import builtin, masquerade
 from vmplumbd.plugins.builtin import BuiltinInvoker
 from vmplumbd.plugins.masquerade import Masquerade
@@ -148,6 +148,7 @@ def build(config: Config, log: Log) -> Daemon:
         holders=holders.of_netns,
         probe=LinuxProbe(),
         preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
+        full=functools.partial(_full, invoker),
     )
     holder.append(tools)
     problems: list[Failure] = []
@@ -173,6 +174,11 @@ def build(config: Config, log: Log) -> Daemon:
     )
     agent.open()
     return Daemon(agent=agent, journal=journal, lanes=lanes, tools=tools, log=log)
+
+
+def _full(invoker: BuiltinInvoker, network: NetworkConfigList, vm_id: str, if_name: str) -> Full | None:
+    found = invoker.full(network, vm_id, if_name)
+    return None if found is None else Full(ranges=str(found.range_set), taken=found.taken, size=found.size)
 
 
 def _log_operation(log: Log, operation: Operation) -> None:

@@ -25,7 +25,7 @@ from vmplumbd.model.outcome import Outcome
 from vmplumbd.model.progress import Failure
 from vmplumbd.model.record import Record
 from vmplumbd.model.spec import NetworkSpec
-from vmplumbd.operations import answer, chain, failures, set_up, tear_down
+from vmplumbd.operations import addresses, answer, chain, failures, set_up, tear_down
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.check import Findings, check
 from vmplumbd.operations.collect import Collected, CollectOrder, collect
@@ -96,6 +96,7 @@ class Agent:
         prepared = set_up.prepare(self.tools, vm_id, spec)
         for found in prepared.chains:
             chain.check_plugins(found, self.tools.preflight)
+            addresses.refuse_if_full(self.tools, vm_id, found)
 
     def set_up(self, vm_id: VmId, order: SetUpOrder, resume: Resume | None = None) -> Operation:
         """Begin, attach to, or replay a set-up.

@@ -38,7 +38,7 @@ from vmplumbd.model.progress import (
 )
 from vmplumbd.model.record import Member, Record
 from vmplumbd.model.spec import NetworkSpec
-from vmplumbd.operations import chain, failures, namespace, reap, reconcile
+from vmplumbd.operations import addresses, chain, failures, namespace, reap, reconcile
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.cancel import Bounds, Deadline
 from vmplumbd.operations.chain import Chain
@@ -122,6 +122,7 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
                 yield GoTo(lane=LaneName.EXEC)
             for found in prepared.chains:
                 chain.check_plugins(found, tools.preflight)
+                yield from addresses.make_room(tools, operation.vm_id, found, bounds)
             tell_step(operation, Step.CNI_LOAD, StepState.SUCCEEDED)
             bounds.check("the first effect")
             member = tools.pools.take(order.spec, prepared.chains) if prepared.plan.netns_owned else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from vmplumbd.abc import Clock, DeviceWatch, Expected, Held, Kernel, Probe
+from vmplumbd.cni.config import NetworkConfigList
 from vmplumbd.cni.invoke import Invoker
 from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import Member, Release
@@ -38,6 +39,15 @@ class Settings:
     inline_config: bool = True
     owned_networks: frozenset[str] = frozenset()
     drain_group: int = 0x766D
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Full:
+    """Addresses of a network that are all held: `taken` of `size` in `ranges`."""
+
+    ranges: str
+    taken: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +106,8 @@ class Tools:
     """The outside, as operations see it.
 
     `decode_spec` reads a record's spec, which the edge encoded. `runs_in_process` says whether no plugin
-    of a conflist is executed, `preflight` what keeps a list from being added here. `sparing_invoker` does
+    of a conflist is executed, `preflight` what keeps a list from being added here, `full` (network, vm_id,
+    if_name) which range of addresses has none left. `sparing_invoker` does
     all that DEL does but leaves addresses reserved, and links to the end of their namespace;
     `freeing_invoker` gives back addresses whose links have been seen to go.
     `holders` says who lives in the namespace with an inode; `probe` what the host offers.
@@ -116,5 +127,6 @@ class Tools:
     decode_spec: Callable[[bytes], NetworkSpec]
     runs_in_process: Callable[[bytes], bool]
     preflight: Preflight
+    full: Callable[[NetworkConfigList, str, str], Full | None]
     holders: Callable[[int, str], tuple[Holder, ...]]
     probe: Probe

@@ -23,6 +23,7 @@ from vmplumbd.plugins import skel
 from vmplumbd.plugins.bandwidth import Bandwidth
 from vmplumbd.plugins.bridge.plugin import Bridge
 from vmplumbd.plugins.bridge.spoof_check import SpoofCheck
+from vmplumbd.plugins.host_local.allocator import Full
 from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.loopback import Loopback
 from vmplumbd.plugins.masquerade import Masquerade
@@ -197,6 +198,19 @@ class BuiltinInvoker(InProcess):
                 if message is None and kind in self._obstacles and self._in_process(kind, stdin) is not None:
                     self._obstacles[kind](stdin)
         return tuple(problems)
+
+    def full(self, network: NetworkConfigList, container_id: str, if_name: str) -> Full | None:
+        """The range set of a network's addresses that has none left; None too if nobody here can know.
+
+        Raises OSError, CniError if the reservations cannot be read.
+        """
+        for plugin in network.plugins:
+            for kind, stdin in _calls(network, plugin):
+                if kind == "host-local" and self._in_process(kind, stdin) is not None:
+                    found = self._host_local.full(stdin, container_id, if_name)
+                    if found is not None:
+                        return found
+        return None
 
     def _in_process(self, kind: str, stdin: bytes) -> Plugin | None:
         if not self.built_in(kind):

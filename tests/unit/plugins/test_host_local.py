@@ -260,6 +260,26 @@ def test_a_file_system_without_nameless_files_gets_named_drafts(
     assert files(tmp_path) == {"10.0.0.2": "vm\r\neth0", "last_reserved_ip.0": "10.0.0.2"}
 
 
+def test_a_full_range_is_known_before_an_add_and_nothing_is_made_to_know_it(tmp_path: Path) -> None:
+    plugin = HostLocal()
+    stdin = call(tmp_path, Command.ADD, subnet="10.0.0.0/29").stdin
+
+    def full(asker: HostLocal, vm: str) -> tuple[int, int] | None:
+        found = asker.full(stdin, vm, "eth0")
+        return None if found is None else (found.taken, found.size)
+
+    assert full(plugin, "vm-0") is None
+    assert list(tmp_path.iterdir()) == []
+    for number in range(5):
+        assert full(plugin, f"vm-{number}") is None
+        add(plugin, tmp_path, f"vm-{number}", subnet="10.0.0.0/29")
+    # Whose DEL would free an address finds one; another agent's memory starts empty and knows the same.
+    assert [full(one, vm) for one in (plugin, HostLocal()) for vm in ("vm-5", "vm-3")] == [(5, 5), None] * 2
+    (tmp_path / "net/10.0.0.4").unlink()
+    assert full(plugin, "vm-5") is None
+    assert HostLocal().full(b"{}", "vm-5", "eth0") is None
+
+
 def test_exhaustion_is_told_by_class(tmp_path: Path) -> None:
     plugin = HostLocal()
     add(plugin, tmp_path, subnet="10.0.0.0/30")
@@ -306,3 +326,4 @@ def test_numbers_are_a_set_with_a_quick_next(steps: list[tuple[bool, int]]) -> N
             model.discard(number)
         for start in range(14):
             assert numbers.next_absent(start) == next(n for n in range(start, 30) if n not in model)
+            assert numbers.count(start, start + 4) == sum(start <= n <= start + 4 for n in model)

@@ -31,6 +31,10 @@ class MemoryBook:
             number += 1
         return number
 
+    def count_taken(self, family: int, first: int, last: int) -> int:
+        numbers = [int(each) for each in map(ip_address, self.held) if each.version == family]
+        return sum(first <= number <= last for number in numbers)
+
     def last_reserved(self, range_set: int) -> net.Address | None:
         return self.last.get(range_set)
 
@@ -88,6 +92,25 @@ def take(book: MemoryBook, range_sets: tuple[config.RangeSet, ...], *requested: 
 )
 def test_addresses_are_given_round_robin(subnets: list[str], held: list[str], last: str, wanted: str) -> None:
     assert take(MemoryBook(dict.fromkeys(held, "id"), last), sets(subnets)) == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("subnets", "held", "wanted"),
+    [
+        ([["10.0.0.0/30"]], [], None),
+        ([["10.0.0.0/30"]], ["10.0.0.2"], (1, 1)),
+        ([["10.0.0.0/30"]], ["10.0.0.1", "10.0.0.2"], (1, 1)),
+        ([["10.0.0.0/30", "10.0.1.0/30"]], ["10.0.0.2"], None),
+        ([["10.0.0.0/30", "10.0.1.0/30"]], ["10.0.0.2", "10.0.1.2"], (2, 2)),
+        ([["10.0.0.0/29"], ["10.0.1.0/30"]], ["10.0.1.2"], (1, 1)),
+        ([["2001:db8::/64"]], ["2001:db8::2"], None),
+    ],
+)
+def test_a_set_without_a_free_address_is_full(
+    subnets: list[list[str]], held: list[str], wanted: tuple[int, int] | None
+) -> None:
+    found = allocator.full(MemoryBook(dict.fromkeys(held, "id")), sets(*subnets))
+    assert (None if found is None else (found.taken, found.size)) == wanted
 
 
 def test_an_address_that_someone_just_took_is_passed_over() -> None:

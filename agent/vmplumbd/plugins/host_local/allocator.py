@@ -48,6 +48,9 @@ class Book(Protocol):
     def next_free(self, family: int, number: int) -> int:
         """The first address from `number` upward that nobody holds."""
 
+    def count_taken(self, family: int, first: int, last: int) -> int:
+        """How many addresses from `first` to `last` are held."""
+
     def last_reserved(self, range_set: int) -> net.Address | None:
         """The last address given out of a range set, None if none is known."""
 
@@ -67,6 +70,41 @@ class Allocation:
 
     address: net.Interface
     gateway: net.Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Full:
+    """A range set without a free address: `taken` of `size` are held, gateways not counted."""
+
+    range_set: RangeSet
+    taken: int
+    size: int
+
+
+def full(book: Book, range_sets: Sequence[RangeSet]) -> Full | None:
+    """The first range set that has no address left; None if each has one."""
+    return next((_full(book, one) for one in range_sets if not _has_room(book, one)), None)
+
+
+def _has_room(book: Book, range_set: RangeSet) -> bool:
+    for each in range_set.ranges:
+        number = book.next_free(each.family, each.first)
+        if number == int(each.gateway):
+            number = book.next_free(each.family, number + 1)
+        if number <= each.last:
+            return True
+    return False
+
+
+def _full(book: Book, range_set: RangeSet) -> Full:
+    taken = size = 0
+    for each in range_set.ranges:
+        gateway = int(each.gateway)
+        apart = each.first <= gateway <= each.last
+        size += each.last - each.first + 1 - apart
+        taken += book.count_taken(each.family, each.first, each.last)
+        taken -= apart and book.count_taken(each.family, gateway, gateway)
+    return Full(range_set=range_set, taken=taken, size=size)
 
 
 def owner(container_id: str, if_name: str) -> str:

@@ -79,6 +79,15 @@ class Numbers:
             self._starts.insert(at + 1, number + 1)
             self._ends.insert(at + 1, end)
 
+    def count(self, first: int, last: int) -> int:
+        """How many from `first` to `last`, both inclusive, are in."""
+        at = max(0, bisect.bisect_right(self._starts, first) - 1)
+        found = 0
+        while at < len(self._starts) and self._starts[at] <= last:
+            found += max(0, min(self._ends[at], last) - max(self._starts[at], first) + 1)
+            at += 1
+        return found
+
     def next_absent(self, number: int) -> int:
         """The first from `number` upward that is not in."""
         at = bisect.bisect_right(self._starts, number) - 1
@@ -134,6 +143,10 @@ class Index:
     def next_free(self, family: int, number: int) -> int:
         """The first address from `number` upward that nobody holds."""
         return self._taken[family].next_absent(number)
+
+    def count_taken(self, family: int, first: int, last: int) -> int:
+        """How many addresses from `first` to `last` are held."""
+        return self._taken[family].count(first, last)
 
     def last_reserved(self, range_set: int) -> net.Address | None:
         """The last address given out of a range set, None if none is known."""

@@ -41,6 +41,8 @@ class HostLocal:
     def __init__(self) -> None:
         self._indexes: dict[str, Index] = {}
         self._opening = threading.Lock()
+        # Directories in which the last ADD left an address: they need no look before the next one.
+        self._roomy: set[str] = set()
         self.supported = versions.ALL
         self.verbs: Mapping[Command, Verb] = {
             Command.ADD: self.add,
@@ -57,7 +59,9 @@ class HostLocal:
         """Take one address of each range set, or none. Raises PluginFault, OSError."""
         parsed = config.parse(call.stdin, call.args)
         dns = resolver(parsed.resolv_conf) if parsed.resolv_conf else result.DNS()
-        with self._locked(_directory(parsed)) as index:
+        directory = _directory(parsed)
+        with self._locked(directory) as index:
+            self._roomy.discard(directory)
             allocations = allocator.allocate(
                 index,
                 parsed.range_sets,
@@ -65,6 +69,7 @@ class HostLocal:
                 container_id=call.container_id,
                 if_name=call.if_name,
             )
+            self._note_room(directory, allocator.full(index, parsed.range_sets))
         return result.Result(
             cni_version=versions.CURRENT,
             ips=tuple(result.IPConfig(address=each.address, gateway=each.gateway) for each in allocations),
@@ -108,6 +113,32 @@ class HostLocal:
             for content in index.contents():
                 if content and content not in owners:
                     index.release(content)
+
+    def full(self, stdin: bytes, container_id: str, if_name: str) -> allocator.Full | None:
+        """The range set that has no address left for this attachment; None if ADD would find one in each.
+
+        As far as is known without ranges that a call brings. What the attachment holds itself, its DEL would
+        free. Makes nothing. Raises OSError, PluginFault if the directory cannot be read.
+        """
+        try:
+            parsed = config.parse(stdin, "")
+        except PluginFault:
+            return None
+        directory = _directory(parsed)
+        if directory in self._roomy or not Path(directory).is_dir():
+            return None
+        with self._locked(directory) as index:
+            found = allocator.full(index, parsed.range_sets)
+            if found is not None:
+                index.look_again()
+                found = allocator.full(index, parsed.range_sets)
+            self._note_room(directory, found)
+            if index.names_of(allocator.owner(container_id, if_name)):
+                return None
+        return found
+
+    def _note_room(self, directory: str, full: allocator.Full | None) -> None:
+        (self._roomy.add if full is None else self._roomy.discard)(directory)
 
     def release(self, directory: str, container_id: str, if_name: str) -> tuple[str, ...]:
         """Free what an attachment holds in a directory, whatever its configuration says now."""
