@@ -108,6 +108,7 @@ def build(config: Config, log: Log) -> Daemon:
         },
         limit=config.limits.max_operations,
         fell=lambda exc: log.error("operation.fault", error=repr(exc)),
+        fit=kernel.has_this_thread,
     )
     executor = ExecInvoker(passthrough=config.cni.environment)
     executed = builtin.TYPES if config.cni.prefer == "executable" else ()

@@ -396,9 +396,9 @@ class Bench:
         """Work off everything that is still due: releases, what is tried again."""
         self._until(lambda: not self.lanes._sleeping and not self._due(), "nothing is due")
 
-    def work(self) -> None:
-        """Do what is due now, without jumping over any wait."""
-        self._until(lambda: True, "what is due now is done")
+    def work(self, until: Callable[[], bool] = lambda: True) -> None:
+        """Do what is due now; wait for more only as long as it takes."""
+        self._until(until, "what is due is done")
 
     def _until(self, done: Callable[[], bool], what: str) -> None:
         self.place.run(lambda: self.lanes.run_until(done, what))

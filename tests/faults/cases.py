@@ -11,6 +11,7 @@ import enum
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from tests.faults.bench import VM, Bench
@@ -102,6 +103,8 @@ def record(what: What, make: Make, seam: Seam) -> Recorded:
 
 def broken_by(recorded: Recorded, fault: Fault, make: Make, seam: Seam, *, retry: bool) -> list[str]:
     """Run it with the fault; what was broken."""
+    held = _descriptors()
+    broken: list[str] = []
     with make(seam) as bench:
         run = {
             What.SET_UP: _set_up,
@@ -112,7 +115,14 @@ def broken_by(recorded: Recorded, fault: Fault, make: Make, seam: Seam, *, retry
         judge = Judge(bench)
         with judge.noting("it ended with"):
             run(bench, recorded, fault, judge, retry=retry)
-        return judge.broken
+        broken += judge.broken
+    if not broken and _descriptors() != held:
+        broken.append(f"descriptors: {held} became {_descriptors()}")
+    return broken
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 class Judge:
@@ -204,6 +214,7 @@ def _tear_down(bench: Bench, recorded: Recorded, fault: Fault, judge: Judge, *, 
         judge.clean(error, "at the fault")
     if fault.lasting:
         # It lasts for a while, with releases tried again, and passes.
+        bench.work(until=lambda: seam.hit > 0)
         for _ in range(3):
             bench.work()
         seam.disarm()
@@ -226,7 +237,7 @@ def _recover(bench: Bench, recorded: Recorded, fault: Fault, judge: Judge, *, re
     seam.arm(fault)
     try:
         bench.start()
-    except AgentError:
+    except (AgentError, OSError):
         # It refuses to start, and says so; the next start finds everything again.
         seam.disarm()
         bench.start()

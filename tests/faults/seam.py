@@ -173,11 +173,20 @@ def asker_of_this() -> str | None:
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith(_ROOT):
-            return f"{module.removeprefix(_ROOT)}:{frame.f_code.co_name}"
+            return None if _finalizes(frame) else f"{module.removeprefix(_ROOT)}:{frame.f_code.co_name}"
         if module not in _BETWEEN:
             return None
         frame = frame.f_back
     return None
+
+
+def _finalizes(frame: types.FrameType | None) -> bool:
+    """Whether this is a finalizer's doing, which comes when it likes."""
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_ROOT):
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from vmplumbd import errors
 from vmplumbd.kernel import netns as netns_module
 from vmplumbd.kernel import syscalls
 from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.main import SystemClock
 from vmplumbd.model import net
+from vmplumbd.operations.lanes import LaneName, Lanes, Sleep, Work
 
 
 @pytest.fixture
@@ -206,3 +208,40 @@ def test_an_ended_thread_gives_its_host_socket_back(host: hosts.Host, kernel: Li
     thread.start()
     thread.join()
     assert descriptors() == before
+
+
+def test_a_lane_goes_on_on_another_thread_when_its_own_is_lost(host: hosts.Host, kernel: LinuxKernel) -> None:
+    lost_home = netns_module.Home()
+    os.close(lost_home.fd)
+    lost_home.fd = os.open("/dev/null", os.O_RDONLY)
+    fell: list[BaseException] = []
+    lanes = Lanes(
+        SystemClock(),
+        threads=dict.fromkeys(LaneName, 1),
+        limit=9,
+        fell=fell.append,
+        fit=kernel.has_this_thread,
+    )
+    threads: list[threading.Thread] = []
+
+    def strand() -> Work:
+        threads.append(threading.current_thread())
+        with netns_module.Inside(lost_home):
+            pass
+        yield Sleep(seconds=0)
+
+    def work() -> Work:
+        threads.append(threading.current_thread())
+        assert own_namespace() == kernel.host().identity.inode
+        yield from ()
+
+    lanes.submit(strand(), LaneName.BUILT_IN)
+    lanes.submit(work(), LaneName.BUILT_IN)
+    assert lanes.drained(10)
+    lanes.submit(work(), LaneName.BUILT_IN)
+    assert lanes.drained(10)
+    lanes.close()
+    lost_home.close()
+    assert [type(one) for one in fell] == [errors.ThreadLost]
+    assert threads[0] not in threads[1:]
+    assert len(threads) == 3

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from tests import host as hosts
 from vmplumbd.kernel.linux import LinuxKernel
-from vmplumbd.kernel.rtnl import Channel
+from vmplumbd.kernel.rtnl import Answer, Channel, Message, Refusal
 from vmplumbd.kernel.watch import DeviceWatch
 from vmplumbd.model import net
 
@@ -84,6 +84,30 @@ def test_lost_notices_are_made_up_for(
     kernel.host().apply([net.DelLink(index=index)])
     assert told.wait(10)
     assert lost.is_set()
+    watch.close()
+
+
+def test_what_could_not_be_asked_is_asked_again(
+    host: hosts.Host, kernel: LinuxKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link is gone before anybody waits for it, and the question about it fails."""
+    (index,) = pairs(kernel, 1)
+    watch = DeviceWatch()
+    kernel.host().apply([net.DelLink(index=index)])
+    asks = Channel.exchange
+    refused: list[int] = []
+
+    def refuse(channel: Channel, messages: Sequence[Message]) -> tuple[list[Answer], list[Refusal]]:
+        if len(refused) < 2:
+            refused.append(len(messages))
+            raise OSError(errno.ENOBUFS, "no buffer space")
+        return asks(channel, messages)
+
+    monkeypatch.setattr(Channel, "exchange", refuse)
+    told = threading.Event()
+    watch.on_gone([index], lambda _: told.set())
+    assert told.wait(10)
+    assert refused == [1, 1]
     watch.close()
 
 

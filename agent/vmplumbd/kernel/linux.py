@@ -128,10 +128,12 @@ class LinuxNetns:
                 with self._entered():
                     tun = os.open(netns.TUN_DEVICE, os.O_RDWR | os.O_CLOEXEC)
             chosen = tap.claim(tun, name, uid=uid, gid=gid)
-        except OSError as exc:
+        except BaseException as exc:
             if tun is not None:
-                os.close(tun)
-            raise self._fault(what, exc) from exc
+                netns.give_back(tun)
+            if isinstance(exc, OSError):
+                raise self._fault(what, exc) from exc
+            raise
         try:
             made = self.device(chosen)
             if mtu not in (0, made.mtu):
@@ -140,7 +142,7 @@ class LinuxNetns:
             if self._is_home:
                 tap.persist(tun)
         except BaseException:
-            os.close(tun)
+            netns.give_back(tun)
             raise
         self._taps.append(tun)
         return made
@@ -262,7 +264,7 @@ class LinuxNetns:
                 # Deleted by the plugin that made it: there is nothing to keep.
                 with contextlib.suppress(OSError):
                     tap.persist(tun)
-            os.close(tun)
+            netns.give_back(tun)
         self._taps.clear()
 
     def close_filter(self) -> None:
@@ -348,6 +350,10 @@ class LinuxKernel:
         self._kept.close()
         self._threads = threading.local()
         self._home.close()
+
+    def has_this_thread(self) -> bool:
+        """False once the calling thread could not come back from a namespace: it must end. Costs nothing."""
+        return not netns.is_lost_thread()
 
     def host(self) -> LinuxNetns:
         netns.refuse_lost_thread()

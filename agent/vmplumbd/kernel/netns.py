@@ -42,8 +42,11 @@ class Home:
         os.close(self.fd)
 
     def has_this_thread(self) -> bool:
-        """Whether the calling thread is at home."""
-        return _identity(os.stat(_OWN)) == self.identity  # noqa: PTH116  on the path of every set-up
+        """Whether the calling thread is at home. Raises KernelFault when that cannot be seen."""
+        try:
+            return _identity(os.stat(_OWN)) == self.identity  # noqa: PTH116  on the path of every set-up
+        except OSError as exc:
+            raise _fault("look at the namespace of this thread", _OWN, exc) from exc
 
 
 class Inside:
@@ -82,6 +85,11 @@ class Inside:
             _collector.resume()
 
 
+def is_lost_thread() -> bool:
+    """Whether the calling thread did not come back once."""
+    return getattr(_lost, "errno", None) is not None
+
+
 def refuse_lost_thread() -> None:
     """Raises ThreadLost on a thread that did not come back once."""
     code = getattr(_lost, "errno", None)
@@ -116,7 +124,7 @@ class Opened:
         self.channel.close()
         for fd in (self.take_tun(), self._fd):
             if fd is not None:
-                os.close(fd)
+                give_back(fd)
         self._fd = None
 
 
@@ -126,8 +134,7 @@ def create(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
         made = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
     except OSError as exc:
         raise _fault("create network namespace", path, exc) from exc
-    with contextlib.suppress(OSError):
-        os.close(made)
+    give_back(made)
     channel: Channel | None = None
     tun: int | None = None
     try:
@@ -142,7 +149,7 @@ def create(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
         if channel is not None:
             channel.close()
         if tun is not None:
-            os.close(tun)
+            give_back(tun)
         with contextlib.suppress(OSError):
             _detach(path)
         if isinstance(exc, OSError):
@@ -153,31 +160,40 @@ def create(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
 def open_existing(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
     """A channel in the namespace at `path`."""
     fd, identity = _open(home, path)
+    channel: Channel | None = None
     try:
         with Inside(home, fd):
             channel = Channel()
-    except OSError as exc:
-        os.close(fd)
-        raise _fault("enter network namespace", path, exc) from exc
-    except BaseException:
-        os.close(fd)
+    except BaseException as exc:
+        if channel is not None:
+            channel.close()
+        give_back(fd)
+        if isinstance(exc, OSError):
+            raise _fault("enter network namespace", path, exc) from exc
         raise
     return identity, Opened(channel, None, fd)
 
 
 def open_fresh(home: Home) -> tuple[net.NetnsIdentity, Opened]:
     """A channel in a namespace of its own, which goes when that is closed."""
+    channel: Channel | None = None
     try:
         with Inside(home):
-            return _identity(os.stat(_OWN)), Opened(Channel(), None)  # noqa: PTH116  as above
-    except OSError as exc:
-        raise _fault("create network namespace", "the host", exc) from exc
+            channel = Channel()
+            found = _identity(os.stat(_OWN))  # noqa: PTH116  as above
+    except BaseException as exc:
+        if channel is not None:
+            channel.close()
+        if isinstance(exc, OSError):
+            raise _fault("create network namespace", "the host", exc) from exc
+        raise
+    return found, Opened(channel, None)
 
 
 def identity(home: Home, path: str) -> net.NetnsIdentity:
     """Which namespace `path` leads to. Raises NotFound; NotANetns also for the host's own."""
     fd, found = _open(home, path)
-    os.close(fd)
+    give_back(fd)
     return found
 
 
@@ -214,7 +230,7 @@ class Held:
         with self._lock:
             fd, self._fd = self._fd, -1
         if fd >= 0:
-            os.close(fd)
+            give_back(fd)
 
 
 def hold(path: str) -> Held | None:
@@ -309,10 +325,14 @@ class _locked(contextlib.AbstractContextManager[None]):  # noqa: N801  reads as 
 
     def __enter__(self) -> None:
         self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        except BaseException:
+            give_back(self._fd)
+            raise
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+        give_back(self._fd)
 
 
 def _open(home: Home, path: str) -> tuple[int, net.NetnsIdentity]:
@@ -333,13 +353,22 @@ def _open(home: Home, path: str) -> tuple[int, net.NetnsIdentity]:
             ) from exc
         if kind != syscalls.CLONE_NEWNET:
             raise errors.NotANetns(f"{path} is a namespace, but not a network namespace")
-        found = _identity(os.fstat(fd))
+        try:
+            found = _identity(os.fstat(fd))
+        except OSError as exc:
+            raise _fault("open network namespace", path, exc) from exc
         if found == home.identity:
             raise errors.NotANetns(f"{path} is the network namespace of the host itself")
     except BaseException:
-        os.close(fd)
+        give_back(fd)
         raise
     return fd, found
+
+
+def give_back(fd: int) -> None:
+    """Give a descriptor back. Linux does so whatever it answers, and nothing was written to ours."""
+    with contextlib.suppress(OSError):
+        os.close(fd)
 
 
 def _detach(path: str) -> None:

@@ -186,15 +186,15 @@ class DeviceWatch:
                 return gone | self._ask_again()
 
     def _ask_again(self) -> set[int]:
+        # Before the look at who waits: who begins to wait after it, unanswered, says so again.
+        self._unsure = False
         with self._lock:
             asked = frozenset(self._waits)
         try:
-            gone = self._gone(asked)
+            return self._gone(asked)
         except OSError:
             self._unsure = True
             return set()
-        self._unsure = False
-        return gone
 
     def _note(self, gone: set[int]) -> None:
         complete: list[Callable[[], None]] = []

@@ -68,7 +68,8 @@ class _Job:
 class Lanes:
     """Lanes with their threads, and one timer thread for parked work.
 
-    `limit` bounds the operations admitted and not yet ended, parked ones too.
+    `limit` bounds the operations admitted and not yet ended, parked ones too. `fit` is asked on a lane's
+    thread after each piece of work: one that is not fit for another ends, and a new one takes its place.
     """
 
     def __init__(
@@ -78,10 +79,12 @@ class Lanes:
         threads: Mapping[LaneName, int],
         limit: int,
         fell: Callable[[BaseException], None],
+        fit: Callable[[], bool] = lambda: True,
     ) -> None:
         self._clock = clock
         self.limit = limit
         self._fell = fell
+        self._fit = fit
         self._mutex = threading.Condition()
         self._admitted = 0
         self._queues: dict[LaneName, queue.SimpleQueue[_Job | None]] = {
@@ -92,7 +95,7 @@ class Lanes:
         self._timer_wakes = threading.Condition()
         self._closing = False
         self._threads = [
-            threading.Thread(target=self._serve, args=(lane,), name=f"{lane.value}-{number}", daemon=True)
+            self._thread(lane, f"{lane.value}-{number}")
             for lane in LaneName
             for number in range(threads[lane])
         ]
@@ -144,6 +147,13 @@ class Lanes:
             if self._closing:
                 return
             self._advance(job)
+            if not self._fit():
+                # Started by the timer's thread: one that this thread starts is where this one is.
+                self.after(0.0, self._thread(name, threading.current_thread().name).start)
+                return
+
+    def _thread(self, lane: LaneName, name: str) -> threading.Thread:
+        return threading.Thread(target=self._serve, args=(lane,), name=name, daemon=True)
 
     def _advance(self, job: _Job) -> None:
         fault: Exception | None = None

@@ -168,3 +168,19 @@ def test_closing_gives_every_descriptor_back(path: Path) -> None:
     for _ in range(3):
         SqliteJournal(str(path)).close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_commit_that_is_refused_leaves_no_transaction_open(journal: SqliteJournal, path: Path) -> None:
+    journal.put(record())
+    # A deferred constraint is found at COMMIT alone, and SQLite keeps the transaction open then.
+    journal._db.execute("PRAGMA foreign_keys = ON")
+    journal._db.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
+    journal._db.execute("CREATE TABLE children (id INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)")
+    journal._db.execute(
+        "CREATE TRIGGER orphan AFTER DELETE ON networks BEGIN INSERT INTO children VALUES (1); END"
+    )
+    with pytest.raises(JournalFailed, match="FOREIGN KEY"):
+        journal.remove(VmId("vm-1"), 2, release())
+    assert [one.vm_id for one in journal.load().records] == ["vm-1"]
+    journal._db.execute("DROP TRIGGER orphan")
+    assert journal.remove(VmId("vm-1"), 3, release()) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -202,6 +203,55 @@ def test_a_removed_directory_is_made_again(tmp_path: Path) -> None:
         path.unlink()
     (tmp_path / "net").rmdir()
     assert add(plugin, tmp_path) == "10.0.0.2"
+
+
+def test_a_directory_that_could_not_be_opened_anew_is_opened_by_the_next_call(tmp_path: Path) -> None:
+    plugin = HostLocal()
+    add(plugin, tmp_path)
+    (tmp_path / "net").rename(tmp_path / "aside")
+    (tmp_path / "net").touch()
+    for _ in range(2):
+        with pytest.raises(CniError, match="File exists"):
+            add(plugin, tmp_path, "second")
+    (tmp_path / "net").unlink()
+    (tmp_path / "aside").rename(tmp_path / "net")
+    assert add(plugin, tmp_path, "second") == "10.0.0.3"
+
+
+def test_a_look_that_fails_lets_the_lock_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = HostLocal()
+    add(plugin, tmp_path)
+
+    def fails(_self: store.Store, _seen: store.Change | None) -> store.Change | None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.Store, "_current", fails)
+        with pytest.raises(CniError, match="Input/output"):
+            add(plugin, tmp_path, "second")
+    fd = os.open(tmp_path / "net" / "lock", os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(fd)
+
+
+def test_a_reservation_is_known_again_after_a_fault_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = HostLocal()
+    add(plugin, tmp_path, "first")
+    made = store.Store.create
+
+    def fails_behind(self: store.Store, name: str, content: str) -> store.Signature | None:
+        made(self, name, content)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.Store, "create", fails_behind)
+        with pytest.raises(CniError, match="Input/output"):
+            add(plugin, tmp_path, "second")
+    assert "10.0.0.3" in files(tmp_path)
+    del_(plugin, tmp_path, "second")
+    assert "10.0.0.3" not in files(tmp_path)
 
 
 def test_a_removed_lock_file_is_made_again_and_held(tmp_path: Path) -> None:

@@ -84,11 +84,11 @@ class Store:
         that someone has removed is made again.
         """
         with self._threads:
-            now = self._take(seen)
             try:
-                yield now
+                yield self._take(seen)
             finally:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
+                if self._lock >= 0:
+                    fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def change(self) -> Change:
         """Where the directory stands now."""
@@ -185,6 +185,9 @@ class Store:
 
     def _take(self, seen: Change | None) -> Change:
         while True:
+            if self._lock < 0:
+                # An attempt to open it anew failed.
+                self._reopen()
             self._flock()
             now = self._current(seen)
             if now is not None:
@@ -224,7 +227,11 @@ class Store:
         self.close()
         Path(self.path).mkdir(0o755, parents=True, exist_ok=True)
         self._dir = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        self._lock = os.open(LOCK, os.O_RDONLY | os.O_CREAT, 0o750, dir_fd=self._dir)
+        try:
+            self._lock = os.open(LOCK, os.O_RDONLY | os.O_CREAT, 0o750, dir_fd=self._dir)
+        except BaseException:
+            self.close()
+            raise
 
     def _draft(self) -> tuple[int, str]:
         """A file to write into, without a name where the file system can (name "")."""
