@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from tests.host import Host
@@ -29,6 +31,7 @@ from vmplumbd.cni import config, runtime
 from vmplumbd.cni.args import RuntimeConf
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.model import net
 from vmplumbd.plugins.builtin import BuiltinInvoker
 
 pytestmark = pytest.mark.host
@@ -136,6 +139,26 @@ def test_a_port_that_left_its_bridge_is_found(networks: Daemon, module_host: Hos
     )
 
 
+def test_a_full_bridge_is_told_before_anything_is_made(networks: Daemon, module_host: Host) -> None:
+    kernel, group = LinuxKernel(), 4711
+    host = kernel.host()
+    try:
+        (bridge,) = host.apply([net.AddLink(name="full0", kind="bridge"), net.GetLink(name="full0")])
+        pairs = [(f"fa{number}", f"fb{number}") for number in range(512)]
+        host.apply([net.AddVeth(name=one, peer=other, peer_group=group) for one, other in pairs])
+        names = [name for pair in pairs for name in pair][:1023]
+        host.apply([net.SetLink(name=name, master=bridge.index) for name in names])
+        networks.network("full", {**PLUGIN, "bridge": "full0"}, REDIRECT)
+        told = refused(lambda: networks.set_up("bridge-full", "full"))
+        assert (told.code, told.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "HOST_LIMIT_REACHED")
+        assert "bridge full0 has 1023 ports" in told.message
+        assert [one.vm_id for one in networks.networks()] == []
+    finally:
+        kernel.close()
+        module_host.run(["ip", "link", "del", "group", str(group)])
+        module_host.run(["ip", "link", "del", "full0"])
+
+
 @pytest.mark.parity
 def test_the_reference_s_bridge_serves_our_tap(networks: Daemon, module_host: Host) -> None:
     found = sides.reference_plugins()
@@ -151,6 +174,37 @@ def test_the_reference_s_bridge_serves_our_tap(networks: Daemon, module_host: Ho
     assert checked(networks, "bridge-executed") == []
     assert networks.tear_down("bridge-executed").devices_gone
     assert port["ifname"] not in [each["ifname"] for each in ports(module_host)]
+
+
+def test_gc_takes_ports_of_ours_that_nobody_owns(module_host: Host) -> None:
+    conf = {"cniVersion": "1.1.0", **PLUGIN}
+    network = config.parse_list(conflist("brnet", conf, version="1.1.0"))
+    kernel = LinuxKernel()
+    before = ports(module_host)
+    try:
+        options: dict[str, Any] = {"invoker": BuiltinInvoker(kernel, ExecInvoker()), "path": ("/none",)}
+        attached = {}
+        for vm in ("kept", "lost"):
+            module_host.run(["ip", "netns", "add", vm])
+            attached[vm] = RuntimeConf(container_id=vm, netns=f"/run/netns/{vm}", if_name="eth0")
+            made = runtime.add(network, attached[vm], **options)
+        module_host.run(["ip", "-n", "kept", "link", "add", "eth7", "type", "veth", "peer", "veth01234567"])
+        module_host.run(["ip", "-n", "kept", "link", "set", "veth01234567", "netns", str(os.getpid())])
+        module_host.run(["ip", "link", "set", "veth01234567", "master", BRIDGE])
+        lost = made.result.interfaces[1].name
+        there = {each["ifname"] for each in ports(module_host)}
+        assert {lost, "veth01234567"} <= there
+        runtime.gc(network, [runtime.Attachment(container_id="kept", if_name="eth0")], **options)
+        assert there - {each["ifname"] for each in ports(module_host)} == {lost}
+        assert "lost" not in module_host.run(["nft", "list", "ruleset"]).stdout
+        assert list(reservations(module_host, "brnet").values()) == ["kept"]
+        runtime.del_(network, attached["kept"], **options)
+        module_host.run(["ip", "-n", "kept", "link", "del", "eth7"])
+    finally:
+        kernel.close()
+        for vm in ("kept", "lost"):
+            module_host.run(["ip", "netns", "del", vm])
+    assert ports(module_host) == before
 
 
 SEND = """

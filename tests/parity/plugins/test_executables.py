@@ -90,6 +90,19 @@ def test_what_changes_the_work_of_others_is_taken_back(host: Host, launchers: Pa
     assert not list(Path("/run/cni/tuning").iterdir())
 
 
+def test_a_bridge_is_joined_and_left(host: Host, launchers: Path) -> None:
+    host.run(["ip", "netns", "add", "vm"])
+    conf = {**CONF, "type": "bridge", "bridge": "br0", "isGateway": True, "hairpinMode": True}
+    made = call(launchers / "bridge", "ADD", conf)
+    assert (made.returncode, made.stderr) == (0, "")
+    names = [each["name"] for each in json.loads(made.stdout)["interfaces"]]
+    ports = json.loads(host.run(["bridge", "-d", "-j", "link", "show"]).stdout)
+    assert [(each["ifname"], each["master"], each["hairpin"]) for each in ports] == [(names[1], "br0", True)]
+    gone = call(launchers / "bridge", "DEL", conf, CNI_NETNS="")
+    assert (gone.returncode, gone.stdout, gone.stderr) == (0, "", "")
+    assert [link["ifname"] for link in json.loads(host.run(["ip", "-j", "link"]).stdout)] == ["lo", "br0"]
+
+
 @pytest.mark.parametrize("kind", builtin.TYPES)
 def test_version_and_no_command_are_answered(launchers: Path, kind: str) -> None:
     version = call(launchers / kind, "VERSION", {"cniVersion": "1.1.0"})

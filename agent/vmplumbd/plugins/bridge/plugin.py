@@ -96,8 +96,8 @@ class Bridge:
         host = self._kernel.host()
         try:
             bridge = host.link(name=parsed.bridge)
-        except NotFound:
-            return  # it will be made; a kernel that cannot filter VLANs then refuses it as a whole
+        except KernelFault:
+            return  # it will be made, or refused; a kernel that cannot filter VLANs refuses it as a whole
         if bridge.kind == "bridge":
             ports.refuse_without_vlans(parsed, bridge)
             self._room.look(host, bridge)
