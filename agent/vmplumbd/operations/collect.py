@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vmplumbd.errors import AgentError
+from vmplumbd.errors import AgentError, UidMismatch
 from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, drain, failures
 from vmplumbd.operations.book import Operation
@@ -81,6 +81,8 @@ def collect(
                 torn = tear_down(record.vm_id, order_one)
                 if torn is not None:
                     yield WaitFor(when=torn.when_ended)
+                if torn is not None and not isinstance(torn.log.error, UidMismatch):
+                    # A mismatch: someone else tore it down, and the VM is there anew.
                     fates.append(Fate(vm_id=record.vm_id, uid=record.uid, error=torn.log.error))
             leaks: tuple[Cleared, ...] = ()
             if order.collect_leaks:
