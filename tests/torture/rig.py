@@ -50,7 +50,7 @@ def until(holds: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> 
 class Installed:
     """An agent's directories and networks in a host, and the daemon that runs there, if one does.
 
-    Networks: `fcnet` is all built in, `mixed` ends with an executed plugin.
+    Networks: `fcnet` is all built in and masquerades, `mixed` ends with an executed plugin.
     """
 
     def __init__(self, forge: Forge, directory: Path, settings: Mapping[str, str] | None = None) -> None:
@@ -72,7 +72,7 @@ class Installed:
             **(settings or {}),
         }
         self.plugin("pass-on", PASS_ON)
-        self.network("fcnet", ptp(), REDIRECT)
+        self.network("fcnet", ptp(ipMasq=True, ipMasqBackend="nftables"), REDIRECT)
         self.network("mixed", ptp(), REDIRECT, {"type": "pass-on"})
 
     def network(self, name: str, *plugins: Mapping[str, Any]) -> None:
