@@ -29,7 +29,7 @@ from vmplumbd.kernel.probe import LinuxProbe
 from vmplumbd.model.progress import Failure
 from vmplumbd.model.record import JournalState, Record
 from vmplumbd.observe.log import Log
-from vmplumbd.operations import reconcile, take_over
+from vmplumbd.operations import reboot, reconcile, take_over
 from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Book, Operation
 from vmplumbd.operations.chain import ChainDefaults
@@ -165,6 +165,8 @@ def build(config: Config, log: Log) -> Daemon:
         tools, lambda what, vm_id, detail: log.info("reconcile", what=what, vm_id=vm_id, detail=detail)
     )
     pools.adopt()
+    if state.boot_id not in {"", boot}:
+        _sweep(tools, log)
     journal.set_boot_id(boot)
     log.info(
         "reconciled",
@@ -175,6 +177,24 @@ def build(config: Config, log: Log) -> Daemon:
     )
     agent.open()
     return Daemon(agent=agent, journal=journal, lanes=lanes, tools=tools, log=log)
+
+
+def _sweep(tools: Tools, log: Log) -> None:
+    try:
+        swept = reboot.sweep(tools)
+    except AgentError as exc:
+        log.error("reboot.sweep", error=str(exc))  # noqa: TRY400 - our log, not logging's
+        return
+    for one in swept.cleared:
+        what = {"what": one.finding.what, "where": one.finding.where, "vm_id": one.finding.vm_id}
+        if one.error is None:
+            log.info("reboot", taken=True, **what, detail=one.finding.detail)
+        else:
+            log.warning("reboot", taken=False, **what, detail=str(one.error))
+    for left in swept.reported:
+        log.warning(
+            "reboot", taken=False, what=left.what, where=left.where, vm_id=left.vm_id, detail=left.detail
+        )
 
 
 def _full(invoker: BuiltinInvoker, network: NetworkConfigList, vm_id: str, if_name: str) -> Full | None:

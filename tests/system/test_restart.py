@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +104,45 @@ def test_after_a_reboot_what_lies_on_disk_is_released(host: Host, fresh: Daemon)
     assert reservations(host) == {}
     assert fresh.networks() == []
     assert not (host.cni_state / "vm-1").exists()
+
+
+def test_after_a_reboot_what_the_journal_has_lost_is_taken_where_it_is_ours_alone(host: Host) -> None:
+    """Rows may be lost with the power while files survive."""
+    shared = ptp(ipam={**ptp()["ipam"], "subnet": "10.210.0.0/16"})
+    with daemon_in(host, cni__owned_networks="fcnet") as made:
+        made.network("shared", shared, REDIRECT)
+        for vm_id, network in (("known", "fcnet"), ("lost", "fcnet"), ("theirs", "shared")):
+            made.set_up(vm_id, network)
+        assert made.terminate() == 0
+        for vm_id in ("known", "lost", "theirs"):
+            host.run(["ip", "netns", "del", vm_id])
+        eventually(lambda: "veth" not in host.run(["ip", "-br", "link"]).stdout, "the devices are gone")
+        with contextlib.closing(sqlite3.connect(made.directory / "state" / "journal.db")) as db, db:
+            db.execute("DELETE FROM networks WHERE vm_id <> 'known'")
+        networks = host.cni_state / "networks"
+        # Of another runtime: one that ran before the boot, and one that runs already.
+        (networks / "fcnet" / "10.200.5.5").write_text("stranger\r\neth0")
+        (networks / "fcnet" / "10.200.6.6").write_text("young\r\neth0")
+        (networks / "elsewhere").mkdir()
+        (networks / "elsewhere" / "10.9.0.2").write_text("foreign\r\neth0")
+        for folder, _, names in os.walk(host.cni_state):
+            for name in names:
+                if name != "10.200.6.6":
+                    os.utime(Path(folder, name), (1, 1))  # before any boot
+        made.start(environment={"VMPLUMBD_BOOT_ID": "another-boot"})
+        assert made.networks() == []
+        made.quiet()
+        assert reservations(host) == {"10.200.6.6": "young"}
+        assert list(reservations(host, "shared").values()) == ["theirs"]
+        assert reservations(host, "elsewhere") == {"10.9.0.2": "foreign"}
+        assert sorted(one.name for one in host.cni_state.iterdir()) == ["networks", "theirs"]
+        told = {(line["vm_id"], line["taken"]) for line in made.lines if line["event"] == "reboot"}
+        assert told == {("lost", True), ("stranger", True), ("young", False), ("theirs", False)}
+        # The next start is of the same boot: nothing is swept any more.
+        os.utime(networks / "fcnet" / "10.200.6.6", (1, 1))
+        assert made.terminate() == 0
+        made.start(environment={"VMPLUMBD_BOOT_ID": "another-boot"})
+        assert reservations(host) == {"10.200.6.6": "young"}
 
 
 def test_a_namespace_that_is_another_one_now_is_not_touched(host: Host, fresh: Daemon) -> None:

@@ -85,7 +85,7 @@ def clear(
             elif finding.kind is ResourceKind.JOURNAL_RECORD:
                 done[place] = yield from _forget(tools, again[finding.key], aside, tear_down)
             else:
-                done[place] = _act(tools, views, again[finding.key], aside)
+                done[place] = act(tools, views, again[finding.key], aside)
         return tuple(done[place] for place in range(len(first)))
 
 
@@ -148,7 +148,8 @@ def _forget(
     return Cleared(finding=finding, done=True)
 
 
-def _act(tools: Tools, views: Views, finding: Finding, aside: Quarantine | None) -> Cleared:
+def act(tools: Tools, views: Views, finding: Finding, aside: Quarantine | None = None) -> Cleared:
+    """Do what a finding of `views` says, after one more look at the very thing. Raises nothing."""
     try:
         where = _do(tools, views, finding, aside)
     except Exception as exc:  # noqa: BLE001 - the other findings go on
