@@ -134,6 +134,7 @@ class FakeKernel:
         self.world = world or World()
         self.lacks = frozenset(lacks)  # kinds of links and qdiscs
         self.filters_vlans = vlans
+        self.duplicates: frozenset[net.Interface] = frozenset()
         self.steps: list[str] = []
         self.kept: set[str] = set()
         self.lock = threading.RLock()
@@ -478,7 +479,11 @@ class FakeNetns:
             link = _by_index(self._space(), index)
             held = link.addresses if link is not None else ()
             ordered = sorted(held, key=lambda address: address.version)
-            return [net.AddressInfo(index=index, address=address, scope=0) for address in ordered]
+            known = self._kernel.duplicates
+            return [
+                net.AddressInfo(index=index, address=address, scope=0, dad_failed=address in known)
+                for address in ordered
+            ]
 
     def routes(self) -> Sequence[net.RouteInfo]:
         with self._kernel.lock:

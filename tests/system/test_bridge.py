@@ -29,6 +29,7 @@ from tests.system.daemon import (
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumbd.cni import config, runtime
 from vmplumbd.cni.args import RuntimeConf
+from vmplumbd.cni.error import CniError
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.model import net
@@ -205,6 +206,42 @@ def test_gc_takes_ports_of_ours_that_nobody_owns(module_host: Host) -> None:
         for vm in ("kept", "lost"):
             module_host.run(["ip", "netns", "del", vm])
     assert ports(module_host) == before
+
+
+def looked(host: Host, vm: str, outcome: str) -> None:
+    """Wait until the kernel has looked for duplicates of the VM's address."""
+
+    def over() -> bool:
+        return outcome in host.run(["ip", "-n", vm, "-6", "addr", "show", "dev", "eth0"]).stdout
+
+    eventually(over, f"{vm}: {outcome}")
+
+
+def test_a_duplicate_is_found_behind_the_set_up_and_told_by_check(module_host: Host) -> None:
+    address = {"type": "static", "addresses": [{"address": "2001:db8:7::7/64"}]}
+    conf = {"type": "bridge", "bridge": BRIDGE, "enabledad": True, "ipam": address}
+    network = config.parse_list(conflist("brnet", conf))
+    kernel = LinuxKernel()
+    options: dict[str, Any] = {"invoker": BuiltinInvoker(kernel, ExecInvoker()), "path": ("/none",)}
+    made = {}
+    # The kernel waits up to a second before it looks, by chance.
+    at_once = "echo 0 >/proc/sys/net/ipv6/conf/default/router_solicitation_delay"
+    try:
+        for vm, outcome in (("first", "global \n"), ("second", "global dadfailed")):
+            module_host.run(["ip", "netns", "add", vm])
+            module_host.run(["ip", "netns", "exec", vm, "sh", "-c", at_once])
+            own = RuntimeConf(container_id=vm, netns=f"/run/netns/{vm}", if_name="eth0")
+            made[vm] = (own, runtime.add(network, own, **options).raw)
+            looked(module_host, vm, outcome)
+        runtime.check(network, made["first"][0], prev_result=made["first"][1], **options)
+        with pytest.raises(CniError, match="link eth0 has address 2001:db8:7::7 in DADFAILED state"):
+            runtime.check(network, made["second"][0], prev_result=made["second"][1], **options)
+        for own, raw in made.values():
+            runtime.del_(network, own, prev_result=raw, **options)
+    finally:
+        kernel.close()
+        for vm in ("first", "second"):
+            module_host.run(["ip", "netns", "del", vm], check=False)
 
 
 SEND = """

@@ -175,6 +175,21 @@ def test_a_bridge_of_someone_else_keeps_its_mtu_and_is_set_up(bench: Bench) -> N
     assert link(bench.kernel, host_end()).mtu == 1300
 
 
+def test_check_tells_a_duplicate_where_the_kernel_looks_for_them(bench: Bench) -> None:
+    for asked in (True, False):
+        given = conf(bench, V6, enabledad=asked)
+        made = bench.call(Command.ADD, given)
+        with bench.kernel.open_netns(NETNS) as netns:
+            assert netns.read_sysctl(f"net/ipv6/conf/{IF_NAME}/accept_dad") == ("1" if asked else "0")
+        bench.kernel.duplicates = frozenset({ip_interface(made["ips"][0]["address"])})
+        if asked:
+            with pytest.raises(CniError, match="link eth0 has address 2001:db8:1::2 in DADFAILED state"):
+                bench.call(Command.CHECK, given, prev=made)
+        else:
+            bench.call(Command.CHECK, given, prev=made)
+        bench.call(Command.DEL, given, prev=made)
+
+
 # VLANs.
 
 

@@ -47,6 +47,13 @@ def links(host: Netns, netns: Netns, made: Result, parsed: BridgeConf, call: Inv
     raise PluginFault(f"CNI veth created for bridge {parsed.bridge} was not found")
 
 
+def duplicates(netns: Netns, link: net.LinkInfo) -> None:
+    """Raises PluginFault if the kernel has found one of a link's addresses elsewhere."""
+    for each in netns.addresses(link.index):
+        if each.dad_failed:
+            raise PluginFault(f"link {link.name} has address {each.address.ip} in DADFAILED state")
+
+
 def _bridge(host: Netns, said: Interface, parsed: BridgeConf) -> net.LinkInfo:
     link = _find(host, said, sandboxed=False)
     if link.kind != "bridge":

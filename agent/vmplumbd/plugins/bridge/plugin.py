@@ -171,6 +171,8 @@ class Bridge:
             ends = checks.links(self._kernel.host(), netns, made, parsed, call)
             ipam.check_addresses(netns, call.if_name, made.ips)
             ipam.check_routes(netns, made.routes)
+            if parsed.enable_dad:
+                checks.duplicates(netns, ends.container)
         if parsed.mac_spoof_check:
             self._spoof_check.check(_guard(call), ends.port.name, ends.container.mac)
         if parsed.ip_masq:
@@ -327,8 +329,8 @@ def _configure_inside(
 def _inside(parsed: BridgeConf, link: net.LinkInfo, made: Result) -> Iterator[net.Request]:
     """As for every plugin; with `enabledad` the kernel looks for duplicates, and nobody waits for it.
 
-    Until it has looked the address is tentative and the namespace's own stack does not use it; the VM,
-    whose frames do not pass through that stack, is as fast. CHECK tells a duplicate.
+    Until it has looked the address is tentative and the namespace's own stack does not use it. A VM's frames
+    do not pass through that stack: its own looks for itself. CHECK tells a duplicate.
     """
     for request in ipam.requests(link, made):
         if parsed.enable_dad and isinstance(request, net.AddAddress):
