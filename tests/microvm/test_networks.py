@@ -82,6 +82,15 @@ def test_on_built_in_ptp(
     assert executed(calls) == set()
 
 
+def test_on_built_in_bridge(
+    guest: build.Guest, launchers: Path, agent: Agent, boot_guest: BootGuest, tmp_path: Path
+) -> None:
+    calls = watched(agent, tmp_path, launchers)
+    agent.network({**BRIDGE, "macspoofchk": True, "ipMasq": True, "ipMasqBackend": "nftables"}, TAP)
+    prove(agent, boot_guest, bridges=("br-test",))
+    assert executed(calls) == set()
+
+
 @pytest.mark.parity
 def test_on_the_real_ptp_with_our_tc_redirect_tap_as_an_executable(
     guest: build.Guest,
@@ -118,7 +127,11 @@ def test_on_the_real_bridge_with_our_tc_redirect_tap_as_an_executable(
 def test_on_the_real_bridge_with_our_tc_redirect_tap_in_process(
     guest: build.Guest, reference_plugins: Path, agent: Agent, boot_guest: BootGuest, tmp_path: Path
 ) -> None:
-    calls = watched(agent, tmp_path, reference_plugins)
-    agent.network(BRIDGE, TAP)
+    # Under a name that is not built in.
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "their-bridge").symlink_to(reference_plugins / "bridge")
+    calls = watched(agent, tmp_path, reference_plugins, theirs)
+    agent.network({**BRIDGE, "type": "their-bridge"}, TAP)
     prove(agent, boot_guest, bridges=("br-test",))
-    assert executed(calls) == {"bridge", "host-local"}
+    assert executed(calls) == {"their-bridge", "host-local"}

@@ -27,6 +27,7 @@ from tests.system.daemon import (
     reservations,
 )
 from vmplumb.v1 import network_agent_service_pb2 as pb
+from vmplumb.v1 import vm_network_pb2
 from vmplumbd.cni import config, runtime
 from vmplumbd.cni.args import RuntimeConf
 from vmplumbd.cni.error import CniError
@@ -96,6 +97,9 @@ def test_two_vms_share_a_bridge_and_leave_it_alone(networks: Daemon, module_host
         assert f"ip saddr {address} ip daddr != 10.222.0.0/24 masquerade" in rules
         assert f"ether saddr {one.mac_address} return" in rules
         assert checked(networks, f"bridge-{number}") == []
+    shown = networks.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="bridge-1"), timeout=10)
+    roles = {vm_network_pb2.DeviceRole.Name(one.role).removeprefix("DEVICE_ROLE_") for one in shown.devices}
+    assert roles == {"TAP", "NETNS_END", "HOST_END", "BRIDGE"}
     networks.tear_down("bridge-0")
     assert len(ports(module_host)) == 1
     assert checked(networks, "bridge-1") == []
