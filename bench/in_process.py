@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+import time
 from typing import Any
 
 from bench import jobs
@@ -112,7 +113,13 @@ def run(arguments: list[str]) -> None:
         record = agent.get(VmId(f"v{number}"))
         return {index for one in record.plan.attachments for _, index in one.host_devices}
 
-    jobs.serve(set_up, tear_down, {"set_up_beside": set_up_beside, "drain": drain})
+    def fill(network: str, base: int, count: int, callers: int) -> dict[str, Any]:  # noqa: ARG001 - every job has its shape
+        """Wait until the warm pools are full."""
+        while any(one.depth < one.size for one in agent.pools()):
+            time.sleep(0.002)
+        return jobs.run(None, None, network, base, 0, 1)
+
+    jobs.serve(set_up, tear_down, {"fill": fill, "set_up_beside": set_up_beside, "drain": drain})
     daemon.close()
 
 

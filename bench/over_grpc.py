@@ -6,6 +6,7 @@ Usage: python -m bench.over_grpc TARGET [CA CERTIFICATE KEY]
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,13 @@ def run(arguments: list[str]) -> None:
 
         return jobs.run(one, None, network, base, count, callers)
 
-    jobs.serve(set_up, tear_down, {"check": check})
+    def fill(network: str, base: int, count: int, callers: int) -> dict[str, Any]:  # noqa: ARG001 - every job has its shape
+        """Wait until the warm pools are full."""
+        while any(one.depth < one.size for one in stub.GetStatus(pb.GetStatusRequest()).pools):
+            time.sleep(0.005)
+        return jobs.run(None, None, network, base, 0, 1)
+
+    jobs.serve(set_up, tear_down, {"check": check, "fill": fill})
 
 
 if __name__ == "__main__":

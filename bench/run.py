@@ -45,15 +45,16 @@ class Sizes:
     gone: int
     records: int
     starts: int
+    pool: int
 
 
 FULL = Sizes(
     rounds=15, block=20, slow_rounds=8, slow_block=6, live=(0, 500, 1000, 2000, 4000), reserved=10_000, rules=2000,
-    callers=(1, 8, 32), operations=2000, churns=3, gone=400, records=2000, starts=7,
+    callers=(1, 8, 32), operations=2000, churns=3, gone=400, records=2000, starts=7, pool=32,
 )  # fmt: skip
 QUICK = Sizes(
     rounds=3, block=10, slow_rounds=2, slow_block=3, live=(0, 200), reserved=2000, rules=300,
-    callers=(1, 8), operations=160, churns=1, gone=60, records=100, starts=3,
+    callers=(1, 8), operations=160, churns=1, gone=60, records=100, starts=3, pool=12,
 )  # fmt: skip
 
 MOST_CALLERS = 32
@@ -210,7 +211,6 @@ def one_caller(report: Report, sizes: Sizes, here: World) -> None:
     set_ups = (sizes.rounds + 1) * sizes.block
     floor = faster(own)
     tell(report, "one caller", runners, floor)
-    report.absent("one caller", "vmplumbd, claimed from the pool", "the agent has no pool yet")
     if len(own) == 2:
         agree = ratio(own[0], own[1])
         report.judge(
@@ -598,16 +598,59 @@ def size_and_start(report: Report, sizes: Sizes, here: World) -> None:
     report.judge("start", "<= 0.5 s", start, start <= 500, f"{start:.0f} ms")
 
 
-def pool(report: Report, sizes: Sizes, here: World) -> None:  # noqa: ARG001 - sections are called alike
-    """Claims from the warm pool."""
-    why = "the agent has no pool yet"
-    for name, target in (
-        ("claim from the pool, in process", "<= 0.5 ms"),
-        ("claim from the pool, gRPC", "<= 1.2 ms"),
-        ("sustained rate and p99, burst of twice the pool", "reported"),
-    ):
-        report.absent("pool", name, why)
-        report.judge(name, target, None, None, why)
+def pool(report: Report, sizes: Sizes, here: World) -> None:
+    """Claims from the warm pool: as many as it holds, then a burst of twice as many."""
+    size = sizes.pool
+    flags = (f"pool.sizes={{}}={size}", "pool.refill_rate=10000")
+    agent = here.start(world.in_process(*(one.format("in-process") for one in flags), name="pooled-agent"))
+    daemon = here.start(world.daemon(name="pooled", flags=tuple(one.format("grpc") for one in flags)))
+    remote = here.start(world.caller(f"unix:{daemon.socket}"))
+    floor = here.start(world.floor())
+    here.devices += 2 * size
+    ways = (("in process", agent, 0.5), ("gRPC", remote, 1.2))
+    claims: dict[str, list[float]] = {name: [] for name, _, _ in ways}
+    cold: list[float] = []
+    for turn in range(sizes.rounds + 1):
+        base = floor.numbers(size)
+        found = floor.job("set_up", base, size).up
+        floor.job("tear_down", base, size)
+        here.settle()
+        for name, peer, _ in ways:
+            peer.job("fill", 0, size)
+            base = peer.numbers(size)
+            up = peer.job("set_up", base, size).up
+            peer.job("tear_down", base, size)
+            here.settle()
+            if turn:  # the first warms caches
+                claims[name].extend(up)
+        if turn:
+            cold.extend(found)
+    below = spread(cold)
+    report.add(Figure(section="pool", name="C floor, cold", spread=below, ratio=1.0))
+    for name, _, most in ways:
+        seen = spread(claims[name])
+        report.add(Figure(section="pool", name=f"claim, {name}", spread=seen, ratio=seen.p50 / below.p50))
+        report.judge(
+            f"claim from the pool, {name}", f"<= {most} ms", seen.p50, seen.p50 <= most,
+            f"{seen.p50:.2f} ms ({seen.p50 / below.p50:.2f}x the cold floor)",
+        )  # fmt: skip
+    for name, peer, _ in ways:
+        peer.job("fill", 0, size)
+        base = peer.numbers(2 * size)
+        told = peer.job("set_up", base, 2 * size, 8)
+        seen = spread(told.up)
+        rate = 2 * size / told.wall * 1e3
+        report.add(
+            Figure(
+                section="pool", name=f"burst of {2 * size} by 8 callers on a pool of {size}, {name}",
+                spread=seen, note=f"{rate:.0f} set-ups a second",
+            )
+        )  # fmt: skip
+        report.judge(
+            f"burst of twice the pool, {name}", "reported", rate, True, f"{rate:.0f}/s, p99 {seen.p99:.1f} ms"
+        )
+        peer.job("tear_down", base, 2 * size, 8)
+        here.settle()
 
 
 # ---- the run ------------------------------------------------------------------------------------
@@ -681,7 +724,7 @@ SAYS = {
     "callers": "set-up and teardown by several callers; operations a second, then the part of the floor's best",
     "teardown": "the call, and what goes on behind it",
     "memory": "the daemon's size and start",
-    "pool": "warm namespaces",
+    "pool": "claims from warm pools; ms, then the ratio to the cold floor",
 }
 
 

@@ -87,6 +87,7 @@ class Lanes:
         self._fit = fit
         self._mutex = threading.Condition()
         self._admitted = 0
+        self._last = clock.monotonic()
         self._queues: dict[LaneName, queue.SimpleQueue[_Job | None]] = {
             lane: queue.SimpleQueue() for lane in LaneName
         }
@@ -108,6 +109,11 @@ class Lanes:
         """Operations under way, queued or parked."""
         return self._admitted
 
+    def idle_for(self) -> float:
+        """Seconds since an operation was last admitted or ended; 0 while one is under way."""
+        with self._mutex:
+            return 0.0 if self._admitted else self._clock.monotonic() - self._last
+
     def submit(self, work: Work, lane: LaneName, *, always: bool = False, background: bool = False) -> None:
         """Queue work. Raises TooManyOperations beyond the limit, unless `always` (teardowns).
 
@@ -118,7 +124,9 @@ class Lanes:
                 raise TooManyOperations(
                     f"{self._admitted} operations are under way, the limit is {self.limit}"
                 )
-            self._admitted += not background
+            if not background:
+                self._admitted += 1
+                self._last = self._clock.monotonic()
         self._queues[lane].put(_Job(work, lane, background=background))
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
@@ -172,7 +180,9 @@ class Lanes:
                 continue
             return
         with self._mutex:
-            self._admitted -= not job.background
+            if not job.background:
+                self._admitted -= 1
+                self._last = self._clock.monotonic()
             self._mutex.notify_all()
 
     def _park(self, job: _Job, park: Park) -> Exception | None:

@@ -25,6 +25,8 @@ from vmplumbd.operations.lanes import LaneName, Sleep, Work
 from vmplumbd.operations.tools import Tools
 from vmplumbd.plugins.ahead import MadeAhead
 
+# A burst is over when nothing has come for this long. Seconds.
+_IDLE = 0.02
 # After a member could not be made: the network may be there in a while. Seconds.
 _AFTER_FAILURE = 5.0
 
@@ -169,8 +171,8 @@ class Pools:
         try:
             while self._depth(wanted.network) < wanted.size and wanted.network not in self._drained:
                 yield Sleep(seconds=1.0 / wanted.rate)
-                if tools.lanes.admitted:
-                    continue  # set-ups come first
+                if tools.lanes.idle_for() < _IDLE:
+                    continue  # set-ups come first, also those that come one after the other
                 if tools.book.count() + len(tools.book.members()) >= tools.settings.max_networks:
                     counts.problem = f"max_networks {tools.settings.max_networks} is reached"
                     yield Sleep(seconds=_AFTER_FAILURE)
