@@ -265,7 +265,7 @@ class FakeKernel:
                 raise
             return held
 
-    def prepare_netns_dir(self, path: str) -> net.NetnsDir:
+    def prepare_netns_dir(self, path: str, *, private: bool = False) -> net.NetnsDir:  # noqa: ARG002  no sharing here
         with self.lock:
             self._step(f"prepare namespace directory {path}", path)
             if path in self.world.directories:

@@ -193,6 +193,7 @@ class Daemon:
 
     def launch(self, *, environment: Mapping[str, str] | None = None) -> None:
         """Start the process, without waiting."""
+        self.process = None  # the end of the one before is no news any more
         self.lines = []
         self._ended = False
         self.process = self.host.popen(

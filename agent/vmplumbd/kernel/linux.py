@@ -449,13 +449,13 @@ class LinuxKernel:
             raise
         return held
 
-    def prepare_netns_dir(self, path: str) -> net.NetnsDir:
+    def prepare_netns_dir(self, path: str, *, private: bool = False) -> net.NetnsDir:
         # Once for each directory: another one at this path is another inode.
         with contextlib.suppress(OSError):
             found = os.stat(path)  # noqa: PTH116  on the path of every set-up
             if self._prepared.get(path) == (found.st_dev, found.st_ino):
                 return net.NetnsDir(path=path)
-        made = netns.prepare_directory(path)
+        made = netns.prepare_directory(path, private=private)
         with contextlib.suppress(OSError):
             found = os.stat(path)  # noqa: PTH116  as above
             self._prepared[path] = found.st_dev, found.st_ino

@@ -249,12 +249,14 @@ def move(home: Home, source: str, target: str) -> None:
     except OSError as exc:
         raise _fault("create network namespace", target, exc) from exc
     try:
-        fd, _ = _open(home, source)
+        identity(home, source)
         try:
-            # By descriptor: what was looked at is what is bound.
-            syscalls.mount(f"/proc/self/fd/{fd}", target, syscalls.MS_BIND)
-        finally:
-            os.close(fd)
+            # One step, and no wait for the mount's former users, if `source` lies on a mount of its own.
+            syscalls.mount(source, target, syscalls.MS_MOVE)
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                raise
+            syscalls.mount(source, target, syscalls.MS_BIND)
     except BaseException as exc:
         with contextlib.suppress(OSError):
             _detach(target)
@@ -272,8 +274,12 @@ def delete(path: str) -> None:
         raise _fault("delete network namespace", path, exc) from exc
 
 
-def prepare_directory(path: str) -> net.NetnsDir:
-    """Make a directory in which a mount made here is seen in every mount namespace that shares it."""
+def prepare_directory(path: str, *, private: bool = False) -> net.NetnsDir:
+    """Make a directory in which a mount made here is seen in every mount namespace that shares it.
+
+    With `private` in none: a namespace can be moved from there in one step.
+    """
+    kind = syscalls.MS_PRIVATE if private else syscalls.MS_SHARED
     made: list[str] = []
     mounted = False
     try:
@@ -286,14 +292,14 @@ def prepare_directory(path: str) -> net.NetnsDir:
                 folder.chmod(0o755)
         with _locked(path):
             try:
-                syscalls.mount("", path, syscalls.MS_SHARED | syscalls.MS_REC)
+                syscalls.mount("", path, kind | syscalls.MS_REC)
             except OSError as exc:
                 if exc.errno != errno.EINVAL:
                     raise
                 # Only a mount point can be shared: bind the directory to itself first, as iproute2 does.
                 syscalls.mount(path, path, syscalls.MS_BIND | syscalls.MS_REC)
                 mounted = True
-                syscalls.mount("", path, syscalls.MS_SHARED | syscalls.MS_REC)
+                syscalls.mount("", path, kind | syscalls.MS_REC)
     except OSError as exc:
         undo_directory(net.NetnsDir(path=path, made=tuple(made), mounted=mounted))
         raise _fault("prepare namespace directory", path, exc) from exc

@@ -7,8 +7,6 @@ a start or at its claim, ends it; the set-up then goes the cold way.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +15,7 @@ from typing import Protocol
 
 from vmplumbd.cni.config import NetworkConfigList
 from vmplumbd.errors import AgentError, KernelFault
+from vmplumbd.model import net
 from vmplumbd.model.record import Member
 from vmplumbd.model.spec import DEFAULT_IF_NAME, NetworkSpec
 from vmplumbd.operations import chain, namespace
@@ -203,8 +202,7 @@ class Pools:
             )
         )
         try:
-            # Not a directory of namespaces as `ip netns` keeps them: nobody else shall look here.
-            os.makedirs(self._directory, 0o700, exist_ok=True)  # noqa: PTH103 - text in, text out
+            tools.kernel.prepare_netns_dir(self._directory, private=True)
             identity = namespace.create(tools.kernel, member.path)
             made = self._maker.make(member.path, network)
             tools.book.write_member(
@@ -259,8 +257,11 @@ class Pools:
             tools.book.forget_member(member)
         except AgentError:
             return  # found again at the next start
-        with contextlib.suppress(OSError):
-            os.rmdir(self._directory)  # noqa: PTH106 - the last one's directory goes with it
+        if not tools.book.members():
+            # The last one's directory goes with it.
+            tools.kernel.undo_netns_dir(
+                net.NetnsDir(path=self._directory, made=(self._directory,), mounted=True)
+            )
 
 
 def _is_plain(spec: NetworkSpec) -> bool:

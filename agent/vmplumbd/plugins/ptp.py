@@ -20,7 +20,7 @@ from vmplumbd.cni import version as versions
 from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.cni.result import Interface, IPConfig, Result
-from vmplumbd.errors import Exists, KernelFault, NotFound
+from vmplumbd.errors import Exists, NotFound
 from vmplumbd.model import net
 from vmplumbd.plugins import attachments, conf, ipam, masquerade, prev_result, veth
 from vmplumbd.plugins.ahead import MadeAhead
@@ -224,16 +224,19 @@ class Ptp:
         return parsed
 
     def _wire(self, netns: Netns, call: Invocation, parsed: PtpConf, leased: Result) -> tuple[Interface, ...]:
-        peer = veth.host_device_name(parsed.network, call.container_id, call.if_name)
         link: net.Device | net.LinkInfo
-        if isinstance(call.ahead, MadeAhead):
-            link, far = veth.take_over(self._kernel, netns, call.if_name, peer, call.ahead)
-            far_index = call.ahead.host_index
+        ahead = call.ahead if isinstance(call.ahead, MadeAhead) else None
+        if ahead is not None:
+            link, far = veth.take_over(self._kernel, netns, call.if_name, ahead)
+            far_index = ahead.host_index
         else:
+            peer = veth.host_device_name(parsed.network, call.container_id, call.if_name)
             link, far = made = veth.make_known(self._kernel, netns, call.if_name, peer, mtu=parsed.mtu)
             far_index = made[0].peer_index
         try:
-            self._wire_host(far_index, far.name, leased.ips)
+            self._wire_host(far_index, leased.ips)
+            if ahead is None:
+                veth.ignore_advertisements(self._kernel.host(), far.name)
             ipam.allow_ipv6(netns, call.if_name, leased.ips)
             netns.apply([*ipam.requests(link, leased), *_reroute(link, leased.ips)])
             if parsed.ip_masq:
@@ -248,7 +251,7 @@ class Ptp:
             Interface(name=link.name, mac=prev_result.mac_text(link.mac), sandbox=call.netns),
         )
 
-    def _wire_host(self, index: int, name: str, ips: Sequence[IPConfig]) -> None:
+    def _wire_host(self, index: int, ips: Sequence[IPConfig]) -> None:
         """The host end up, with the gateways' addresses and a route to each address: one batch."""
         host = self._kernel.host()
         first: list[net.Request] = [
@@ -276,9 +279,6 @@ class Ptp:
                 first, routes = [], routes[place + 1 :]
             else:
                 break
-        with suppress(KernelFault, OSError):
-            # Routes of this link are ours to make; a kernel without IPv6 has none to accept.
-            host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
 
     def _del_host_end(self, call: Invocation, parsed: PtpConf) -> None:
         host = self._kernel.host()

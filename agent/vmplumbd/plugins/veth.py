@@ -105,25 +105,18 @@ def _make(
     raise PluginFault("failed to find a unique veth name")
 
 
-def take_over(
-    kernel: Kernel, netns: Netns, name: str, peer: str, ahead: MadeAhead
-) -> tuple[net.Device, Interface]:
-    """The pair that was made ahead, its host end named `peer`. Raises PluginFault if it is not as it was made.
+def take_over(kernel: Kernel, netns: Netns, name: str, ahead: MadeAhead) -> tuple[net.Device, Interface]:
+    """The pair that was made ahead. Raises PluginFault if it is not as it was made.
 
-    Where that name is taken, the host end keeps its own.
+    The host end keeps the name it has: DEL finds it by prevResult, or it goes with its namespace.
     """
-    host = kernel.host()
     try:
-        here, far = netns.device(name), host.device(ahead.host_name)
+        here, far = netns.device(name), kernel.host().device(ahead.host_name)
     except NotFound as exc:
         raise _lost(f"a device that was made ahead is gone: {exc}") from exc
     if (far.index, prev_result.mac_text(far.mac)) != (ahead.host_index, ahead.host_mac):
         raise _lost(f"{ahead.host_name} is not the device that was made ahead")
-    try:
-        host.apply([net.RenameLink(index=far.index, name=peer)])
-    except Exists:
-        peer = ahead.host_name
-    return here, Interface(name=peer, mac=ahead.host_mac)
+    return here, Interface(name=ahead.host_name, mac=ahead.host_mac)
 
 
 def _lost(message: str) -> PluginFault:
@@ -136,12 +129,17 @@ def make_ahead(kernel: Kernel, netns: Netns, *, name: str, mtu: int) -> tuple[ne
     link, far = make_known(kernel, netns, name, f"veth{os.urandom(4).hex()}", mtu=mtu)
     try:
         netns.apply([net.SetLink(index=link.index, up=True)])
-        with suppress(KernelFault, OSError):
-            kernel.host().write_sysctl(f"net/ipv6/conf/{far.name}/accept_ra", "0")
+        ignore_advertisements(kernel.host(), far.name)
     except BaseException as exc:
         take_back(netns, link.index, exc)
         raise
     return net.Device(index=link.index, name=name, mac=link.mac, mtu=link.mtu), far, link.peer_index
+
+
+def ignore_advertisements(host: Netns, name: str) -> None:
+    """Let no router tell the host end its routes: they are ours to make."""
+    with suppress(KernelFault, OSError):  # a kernel without IPv6 has none to accept
+        host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
 
 
 def take_back(netns: Netns, index: int, fault: BaseException) -> None:
