@@ -12,6 +12,7 @@ from typing import Protocol
 from vmplumbd.model import net
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.preflight import HostFacts
+from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import JournalState, Member, Record, Release
 
 
@@ -230,8 +231,11 @@ class Probe(Protocol):
     def uptime(self) -> float:
         """Seconds since this boot."""
 
-    def inhabited(self) -> Mapping[int, str]:
-        """Network namespaces that processes live in: inode, and a path that leads to it while they do."""
+    def inhabited(self) -> Mapping[int, Sequence[Holder]]:
+        """Network namespaces that processes live in: inode, and who, by pid.
+
+        `what` of each is a path that leads to the namespace while the process lives.
+        """
 
     def facts(self, *, netns_dir: str, directories: Collection[str]) -> HostFacts:
         """What preflight judges; `directories` are those whose disks matter. Raises OSError, KernelFault."""

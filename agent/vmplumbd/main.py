@@ -29,7 +29,7 @@ from vmplumbd.kernel.probe import LinuxProbe
 from vmplumbd.model.progress import Failure
 from vmplumbd.model.record import JournalState, Record
 from vmplumbd.observe.log import Log
-from vmplumbd.operations import reboot, reconcile, take_over
+from vmplumbd.operations import look, reboot, reconcile, take_over
 from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Book, Operation
 from vmplumbd.operations.chain import ChainDefaults
@@ -128,7 +128,7 @@ def build(config: Config, log: Log) -> Daemon:
             PoolSettings(network=name, size=size, rate=config.pool.refill_rate)
             for name, size in config.pool.members().items()
         ],
-        f"{config.paths.state_dir}/pool",
+        look.pool_directory(settings(config)),
     )
     tools = Tools(
         kernel=kernel,
@@ -148,6 +148,7 @@ def build(config: Config, log: Log) -> Daemon:
         ),
         holders=holders.of_netns,
         probe=LinuxProbe(),
+        note=lambda event, fields: log.info(event, **fields),
         preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
         full=functools.partial(_full, invoker),
     )

@@ -180,6 +180,13 @@ def masquerade_of_a_vm_that_is_gone(daemon: Daemon) -> set[Row]:
     return {("NFT_RULES", f"handle {rule_of(daemon, 'ghost-20')}", "ghost-20", "REMOVE")}
 
 
+def namespace_of_a_pool_without_a_row(daemon: Daemon) -> set[Row]:
+    path = daemon.directory / "state" / "pool" / "0123abcd"
+    path.parent.mkdir(exist_ok=True)
+    sh(daemon.host, f"ip netns add tmp; touch {path}; mount --bind /run/netns/tmp {path}; ip netns del tmp")
+    return {("NETNS", "0123abcd", "", "REMOVE")}
+
+
 def empty_cache_file(daemon: Daemon) -> set[Row]:
     (CNI / "ghost-7" / "results").mkdir(parents=True)
     (CNI / "ghost-7" / "results" / "fcnet-ghost-7-eth0").touch()
@@ -318,6 +325,7 @@ LEAKS: tuple[Callable[[Daemon], set[Row]], ...] = (
     record_in_libcnis_own_cache,
     record_with_the_devices_of_a_live_vm,
     masquerade_of_a_vm_that_is_gone,
+    namespace_of_a_pool_without_a_row,
     empty_cache_file,
     half_written_cache_file,
     empty_cache_directory,
@@ -383,6 +391,8 @@ def test_the_doctor_finds_every_planted_leak_and_nothing_else_and_takes_them_awa
         undone
     )
     assert {one.vm_id for one in doctor.networks()} == {"vm-1", "vm-2", "vm-3"}
+    doctor.wait_for("leak.removed", what="ghost-9")
+    assert {line["what"] for line in doctor.lines if line["event"] == "leak.removed"} == acts
 
     (kept,) = (doctor.directory / "state" / "quarantine").iterdir()
     manifest = [json.loads(line) for line in (kept / "manifest.jsonl").read_text().splitlines()]

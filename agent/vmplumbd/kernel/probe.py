@@ -15,6 +15,7 @@ from vmplumbd.kernel import links, netns, requests, syscalls, tap
 from vmplumbd.kernel.rtnl import Channel, Refused
 from vmplumbd.model import net
 from vmplumbd.model.preflight import Disk, HostFacts
+from vmplumbd.model.progress import Holder
 
 _SYSCTLS = ("net.ipv4.ip_forward", "net.ipv4.neigh.default.gc_thresh3", "user.max_net_namespaces")
 _NETLINK_NETFILTER = 12
@@ -35,13 +36,17 @@ class LinuxProbe:
     def uptime(self) -> float:
         return float(Path("/proc/uptime").read_text("ascii").split()[0])
 
-    def inhabited(self) -> Mapping[int, str]:
-        found: dict[int, str] = {}
+    def inhabited(self) -> Mapping[int, Sequence[Holder]]:
+        found: dict[int, list[Holder]] = {}
         for name in sorted((one for one in os.listdir("/proc") if one.isdigit()), key=int):  # noqa: PTH208 - names alone
             path = f"/proc/{name}/ns/net"
             # A process may end while it is looked at, or belong to another user.
             with contextlib.suppress(OSError):
-                found.setdefault(os.stat(path).st_ino, path)  # noqa: PTH116 - thousands of them
+                inode = os.stat(path).st_ino  # noqa: PTH116 - thousands of them
+                command = ""
+                if inode != self._home.identity.inode:
+                    command = Path(f"/proc/{name}/comm").read_text("utf-8", "replace").strip()
+                found.setdefault(inode, []).append(Holder(pid=int(name), command=command, what=path))
         return found
 
     def facts(self, *, netns_dir: str, directories: Collection[str]) -> HostFacts:

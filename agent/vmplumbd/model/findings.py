@@ -210,7 +210,8 @@ class Views:
     `busy` are VMs with an operation under way, or whose record changed while the look lasted: nothing is
     judged of them. `at_path` says what lies at the path of each record's namespace: None is nothing.
     `fed` are the host links that some host link's ingress redirects to. `unnamed` are namespaces that
-    processes live in and no name under the agent's directories leads to.
+    processes live in and no name under the agent's directories leads to. `pool` is what lies in the
+    directory of the warm pools, `members` are the paths that the journal knows of there.
     """
 
     now: float
@@ -230,4 +231,6 @@ class Views:
     host_routes: tuple[net.RouteInfo, ...] = ()
     fed: frozenset[int] = frozenset()
     rules: tuple[RuleSeen, ...] = ()
+    pool: tuple[NamespaceSeen, ...] = ()
+    members: frozenset[str] = frozenset()
     set_aside: tuple[FileSeen, ...] = ()

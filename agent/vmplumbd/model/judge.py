@@ -61,6 +61,7 @@ def judge(views: Views) -> tuple[Finding, ...]:
         *_reservations(known),
         *_missing_files(known),
         *_namespaces(known),
+        *_pool(known),
         *_inside(known),
         *_host_devices(known),
         *_host_routes(known),
@@ -541,6 +542,20 @@ def _of_namespace(known: _Known, space: NamespaceSeen, action: Action, detail: s
 def _is_wired(space: NamespaceSeen) -> bool:
     """Whether a tap in it is wired to another link, as tc-redirect-tap does."""
     return any(one.link.kind == "tun" and one.redirects for one in space.links)
+
+
+def _pool(known: _Known) -> Iterator[Finding]:
+    """What lies among the members of the warm pools, in a directory that is the agent's alone."""
+    for space in known.views.pool:
+        if space.path in known.views.members or known.of_record(space) is not None:
+            continue
+        if space.identity is not None and (space.identity.device, space.identity.inode) in known.owing_inodes:
+            continue
+        detail = "the journal does not know it as a member of a warm pool"
+        action = Action.REMOVE
+        if space.in_use:
+            action, detail = Action.REPORT, f"{detail}; in use by {space.in_use}"
+        yield _of_namespace(known, space, action, detail, "")
 
 
 def _inside(known: _Known) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ from vmplumbd.operations import chain, failures
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.events import EventLog
 from vmplumbd.operations.lanes import Park, Sleep, WaitFor
-from vmplumbd.operations.look import look, mark_of
+from vmplumbd.operations.look import look, mark_of, pool_directory
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Tools
 from vmplumbd.plugins import masquerade
@@ -86,7 +86,25 @@ def clear(
                 done[place] = yield from _forget(tools, again[finding.key], aside, tear_down)
             else:
                 done[place] = act(tools, views, again[finding.key], aside)
+            _note(tools, done[place])
         return tuple(done[place] for place in range(len(first)))
+
+
+def _note(tools: Tools, one: Cleared) -> None:
+    """What was taken from the host, or could not be, belongs into the log."""
+    if one.finding.would_do not in ACTS:
+        return
+    fields = {
+        "kind": one.finding.kind.name,
+        "what": one.finding.what,
+        "where": one.finding.where,
+        "vm_id": one.finding.vm_id,
+        "action": one.finding.would_do.name,
+        "why": one.finding.detail,
+    }
+    if one.error is not None:
+        fields["error"] = str(one.error)
+    tools.note("leak.removed" if one.done else "leak.stays", fields)
 
 
 def _without(views: Views, tools: Tools) -> Views:
@@ -405,7 +423,8 @@ def _is_directory(finding: Finding) -> bool:
 
 
 def _netns_dirs(tools: Tools) -> frozenset[str]:
-    return frozenset((tools.settings.netns_dir, *tools.settings.defaults.policy.netns_roots))
+    settings = tools.settings
+    return frozenset((settings.netns_dir, *settings.defaults.policy.netns_roots, pool_directory(settings)))
 
 
 def _check_mark(finding: Finding) -> None:

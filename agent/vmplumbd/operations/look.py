@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from vmplumbd.model.findings import (
     Views,
 )
 from vmplumbd.model.ids import RESERVED_VM_IDS, parse_vm_id
+from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import Record, Release
 from vmplumbd.operations.tools import Settings, Tools
 from vmplumbd.plugins import masquerade
@@ -54,6 +55,7 @@ class _Journal:
     records: tuple[Record, ...]
     releases: tuple[Release, ...]
     running: frozenset[str]
+    members: frozenset[str]
 
 
 def look(tools: Tools) -> Views:
@@ -69,7 +71,13 @@ def look(tools: Tools) -> Views:
         for path in network.directories
         for found in _reservations(network.name, path)
     )
-    namespaces = _namespaces(tools, before)
+    inhabited = tools.probe.inhabited()
+    netns_dirs = (tools.settings.netns_dir, *tools.settings.defaults.policy.netns_roots)
+    named = [path for one in dict.fromkeys(netns_dirs) for path in tools.kernel.netns_paths(one)]
+    named += [one.plan.netns_path for one in before.records if one.plan.netns_path]
+    namespaces = _namespaces(tools, named, inhabited)
+    pooled = tools.kernel.netns_paths(pool_directory(tools.settings)) if tools.settings.state_dir else ()
+    pool = _namespaces(tools, pooled, inhabited)
     host = tools.kernel.host()
     links = tuple(host.links())
     routes = tuple(host.routes())
@@ -81,7 +89,7 @@ def look(tools: Tools) -> Views:
         for one in before.records
         if one.plan.netns_path
     }
-    unnamed = _unnamed(tools, namespaces, before)
+    unnamed = _unnamed(tools, (*namespaces, *pool), before, inhabited)
     rules = _rules(tools, before, [one.name for one in networks])
     set_aside = _set_aside(tools.settings.state_dir)
     after = _journal(tools)
@@ -103,8 +111,15 @@ def look(tools: Tools) -> Views:
         host_routes=routes,
         fed=frozenset(fed),
         rules=rules,
+        pool=pool,
+        members=before.members | after.members,
         set_aside=set_aside,
     )
+
+
+def pool_directory(settings: Settings) -> str:
+    """Where the namespaces of warm pools lie."""
+    return f"{settings.state_dir}/pool"
 
 
 def mark_of(path: str) -> FileMark | None:
@@ -161,7 +176,12 @@ def _journal(tools: Tools) -> _Journal:
     book = tools.book
     with book.mutex:
         running = frozenset(str(one) for one in book.running)
-    return _Journal(records=tuple(book.records()), releases=tuple(book.releases()), running=running)
+    return _Journal(
+        records=tuple(book.records()),
+        releases=tuple(book.releases()),
+        running=running,
+        members=frozenset(one.path for one in book.members()),
+    )
 
 
 def _busy(before: _Journal, after: _Journal) -> frozenset[str]:
@@ -327,12 +347,10 @@ def _from_name(name: str, vm_id: str, prefixes: list[str]) -> tuple[str, str, st
     return None
 
 
-def _namespaces(tools: Tools, journal: _Journal) -> tuple[NamespaceSeen, ...]:
+def _namespaces(
+    tools: Tools, paths: Iterable[str], inhabited: Mapping[int, Sequence[Holder]]
+) -> tuple[NamespaceSeen, ...]:
     kernel = tools.kernel
-    known = {(one.plan.netns_device, one.plan.netns_inode) for one in journal.records}
-    directories = dict.fromkeys((tools.settings.netns_dir, *tools.settings.defaults.policy.netns_roots))
-    paths = dict.fromkeys(path for one in directories for path in kernel.netns_paths(one))
-    paths.update(dict.fromkeys(one.plan.netns_path for one in journal.records if one.plan.netns_path))
     found: dict[str, NamespaceSeen] = {}
     for path in paths:
         real = os.path.realpath(path)
@@ -348,34 +366,38 @@ def _namespaces(tools: Tools, journal: _Journal) -> tuple[NamespaceSeen, ...]:
         except AgentError:
             # Gone meanwhile, or not ours to enter.
             continue
-        stranger = (identity.device, identity.inode) not in known
         found[real] = NamespaceSeen(
             path=path,
             real=real,
             identity=identity,
             links=links,
-            holders=tools.holders(identity.inode, path) if stranger else (),
+            holders=tuple(inhabited.get(identity.inode, ())),
         )
     return tuple(found[real] for real in sorted(found))
 
 
-def _unnamed(tools: Tools, named: tuple[NamespaceSeen, ...], journal: _Journal) -> tuple[NamespaceSeen, ...]:
+def _unnamed(
+    tools: Tools,
+    named: tuple[NamespaceSeen, ...],
+    journal: _Journal,
+    inhabited: Mapping[int, Sequence[Holder]],
+) -> tuple[NamespaceSeen, ...]:
     """Namespaces that processes live in and no known name leads to."""
     skip = {one.identity.inode for one in named if one.identity is not None}
     skip |= {one.plan.netns_inode for one in journal.records}
     skip |= {one.plan.netns_inode for one in journal.releases}
     skip.add(tools.kernel.host().identity.inode)
     found: list[NamespaceSeen] = []
-    for inode, path in sorted(tools.probe.inhabited().items()):
+    for inode, holders in sorted(inhabited.items()):
         if inode in skip:
             continue
+        path = holders[0].what
         with contextlib.suppress(AgentError), tools.kernel.open_netns(path) as inside:
             if inside.identity.inode == inode:
-                holders = tools.holders(inode, path)
                 links = tuple(_links(inside))
                 found.append(
                     NamespaceSeen(
-                        path=path, real=path, identity=inside.identity, links=links, holders=holders
+                        path=path, real=path, identity=inside.identity, links=links, holders=tuple(holders)
                     )
                 )
     return tuple(found)

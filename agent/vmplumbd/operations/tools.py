@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -101,6 +101,10 @@ class NoPools:
         """Nothing to fill."""
 
 
+def _unheard(event: str, fields: Mapping[str, str]) -> None:
+    del event, fields
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """The outside, as operations see it.
@@ -110,7 +114,8 @@ class Tools:
     if_name) which range of addresses has none left. `sparing_invoker` does
     all that DEL does but leaves addresses reserved, and links to the end of their namespace;
     `freeing_invoker` gives back addresses whose links have been seen to go.
-    `holders` says who lives in the namespace with an inode; `probe` what the host offers.
+    `holders` says who lives in the namespace with an inode; `probe` what the host offers. `note` takes an
+    event and its fields for the log.
     """
 
     kernel: Kernel
@@ -130,3 +135,4 @@ class Tools:
     full: Callable[[NetworkConfigList, str, str], Full | None]
     holders: Callable[[int, str], tuple[Holder, ...]]
     probe: Probe
+    note: Callable[[str, Mapping[str, str]], None] = _unheard
