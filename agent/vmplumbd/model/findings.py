@@ -75,13 +75,15 @@ class FileMark:
 class NetworkSeen:
     """A CNI network this agent knows: from its configuration directory, or from a record's own list.
 
-    `owned`: the operator says that no other runtime uses it. `ranges` and `directories` are host-local's.
+    `owned`: the operator says that no other runtime uses it. `ranges` and `directories` are host-local's;
+    `bridges` are those that its VMs are ports of.
     """
 
     name: str
     owned: bool = False
     ranges: tuple[net.Network, ...] = ()
     directories: tuple[str, ...] = ()
+    bridges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

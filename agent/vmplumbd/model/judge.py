@@ -13,7 +13,7 @@ import collections
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -621,6 +621,7 @@ def _host_devices(known: _Known) -> Iterator[Finding]:
             continue
         tie = _tie(known, link.index)
         if tie is None:
+            yield from _port(known, link, there, unnamed)
             continue
         network, address, owner = tie
         if owner in views.busy or (network, owner) in known.foreign:
@@ -643,6 +644,39 @@ def _host_devices(known: _Known) -> Iterator[Finding]:
             missing_in=(_J,),
             mark=str(link.index),
         )
+
+
+def _port(
+    known: _Known,
+    link: net.LinkInfo,
+    there: Mapping[int, net.LinkInfo],
+    unnamed: Mapping[tuple[int, int], NamespaceSeen],
+) -> Iterator[Finding]:
+    """A port of a bridge that is ours alone. Nothing tells its VM, so it is reported and stays."""
+    bridge = there.get(link.master)
+    network = next(
+        (
+            one
+            for one in known.views.networks
+            if one.owned and bridge is not None and bridge.name in one.bridges
+        ),
+        None,
+    )
+    near = there.get(link.peer_index)
+    if bridge is None or network is None or (near is not None and near.peer_index == link.index):
+        return
+    space = unnamed.get((link.index, link.peer_index))
+    used = f"; {space.in_use} lives in it" if space is not None else ""
+    yield Finding(
+        kind=ResourceKind.LINK,
+        what=link.name,
+        where="",
+        would_do=Action.REPORT,
+        detail=f"a port of {bridge.name} of {network.name}, whose namespace has no name{used}",
+        seen_in=(_K,),
+        missing_in=(_J,),
+        mark=str(link.index),
+    )
 
 
 def _host_routes(known: _Known) -> Iterator[Finding]:

@@ -152,6 +152,7 @@ def known_networks(
                 old,
                 ranges=tuple(dict.fromkeys((*old.ranges, *seen.ranges))),
                 directories=tuple(dict.fromkeys((*old.directories, *seen.directories))),
+                bridges=tuple(dict.fromkeys((*old.bridges, *seen.bridges))),
             )
         found[each.name] = seen
     return tuple(found[name] for name in sorted(found))
@@ -198,6 +199,8 @@ def network_seen(network: NetworkConfigList, *, owned: bool) -> NetworkSeen:
     """A network with the ranges and directories of its host-local, if it has one."""
     ranges: list[net.Network] = []
     directories: list[str] = []
+    # plugins:plugins/main/bridge/bridge.go defaultBrName
+    bridges = [str(one.conf.get("bridge") or "cni0") for one in network.plugins if one.type == "bridge"]
     for plugin in network.plugins:
         ipam = plugin.conf.get("ipam")
         if not isinstance(ipam, dict) or ipam.get("type") != "host-local":
@@ -216,6 +219,7 @@ def network_seen(network: NetworkConfigList, *, owned: bool) -> NetworkSeen:
         owned=owned,
         ranges=tuple(dict.fromkeys(ranges)),
         directories=tuple(dict.fromkeys(directories)),
+        bridges=tuple(dict.fromkeys(bridges)),
     )
 
 

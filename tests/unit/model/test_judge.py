@@ -39,6 +39,7 @@ OURS = NetworkSeen(
     owned=True,
     ranges=(ip_network("10.200.0.0/16"),),
     directories=("/var/lib/cni/networks/fcnet",),
+    bridges=("br-ours",),
 )
 SHARED = replace(
     OURS, name="shared", owned=False, ranges=(ip_network("10.201.0.0/16"),), directories=("/networks/shared",)
@@ -376,6 +377,31 @@ CASES: Mapping[str, tuple[Views, set[Row]]] = {
     "a foreign host end": (
         world(host_links=(veth(9, 5), veth(10, 5)), host_routes=(route("172.17.0.2", 9),)),
         set(),
+    ),
+    "ports of a bridge of ours, and of another one": (
+        world(
+            host_links=(
+                replace(VETH, index=30, name="br-ours", kind="bridge", peer_index=0),
+                replace(VETH, index=31, name="br-theirs", kind="bridge", peer_index=0),
+                replace(veth(9, 5), master=30),
+                replace(veth(10, 5), master=31),
+                # Both ends on the host: an uplink, say.
+                replace(veth(11, 12), master=30),
+                veth(12, 11),
+            )
+        ),
+        {(K.LINK, "veth00000009", "", A.REPORT)},
+    ),
+    "a member of a pool, and a namespace among them that is none": (
+        world(
+            pool=(
+                space("a", 300, path="/state/pool/a"),
+                space("b", 301, path="/state/pool/b"),
+                space("c", 302, path="/state/pool/c", holders=USED),
+            ),
+            members=frozenset({"/state/pool/a"}),
+        ),
+        {(K.NETNS, "b", "", A.REMOVE), (K.NETNS, "c", "", A.REPORT)},
     ),
     "a route that leads elsewhere": (
         world(host_links=(replace(veth(9), kind="bridge"),), host_routes=(route("10.200.0.9", 9),)),
