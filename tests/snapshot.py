@@ -37,20 +37,18 @@ PASSING = frozenset(
     | {"forward_delay_timer", "hold_timer", "message_age_timer"}
 )
 
-IP_COMMANDS = {
-    "links": ["ip", "-d", "-j", "link", "show"],
-    "addresses": ["ip", "-j", "addr", "show"],
-    "routes4": ["ip", "-d", "-j", "-4", "route", "show", "table", "all"],
-    "routes6": ["ip", "-d", "-j", "-6", "route", "show", "table", "all"],
-    "rules4": ["ip", "-j", "-4", "rule", "show"],
-    "rules6": ["ip", "-j", "-6", "rule", "show"],
-    "qdiscs": ["tc", "-j", "qdisc", "show"],
+# One process for each set of options: every command of a batch answers with a document of its own.
+IP_BATCHES = {
+    (): {"links": "link show", "addresses": "addr show"},
+    ("-4",): {"routes4": "route show table all", "rules4": "rule show"},
+    ("-6",): {"routes6": "route show table all", "rules6": "rule show"},
 }
 
 
 def snapshot(*, bridges: Collection[str] = (), state_dirs: Collection[str] = STATE_DIRS) -> dict[str, Any]:
     """Links, addresses, routes, rules, qdiscs, filters, nft rules, sysctls, namespaces, mounts, CNI files."""
-    world: dict[str, Any] = {key: _json(argv) for key, argv in IP_COMMANDS.items()}
+    world: dict[str, Any] = _ip()
+    world["qdiscs"] = _json(["tc", "-j", "qdisc", "show"])
     for key in ("links", "addresses"):
         world[key] = [link for link in world[key] if link.get("ifname") not in bridges]
     for key in ("routes4", "routes6", "qdiscs"):
@@ -68,9 +66,7 @@ def snapshot(*, bridges: Collection[str] = (), state_dirs: Collection[str] = STA
 def namespace_snapshot(path: str) -> dict[str, Any]:
     """What the namespace at `path` holds: the network part of `snapshot`."""
     name = os.path.relpath(path, NETNS_DIR)
-    inside = {
-        key: _json([argv[0], "-n", name, *argv[1:]]) for key, argv in IP_COMMANDS.items() if argv[0] == "ip"
-    }
+    inside: dict[str, Any] = _ip("-n", name)
     inside["qdiscs"] = _json(["tc", "-n", name, "-j", "qdisc", "show"])
     ingress = [row["dev"] for row in inside["qdiscs"] if row.get("kind") in ("ingress", "clsact")]
     inside["filters"] = {
@@ -79,11 +75,30 @@ def namespace_snapshot(path: str) -> dict[str, Any]:
     return inside
 
 
+def _ip(*where: str) -> dict[str, Any]:
+    found = {}
+    for options, commands in IP_BATCHES.items():
+        said = _output(
+            ["ip", *where, "-d", "-j", *options, "-batch", "-"],
+            "".join(f"{one}\n" for one in commands.values()),
+        )
+        position = 0
+        for key in commands:
+            value, end = json.JSONDecoder().raw_decode(said, position)
+            position = end + len(said[end:]) - len(said[end:].lstrip())
+            found[key] = _lasting(value)
+    return found
+
+
 def _json(argv: list[str]) -> Any:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return _lasting(json.loads(_output(argv) or "[]"))
+
+
+def _output(argv: list[str], stdin: str = "") -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, input=stdin, check=False)
     if done.returncode:
         raise AssertionError(f"{argv} exited with {done.returncode}: {done.stderr}")
-    return _lasting(json.loads(done.stdout or "[]"))
+    return done.stdout
 
 
 def _lasting(value: Any) -> Any:

@@ -248,11 +248,8 @@ def settle(netns: str | None) -> None:
     """
     enter = [] if netns is None else ["nsenter", f"--net={netns}"]
     links = subprocess.run([*enter, "ip", "-j", "link"], capture_output=True, text=True, check=False).stdout
-    names = "".join(f"link show dev '{link['ifname']}'\n" for link in json.loads(links or "[]"))
-    subprocess.run(
-        [*enter, "ip", "-force", "-batch", "-"], input=names, text=True, capture_output=True, check=False
-    )
-    if not _tentative(enter):
+    names = [f"link show dev '{link['ifname']}'" for link in json.loads(links or "[]")]
+    if not names or not _tentative(enter, names):
         return
     # nsenter becomes ip, so that what is ended here is what holds the namespace.
     with subprocess.Popen(
@@ -267,12 +264,17 @@ def settle(netns: str | None) -> None:
         monitor.kill()
 
 
-def _tentative(enter: Sequence[str]) -> bool:
+def _tentative(enter: Sequence[str], first: Sequence[str] = ()) -> bool:
+    """Whether an IPv6 address is not settled yet, after `first` was asked of `ip`."""
+    asked = "\n".join([*first, "addr show tentative", ""])
     done = subprocess.run(
-        [*enter, "ip", "-6", "-o", "addr", "show", "tentative"], capture_output=True, text=True, check=False
+        [*enter, "ip", "-6", "-o", "-force", "-batch", "-"],
+        input=asked,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    # A tap that nobody has open, or a link that is down, never settles.
-    return any("NO-CARRIER" not in line for line in done.stdout.splitlines())
+    return any(line.split()[2:3] == ["inet6"] for line in done.stdout.splitlines())
 
 
 def _sysctls() -> dict[str, str]:
