@@ -73,6 +73,12 @@ class Netns(Protocol):
     def rate_limit(self, index: int) -> net.RateLimit | None:
         """The token bucket filter that is the link's root qdisc; None if it has none."""
 
+    def class_limit(self, index: int, minor: int) -> net.RateLimit | None:
+        """The class of the link's hierarchical token bucket, with 0 as its `limit`; None if it is not there."""
+
+    def matches(self, index: int, *, at_root: bool = False) -> Sequence[net.Match]:
+        """The filters for subnets at the link's ingress or root, in the order they are tried."""
+
     def read_sysctl(self, key: str) -> str:
         """A setting of this namespace, "net/ipv4/ip_forward" style. Raises NotFound."""
 

@@ -6,6 +6,7 @@ import errno
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Interface, ip_address, ip_interface, ip_network
 from pathlib import Path
 
@@ -23,6 +24,7 @@ VM = ip_interface("10.200.0.2/16")
 GATEWAY = ip_address("10.200.0.1")
 SUBNET = ip_network("10.200.0.0/16")
 LIMIT = net.RateLimit(rate=1_000_000, buffer=156_250, limit=35_000)
+ANY = net.Match(network=ip_network("0.0.0.0/0"), source=True)
 NO_BURST = net.RateLimit(rate=1_000_000, buffer=0, limit=35_000)
 
 
@@ -676,6 +678,58 @@ def test_a_rate_limit_stays_until_it_is_taken_away(kernel: abc.Kernel) -> None:
             assert netns.rate_limit(made.index) is None
 
 
+SUBNETS = (ip_network("10.0.0.0/8"), ip_network("fd00:1::/40"), ip_network("0.0.0.0/0"), ip_network("::/0"))
+
+
+def test_a_class_limits_what_its_filters_match(kernel: abc.Kernel) -> None:
+    fast = net.RateLimit(rate=2**33, buffer=4_000_000, limit=0)
+    wanted = [
+        net.Match(network=network, source=number % 2 == 0, minor=number % 2)
+        for number, network in enumerate(SUBNETS)
+    ]
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns).index
+        assert (netns.class_limit(made, 1), list(netns.matches(made, at_root=True))) == (None, [])
+        netns.apply(
+            [
+                net.AddHtb(index=made, default=1),
+                net.AddHtbClass(index=made, minor=1, limit=LIMIT),
+                net.AddHtbClass(index=made, minor=2, limit=fast),
+                *(
+                    net.AddMatch(index=made, priority=number, match=match, at_root=True)
+                    for number, match in enumerate(wanted, 1)
+                ),
+            ]
+        )
+        assert netns.class_limit(made, 1) == replace(LIMIT, limit=0)
+        assert (netns.class_limit(made, 2), netns.class_limit(made, 3)) == (fast, None)
+        assert (list(netns.matches(made, at_root=True)), list(netns.matches(made))) == (wanted, [])
+        assert netns.rate_limit(made) is None
+        netns.apply([net.DelHtb(index=made)])
+        assert (netns.class_limit(made, 1), list(netns.matches(made, at_root=True))) == (None, [])
+
+
+def test_some_subnets_are_redirected(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = set_up_pair(kernel, netns).index
+        (ifb,) = netns.apply([net.AddLink(name="ifb7", kind="ifb", up=True), net.GetLink(name="ifb7")])
+        wanted = [
+            net.Match(network=SUBNETS[0], source=False, minor=1, to=ifb.index),
+            net.Match(network=SUBNETS[1], source=False),
+        ]
+        netns.apply(
+            [
+                net.AddIngress(index=made),
+                *(net.AddMatch(index=made, priority=n, match=match) for n, match in enumerate(wanted, 1)),
+                net.AddRedirect(index=made, to=ifb.index, priority=3),
+            ]
+        )
+        assert list(netns.matches(made)) == wanted
+        assert list(netns.redirects(made)) == [ifb.index, ifb.index]
+        netns.apply([net.DelIngress(index=made)])
+        assert (list(netns.matches(made)), list(netns.redirects(made))) == ([], [])
+
+
 def test_an_intermediate_device_takes_what_a_link_receives(kernel: abc.Kernel) -> None:
     mac = b"\x06\x00\x00\x00\x00\x09"
     with opened(kernel) as netns:
@@ -757,6 +811,16 @@ REFUSALS: list[tuple[str, net.Request, type[errors.KernelFault], int]] = [
     ("rate limit twice", net.AddTbf(index=2, limit=LIMIT), errors.Exists, errno.EEXIST),
     ("rate limit, no link", net.AddTbf(index=NOWHERE, limit=LIMIT), errors.NotFound, errno.ENODEV),
     ("rate limit of nothing", net.AddTbf(index=1, limit=NO_BURST), errors.KernelFault, errno.EINVAL),
+    ("another root", net.AddHtb(index=2, default=1), errors.Exists, errno.EEXIST),
+    ("no tokens", net.DelHtb(index=1), errors.KernelFault, errno.EINVAL),
+    ("class of nothing", net.AddHtbClass(index=1, minor=1, limit=LIMIT), errors.NotFound, errno.ENOENT),
+    (
+        "match, no root",
+        net.AddMatch(index=1, priority=1, match=ANY, at_root=True),
+        errors.KernelFault,
+        errno.EINVAL,
+    ),
+    ("match, no ingress", net.AddMatch(index=1, priority=1, match=ANY), errors.KernelFault, errno.EINVAL),
     ("no rate limit", net.DelTbf(index=1), errors.KernelFault, errno.EINVAL),
     ("redirect, no ingress", net.AddRedirect(index=1, to=2), errors.KernelFault, errno.EINVAL),
     ("redirect to nowhere", net.AddRedirect(index=2, to=NOWHERE), errors.NotFound, errno.ENODEV),

@@ -74,6 +74,9 @@ class Link:
     ingress: bool = False
     redirects: tuple[int, ...] = ()
     rate_limit: net.RateLimit | None = None
+    htb: int | None = None
+    classes: tuple[tuple[int, net.RateLimit], ...] = ()
+    matches: tuple[net.AddMatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -500,12 +503,26 @@ class FakeNetns:
     def redirects(self, index: int) -> Sequence[int]:
         with self._kernel.lock:
             link = _by_index(self._space(), index)
-            return list(link.redirects) if link is not None else []
+            if link is None:
+                return []
+            some = [each.match.to for each in link.matches if not each.at_root and each.match.to]
+            return [*some, *link.redirects]
 
     def rate_limit(self, index: int) -> net.RateLimit | None:
         with self._kernel.lock:
             link = _by_index(self._space(), index)
             return None if link is None else link.rate_limit
+
+    def class_limit(self, index: int, minor: int) -> net.RateLimit | None:
+        with self._kernel.lock:
+            link = _by_index(self._space(), index)
+            return None if link is None else dict(link.classes).get(minor)
+
+    def matches(self, index: int, *, at_root: bool = False) -> Sequence[net.Match]:
+        with self._kernel.lock:
+            link = _by_index(self._space(), index)
+            held = () if link is None else (each for each in link.matches if each.at_root is at_root)
+            return [each.match for each in sorted(held, key=lambda each: each.priority)]
 
     def read_sysctl(self, key: str) -> str:
         with self._kernel.lock:
@@ -628,13 +645,36 @@ class FakeNetns:
             case net.AddTbf():
                 link = self._which(request.index)
                 _refuse(errno.ENOENT, "tbf" in self._kernel.lacks)
-                _refuse(errno.EEXIST, link.rate_limit is not None)
+                _refuse(errno.EEXIST, link.rate_limit is not None or link.htb is not None)
                 _refuse(errno.EINVAL, not request.limit.buffer or not request.limit.rate)
                 self._change(replace(link, rate_limit=request.limit))
             case net.DelTbf():
                 link = self._which(request.index)
                 _refuse(errno.EINVAL, link.rate_limit is None)
                 self._change(replace(link, rate_limit=None))
+            case net.AddHtb():
+                link = self._which(request.index)
+                _refuse(errno.ENOENT, "htb" in self._kernel.lacks)
+                _refuse(errno.EEXIST, link.rate_limit is not None or link.htb is not None)
+                self._change(replace(link, htb=request.default))
+            case net.DelHtb():
+                link = self._which(request.index)
+                _refuse(errno.EINVAL, link.htb is None)
+                kept = tuple(each for each in link.matches if not each.at_root)
+                self._change(replace(link, htb=None, classes=(), matches=kept))
+            case net.AddHtbClass():
+                link = self._which(request.index)
+                _refuse(errno.ENOENT, link.htb is None)
+                _refuse(errno.EINVAL, not request.limit.rate)
+                _refuse(errno.EEXIST, request.minor in dict(link.classes))
+                limit = replace(request.limit, limit=0)
+                self._change(replace(link, classes=(*link.classes, (request.minor, limit))))
+            case net.AddMatch():
+                link = self._which(request.index)
+                _refuse(errno.EINVAL, link.htb is None if request.at_root else not link.ingress)
+                if request.match.to:
+                    self._which(request.match.to)
+                self._change(replace(link, matches=(*link.matches, request)))
             case net.AddIngress():
                 link = self._which(request.index)
                 _refuse(errno.ENOENT, "ingress" in self._kernel.lacks)
@@ -643,7 +683,8 @@ class FakeNetns:
             case net.DelIngress():
                 link = self._which(request.index)
                 _refuse(errno.ENOENT, not link.ingress)
-                self._change(replace(link, ingress=False, redirects=()))
+                kept = tuple(each for each in link.matches if each.at_root)
+                self._change(replace(link, ingress=False, redirects=(), matches=kept))
             case net.AddRedirect():
                 link = self._which(request.index)
                 _refuse(errno.EINVAL, not link.ingress)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from vmplumbd import abc, errors
-from vmplumbd.kernel import device, links, netns, nft, requests, rtnl, sysctl, tap, tc, watch
+from vmplumbd.kernel import device, links, netns, nft, requests, rtnl, shaping, sysctl, tap, tc, watch
 from vmplumbd.kernel.rtnl import Channel, Message, Refused
 from vmplumbd.model import net
 
@@ -186,6 +186,21 @@ class LinuxNetns:
     def rate_limit(self, index: int) -> net.RateLimit | None:
         found = (tc.rate_limit_of(body, index) for body in self._dump("list qdiscs", tc.dump_qdiscs(index)))
         return next((each for each in found if each is not None), None)
+
+    def class_limit(self, index: int, minor: int) -> net.RateLimit | None:
+        try:
+            bodies = self._dump("list classes", shaping.dump_classes(index))
+        except errors.NotFound:
+            return None
+        found = (shaping.class_limit_of(body, minor) for body in bodies)
+        return next((each for each in found if each is not None), None)
+
+    def matches(self, index: int, *, at_root: bool = False) -> Sequence[net.Match]:
+        try:
+            bodies = self._dump("list filters", shaping.dump_filters(index, at_root=at_root))
+        except errors.NotFound:
+            return []
+        return [match for body in bodies if (match := shaping.match_of(body)) is not None]
 
     def read_sysctl(self, key: str) -> str:
         return self._setting(f"read {key}", lambda: sysctl.read(key))

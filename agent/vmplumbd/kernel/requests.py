@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmplumbd.kernel import links, tc
+from vmplumbd.kernel import links, shaping, tc
 from vmplumbd.kernel.rtnl import Message
 from vmplumbd.model import net
 
@@ -40,6 +40,14 @@ def encode(request: net.Request, host_fd: int) -> list[Message]:
             return [tc.add_tbf(request)]
         case net.DelTbf():
             return [tc.del_tbf(request)]
+        case net.AddHtb():
+            return [shaping.add_htb(request)]
+        case net.DelHtb():
+            return [shaping.del_htb(request)]
+        case net.AddHtbClass():
+            return [shaping.add_class(request)]
+        case net.AddMatch():
+            return [shaping.add_match(request)]
         case net.AddBridgeVlan():
             return [links.add_bridge_vlan(request)]
         case net.DelBridgeVlan():
@@ -84,6 +92,14 @@ def words(request: net.Request) -> str:
             return f"add token bucket filter to link {request.index}"
         case net.DelTbf():
             return f"delete token bucket filter of link {request.index}"
+        case net.AddHtb():
+            return f"add hierarchical token bucket to link {request.index}"
+        case net.DelHtb():
+            return f"delete hierarchical token bucket of link {request.index}"
+        case net.AddHtbClass():
+            return f"add class 1:{request.minor:x} to link {request.index}"
+        case net.AddMatch():
+            return f"add filter for {request.match.network} to link {request.index}"
 
 
 def hint(request: net.Request) -> str | None:

@@ -10,7 +10,7 @@ from vmplumbd.model import net
 
 TC_H_INGRESS = 0xFFFFFFF1
 TC_H_ROOT = 0xFFFFFFFF
-TBF_HANDLE = 0x00010000
+ROOT_HANDLE = 0x00010000
 INGRESS_HANDLE = 0xFFFF0000
 ETH_P_ALL_NETWORK_ORDER = 0x0300
 TC_ACT_STOLEN = 4
@@ -42,10 +42,15 @@ _MATCH_ALL = rtnl.attribute(
 _IFINDEX = struct.Struct("=I")
 
 
-def _redirect(target: int, class_id: int = 0) -> bytes:
+def redirect_action(target: int) -> bytes:
+    """The option of a u32 filter that sends what it matches out of another link."""
     redirect = _MIRRED.pack(0, 0, TC_ACT_STOLEN, 0, 0, TCA_EGRESS_REDIR, target)
     options = rtnl.attribute(TCA_ACT_OPTIONS, rtnl.attribute(TCA_MIRRED_PARMS, redirect))
-    action = rtnl.attribute(TCA_U32_ACT, rtnl.attribute(1, _MIRRED_KIND + options))
+    return rtnl.attribute(TCA_U32_ACT, rtnl.attribute(1, _MIRRED_KIND + options))
+
+
+def _redirect(target: int, class_id: int = 0) -> bytes:
+    action = redirect_action(target)
     owner = rtnl.u32(TCA_U32_CLASSID, class_id) if class_id else b""
     return _U32_KIND + rtnl.attribute(TCA_OPTIONS, _MATCH_ALL + owner + action)
 
@@ -85,7 +90,7 @@ def add_tbf(request: net.AddTbf) -> Message:
     options = rtnl.attribute(TCA_TBF_PARMS, _TBF.pack(*rate, *_NO_RATE, limit.limit, limit.buffer, 0))
     if limit.rate > _LARGEST_U32:
         options += rtnl.attribute(TCA_TBF_RATE64, _U64.pack(limit.rate))
-    body = _TCMSG.pack(0, request.index, TBF_HANDLE, TC_H_ROOT, 0) + _TBF_KIND
+    body = _TCMSG.pack(0, request.index, ROOT_HANDLE, TC_H_ROOT, 0) + _TBF_KIND
     return Message(rtnl.RTM_NEWQDISC, rtnl.CREATE_NEW, body + rtnl.attribute(TCA_OPTIONS, options))
 
 

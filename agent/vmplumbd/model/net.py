@@ -211,6 +211,59 @@ class DelTbf:
     index: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddHtb:
+    """A hierarchical token bucket as the link's root qdisc, handle 1:.
+
+    What no filter claims is for the class with the minor number `default`; 0 is past all classes.
+    """
+
+    index: int
+    default: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelHtb:
+    """Remove the hierarchical token bucket that is the link's root qdisc, with its classes and filters."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddHtbClass:
+    """A class of a link's hierarchical token bucket. The queue is the link's: `limit.limit` says nothing."""
+
+    index: int
+    minor: int
+    limit: RateLimit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What comes from `network` (`source`), or goes to it, and where it is sent.
+
+    `minor` is the class, 0 is past all classes; `to` is the link whose egress it is redirected to, 0 is none.
+    """
+
+    network: Network
+    source: bool
+    minor: int = 0
+    to: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddMatch:
+    """A u32 filter at a link's ingress or, with `at_root`, at its hierarchical token bucket.
+
+    Filters are tried in the order of their priorities; those of one priority have one family.
+    """
+
+    index: int
+    priority: int
+    match: Match
+    at_root: bool = False
+
+
 Request: TypeAlias = (
     AddVeth
     | AddLink
@@ -229,6 +282,10 @@ Request: TypeAlias = (
     | AddRedirect
     | AddTbf
     | DelTbf
+    | AddHtb
+    | DelHtb
+    | AddHtbClass
+    | AddMatch
 )
 
 

@@ -20,7 +20,7 @@ from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker
 from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
 from vmplumbd.plugins import skel
-from vmplumbd.plugins.bandwidth import Bandwidth
+from vmplumbd.plugins.bandwidth.plugin import Bandwidth
 from vmplumbd.plugins.bridge.plugin import Bridge
 from vmplumbd.plugins.bridge.spoof_check import SpoofCheck
 from vmplumbd.plugins.host_local.allocator import Full

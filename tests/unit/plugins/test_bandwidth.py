@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import errno
 import json
+from contextlib import nullcontext
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,8 @@ from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.errors import Unsupported
 from vmplumbd.model import net
-from vmplumbd.plugins import bandwidth
-from vmplumbd.plugins import conf as plugin_conf
 from vmplumbd.plugins.attachments import VALID_ATTACHMENTS
+from vmplumbd.plugins.bandwidth import config as bandwidth
 from vmplumbd.plugins.builtin import BuiltinInvoker
 
 HOST_END = "veth0"
@@ -108,7 +110,7 @@ def test_numbers_of_the_configuration_and_of_the_request(
     given: dict[str, Any], ingress: net.RateLimit | None, egress: net.RateLimit | None
 ) -> None:
     stdin = json.dumps({"name": "net", **given}).encode()
-    parsed = bandwidth.parse(plugin_conf.load(stdin, "PluginConf"))
+    parsed = bandwidth.parse(bandwidth.load(stdin))
     assert (parsed.ingress, parsed.egress) == (ingress, egress)
 
 
@@ -118,11 +120,70 @@ def test_without_limits_the_result_is_passed_on(bench: Bench) -> None:
     assert bench.kernel.snapshot() == before
 
 
+FAR = ["10.1.0.0/16", "fd00:1::/64", "10.2.3.4/8"]
+NETWORKS = [ip_network("10.1.0.0/16"), ip_network("fd00:1::/64"), ip_network("10.0.0.0/8")]
+
+
+@pytest.mark.parametrize("shaped", [True, False])
+def test_limits_for_some_far_ends(bench: Bench, shaped: bool) -> None:
+    before = bench.kernel.snapshot()
+    given = {**BOTH, "shapedSubnets" if shaped else "unshapedSubnets": FAR}
+    made = bench.call(Command.ADD, conf(**given), prev=PREV)
+    veth, ifb = links(bench)[HOST_END], links(bench)[device()]
+    assert (veth.rate_limit, ifb.rate_limit) == (None, EGRESS_LIMIT)
+    assert (veth.htb, veth.classes) == (0 if shaped else 1, ((1, replace(INGRESS_LIMIT, limit=0)),))
+    host = bench.kernel.host()
+    assert {(each.network, each.source, each.minor, each.to) for each in host.matches(2, at_root=True)} == {
+        (network, True, int(shaped), 0) for network in NETWORKS
+    }
+    assert {(each.network, each.source, each.to) for each in host.matches(2)} == {
+        (network, False, ifb.index if shaped else 0) for network in NETWORKS
+    }
+    assert veth.redirects == (() if shaped else (ifb.index,))
+    bench.call(Command.CHECK, conf(**given), prev=made)
+    with pytest.raises(CniError, match=r"Failed to find filter for 10\.9\.0\.0/16 on veth0"):
+        bench.call(Command.CHECK, conf(**BOTH, unshapedSubnets=["10.9.0.0/16"]), prev=made)
+    for _ in range(2):
+        bench.call(Command.DEL, conf(**given), prev=made)
+        assert bench.kernel.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, None),
+        ({"shapedSubnets": [], "unshapedSubnets": None}, None),
+        ({"unshapedSubnets": ["10.0.0.1/8"]}, ("10.0.0.0/8", False)),
+        ({"runtimeConfig": {"bandwidth": {"shapedSubnets": ["fd00::/8"]}}}, ("fd00::/8", True)),
+        # The operator's lists stand, whatever the request's.
+        (
+            {
+                "unshapedSubnets": ["10.0.0.0/8"],
+                "runtimeConfig": {"bandwidth": {"shapedSubnets": ["fd00::/8"]}},
+            },
+            ("10.0.0.0/8", False),
+        ),
+    ],
+)
+def test_lists_of_the_configuration_and_of_the_request(
+    given: dict[str, Any], wanted: tuple[str, bool] | None
+) -> None:
+    parsed = bandwidth.parse(bandwidth.load(json.dumps({"name": "net", **given}).encode()))
+    if wanted is None:
+        assert parsed.subnets is None
+        return
+    network, shaped = wanted
+    assert parsed.subnets == bandwidth.Subnets(networks=(ip_network(network),), shaped=shaped)
+
+
 @pytest.mark.parametrize("code", [errno.EIO, errno.EEXIST, errno.ENODEV, errno.EOPNOTSUPP])
-def test_an_add_that_fails_at_any_step_leaves_nothing(tmp_path: Path, code: int) -> None:
+@pytest.mark.parametrize("more", [{}, {"shapedSubnets": FAR}, {"unshapedSubnets": FAR}])
+def test_an_add_that_fails_at_any_step_leaves_nothing(
+    tmp_path: Path, code: int, more: dict[str, Any]
+) -> None:
     whole = made_bench(tmp_path)
     start = len(whole.kernel.steps)
-    whole.call(Command.ADD, conf(**BOTH), prev=PREV)
+    whole.call(Command.ADD, conf(**BOTH, **more), prev=PREV)
     count = len(whole.kernel.steps) - start
     assert count >= 7
     for nth in range(count):
@@ -130,7 +191,7 @@ def test_an_add_that_fails_at_any_step_leaves_nothing(tmp_path: Path, code: int)
         before = bench.kernel.snapshot()
         bench.kernel.fail_step(nth, code)
         with pytest.raises(CniError):
-            bench.call(Command.ADD, conf(**BOTH), prev=PREV)
+            bench.call(Command.ADD, conf(**BOTH, **more), prev=PREV)
         assert bench.kernel.snapshot() == before, f"step {nth}"
 
 
@@ -147,6 +208,12 @@ def test_an_add_that_fails_at_any_step_leaves_nothing(tmp_path: Path, code: int)
         ({**INGRESS, "ingressBurst": 2**35}, {}, "burst cannot be more than 4GB"),
         ({**INGRESS, "ingressRate": 7}, {}, "create qdisc: invalid argument"),
         ({**BOTH, "egressBurst": 7}, {}, "create ifb qdisc: create qdisc: invalid argument"),
+        ({**BOTH, "shapedSubnets": ["10.0.0.1"]}, {}, 'bad subnet "10.0.0.1" provided, details invalid CIDR'),
+        (
+            {**BOTH, "shapedSubnets": FAR, "unshapedSubnets": FAR},
+            {},
+            "unshapedSubnets and shapedSubnets cannot",
+        ),
         ({**INGRESS, "ingressRate": -1}, {}, "failed to parse network configuration: json: cannot unmarshal"),
         ({**INGRESS, "ingressRate": 2**64}, {}, "failed to parse network configuration: json: cannot unmar"),
         ({**INGRESS, "ingressRate": "1M"}, {}, "failed to parse network configuration: json: cannot unmar"),
@@ -281,11 +348,26 @@ def test_names_are_the_reference_s() -> None:
     assert bandwidth.device_name("net", "vm1") == "bwpab145a0ee221"
 
 
+@pytest.mark.parametrize("given", [{**INGRESS, "ingressBurst": 0}, {**INGRESS, "ingressRate": "1M"}])
+def test_del_does_not_mind_limits_that_were_refused(bench: Bench, given: dict[str, Any]) -> None:
+    before = bench.kernel.snapshot()
+    for command, refused in ((Command.ADD, True), (Command.DEL, False)):
+        with pytest.raises(CniError) if refused else nullcontext():
+            bench.call(command, conf(**given), prev=PREV)
+    assert bench.kernel.snapshot() == before
+
+
 @pytest.mark.parametrize(
     ("lacks", "what"),
-    [("ifb", "intermediate devices"), ("tbf", "token bucket filters"), ("ingress", "ingress qdiscs")],
+    [
+        ("ifb", "intermediate devices"),
+        ("tbf", "token bucket filters"),
+        ("ingress", "ingress qdiscs"),
+        ("htb", "hierarchical token buckets"),
+    ],
 )
 def test_what_the_kernel_lacks_is_told_before_the_attempt(tmp_path: Path, lacks: str, what: str) -> None:
+    some = {"shapedSubnets": FAR} if lacks == "htb" else {}
     kernel = FakeKernel(lacks=[lacks])
     kernel.create_netns(NETNS)
     with kernel.open_netns(NETNS) as netns:
@@ -301,11 +383,13 @@ def test_what_the_kernel_lacks_is_told_before_the_attempt(tmp_path: Path, lacks:
 
     preflight(conf())
     preflight(conf(ingressRate="much"))
-    with pytest.raises(Unsupported, match=what) as caught:
+    if some:
         preflight(conf(**BOTH))
+    with pytest.raises(Unsupported, match=what) as caught:
+        preflight(conf(**BOTH, **some))
     assert "modprobe" in str(caught.value)
     with pytest.raises(CniError, match=what):
-        bench.call(Command.ADD, conf(runtimeConfig={"bandwidth": BOTH}), prev=PREV)
+        bench.call(Command.ADD, conf(runtimeConfig={"bandwidth": {**BOTH, **some}}), prev=PREV)
     assert kernel.snapshot() == before
 
 

@@ -68,6 +68,14 @@ def load(stdin: bytes) -> Section:
         raise PluginFault(f"failed to load netconf: {exc}") from exc
 
 
+def data_dir(top: Section) -> str:
+    """Where links are written down: all that DEL and GC need. Raises PluginFault."""
+    try:
+        return top.text("dataDir") or DEFAULT_DATA_DIR
+    except Malformed as exc:
+        raise PluginFault(f"failed to load netconf: {exc}") from exc
+
+
 def parse(top: Section, cni_args: str) -> TuningConf:
     """Read a configuration and CNI_ARGS. Raises PluginFault."""
     try:
@@ -143,7 +151,7 @@ def _parse(top: Section, cni_args: str) -> TuningConf:
     mac, mtu, promisc = top.text("mac"), top.number("mtu"), top.flag("promisc")
     allmulti = top.flag("allmulti") if top.has("allmulti") else None
     queue = top.number("txQLen")
-    data_dir = top.text("dataDir") or DEFAULT_DATA_DIR
+    directory = data_dir(top)
     runtime_mac = (top.section("runtimeConfig") or Section("TuningConf.runtimeConfig", {})).text("mac")
     cni = (top.section("args") or Section("TuningConf.args", {})).section("cni")
     cni = cni or Section("TuningConf.args.cni", {})
@@ -162,7 +170,7 @@ def _parse(top: Section, cni_args: str) -> TuningConf:
     return TuningConf(
         cni_version=top.text("cniVersion") or "0.1.0",
         network=top.text("name"),
-        data_dir=data_dir,
+        data_dir=directory,
         sysctls=tuple(sysctls.items()),
         mac=mac,
         promisc=promisc,

@@ -4,8 +4,8 @@ What a link was before is written down first, and put back on DEL. Settings of t
 with the reference: another attachment of the same namespace may have asked for the same.
 
 Beyond the reference: everything that can be refused is refused before the first act; an ADD that fails puts
-back what it set; DEL forgets a link that is gone, and says so when one that is there cannot be put back;
-GC forgets what no valid attachment owns.
+back what it set; DEL forgets a link that is gone, says so when one that is there cannot be put back, and
+needs no more of the configuration than where that is written; GC forgets what no valid attachment owns.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Tuning:
 
     def del_(self, call: Invocation) -> None:
         """Put the link back, and forget how it was. What is gone is success. Raises CniError, OSError."""
-        path = _file(call, config.parse(config.load(call.stdin), call.args))
+        path = _file(call, config.data_dir(config.load(call.stdin)))
         content = backup.read(path)
         if content is None:
             return
@@ -102,7 +102,7 @@ class Tuning:
 
     def has_traces(self, call: Invocation) -> bool:
         """Whether there is a link to put back, or one to forget."""
-        return _file(call, config.parse(config.load(call.stdin), call.args)).exists()
+        return _file(call, config.data_dir(config.load(call.stdin))).exists()
 
     def check(self, call: Invocation) -> None:
         """Raises CniError unless everything is as it was set."""
@@ -124,9 +124,9 @@ class Tuning:
         valid = attachments.valid(call.stdin)
         if valid is None:
             return
-        parsed = config.parse(config.load(call.stdin), "")
+        top = config.load(call.stdin)
         keep = {backup.file_name(container_id, if_name) for container_id, if_name in valid}
-        backup.collect(Path(parsed.data_dir), parsed.network, keep)
+        backup.collect(Path(config.data_dir(top)), top.values["name"], keep)
 
     def _allowed(self) -> list[str] | None:
         try:
@@ -183,7 +183,7 @@ def _change_link(
         tx_queue_length=None if wanted.tx_queue_length is None else link.tx_queue_length,
         mtu=None if wanted.mtu is None else link.mtu,
     )
-    path = _file(call, parsed)
+    path = _file(call, parsed.data_dir)
     earlier = backup.read(path)
     undo.append(lambda: path.unlink(missing_ok=True) if earlier is None else backup.put(path, earlier))
     backup.put(path, backup.encode(before, parsed.network))
@@ -270,8 +270,8 @@ def _prev_result(call: Invocation, top: Section, parsed: TuningConf) -> Result:
     return made
 
 
-def _file(call: Invocation, parsed: TuningConf) -> Path:
-    return Path(parsed.data_dir, backup.file_name(call.container_id, call.if_name))
+def _file(call: Invocation, data_dir: str) -> Path:
+    return Path(data_dir, backup.file_name(call.container_id, call.if_name))
 
 
 def _words(code: int) -> str:

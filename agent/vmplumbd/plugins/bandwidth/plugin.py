@@ -1,22 +1,24 @@
-"""The bandwidth plugin: token bucket filters on the host end of a VM's veth pair, both ways.
+"""The bandwidth plugin: token buckets on the host end of a VM's veth pair, both ways.
 
 What goes to the VM is held back where the host end sends it. What comes from the VM is held back on an
 intermediate device, to which the host end's ingress redirects (plugins:plugins/meta/bandwidth). The container
 end is left alone, so it may be redirected to a tap.
 
+Where only some far ends count, what goes to the VM passes a class of a hierarchical token bucket, or passes it by;
+and only what goes to those ends is redirected. A filter without an action lets a packet go its way.
+
 Beyond the reference: an ADD that fails takes back what it made, as does DEL on a host end that is still
-there; CHECK misses a filter that is gone; GC removes devices of its network that no valid attachment owns, which
-it knows by their MAC.
+there; DEL needs no more of the configuration than the network's name; CHECK misses a filter that is gone; GC
+removes devices of its network that no valid attachment owns, which it knows by their MAC.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from vmplumbd.abc import Kernel, Netns
 from vmplumbd.cni import version as versions
@@ -25,75 +27,20 @@ from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.cni.result import Interface, Result
 from vmplumbd.errors import KernelFault, NotFound, Unsupported
 from vmplumbd.model import net
-from vmplumbd.plugins import attachments, conf, prev_result
-from vmplumbd.plugins.conf import Malformed, PluginFault, Section
+from vmplumbd.plugins import attachments, prev_result
+from vmplumbd.plugins.bandwidth import config
+from vmplumbd.plugins.bandwidth.config import BandwidthConf, device_mac, device_name
+from vmplumbd.plugins.conf import PluginFault, Section
 from vmplumbd.plugins.skel import Verb
 
-_PREFIX = "bwp"
-_LONGEST_NAME = 15
 _VETH, _IFB = "veth", "ifb"
-_KEYS = ("ingressRate", "ingressBurst", "egressRate", "egressBurst")
-_CLASS = 0x00010001  # the reference's, on a filter of its choice
-_PRIORITY = 1
-
-_WAITS = 40  # a packet may wait for 1/40 s, 25 ms, beside the burst
-_LARGEST = 2**32 - 1
+_CLASS = 0x00010001  # the reference's, on a filter at ingress, where nothing has classes
+_MINOR = 1  # of the class that is limited
+_FIRST, _LAST = {4: 1, 6: 2}, 3  # priorities: filters of one priority have one family
 
 _LIMIT_OF_A_TRIAL = net.RateLimit(rate=1_000_000, buffer=1_000_000, limit=100_000)
 # What the kernel says of a kind of link, qdisc, filter or action that it does not have.
 _UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.ENOENT})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BandwidthConf:
-    """What the VM may receive (`ingress`) and send (`egress`); None is without a limit."""
-
-    cni_version: str
-    network: str
-    ingress: net.RateLimit | None
-    egress: net.RateLimit | None
-
-
-def parse(top: Section) -> BandwidthConf:
-    """Read a configuration. Raises PluginFault with the reference's text."""
-    try:
-        limits, cni_version, network = _limits(top), top.text("cniVersion"), top.text("name")
-    except Malformed as exc:
-        raise PluginFault(f"failed to parse network configuration: {exc}") from exc
-    pairs = ((limits[0], limits[1]), (limits[2], limits[3]))
-    for rate, burst in pairs:
-        if rate and not burst:
-            raise PluginFault("if rate is set, burst must also be set")
-        if burst and not rate:
-            raise PluginFault("if burst is set, rate must also be set")
-        if burst // 8 >= _LARGEST:
-            raise PluginFault("burst cannot be more than 4GB")
-    ingress, egress = (rate_limit(rate, burst) if rate else None for rate, burst in pairs)
-    return BandwidthConf(cni_version=cni_version or "0.1.0", network=network, ingress=ingress, egress=egress)
-
-
-def rate_limit(rate: int, burst: int) -> net.RateLimit:
-    """Bits a second and bits, as the kernel wants them. What it cannot hold is cut to the largest it can."""
-    rate_bytes, burst_bytes = rate // 8, burst // 8
-    # Microseconds first, as the reference counts, else CHECK of the one misses what the other has made.
-    micros = burst_bytes * 1_000_000 // rate_bytes if rate_bytes else 0
-    return net.RateLimit(
-        rate=rate_bytes,
-        buffer=min(micros * 1000 // 64, _LARGEST),
-        limit=min(rate_bytes // _WAITS + burst_bytes, _LARGEST),
-    )
-
-
-def device_name(network: str, container_id: str) -> str:
-    """The intermediate device of a VM in a network: known without any state, and so found again."""
-    digest = hashlib.sha512(f"{network}{container_id}".encode(errors="surrogateescape"))
-    return f"{_PREFIX}{digest.hexdigest()}"[:_LONGEST_NAME]
-
-
-def device_mac(network: str) -> bytes:
-    """The MAC of a network's intermediate devices. Nothing on the wire sees it."""
-    digest = hashlib.sha256(f"bandwidth\0{network}".encode(errors="surrogateescape")).digest()
-    return b"\x06" + digest[:5]  # locally administered
 
 
 class Bandwidth:
@@ -102,7 +49,7 @@ class Bandwidth:
     def __init__(self, kernel: Kernel, *, keep_devices: bool = False) -> None:
         self._kernel = kernel
         self._keep_devices = keep_devices
-        self._works = False
+        self._works: set[bool] = set()
         self.supported = tuple(each for each in versions.ALL if versions.at_least(each, "0.3.0"))
         self.verbs: Mapping[Command, Verb] = {
             Command.ADD: self.add,
@@ -121,27 +68,28 @@ class Bandwidth:
         Tried out once. Limits that come with a request are refused by its ADD.
         """
         try:
-            parsed = parse(conf.load(stdin, "PluginConf"))
-        except (Malformed, PluginFault):
+            parsed = config.parse(config.load(stdin))
+        except PluginFault:
             return  # the verb's to refuse
-        if not self._works and (parsed.ingress, parsed.egress) != (None, None):
-            self._try_out()
-            self._works = True
+        some = parsed.subnets is not None
+        if parsed.limits and some not in self._works:
+            self._try_out(some=some)
+            self._works.add(some)
 
     def add(self, call: Invocation) -> Result:
         """Set the limits, or none. Answers prevResult with the device. Raises CniError, KernelFault."""
-        top = _load(call)
-        parsed = parse(top)
-        made = _prev_result(call, top, parsed)
+        top = config.load(call.stdin)
+        parsed = config.parse(top)
+        made = _prev_result(call, top, parsed.cni_version)
         if made is None:
             raise PluginFault("must be called as chained plugin")
-        if parsed.ingress is None and parsed.egress is None:
+        if not parsed.limits:
             return made
         with prev_result.open_netns(self._kernel, call.netns) as netns:
             link = _host_end(netns, self._kernel.host(), call.if_name, made.interfaces)
         undo: list[net.Request] = []
         try:
-            interfaces = self._limit(call, parsed, link, undo)
+            interfaces = self._limit(call, top, parsed, link, undo)
         except BaseException as exc:
             _take_back(self._kernel.host(), undo, exc)
             raise
@@ -152,43 +100,45 @@ class Bandwidth:
 
         Blocks for the kernel's grace period when there is a device. Raises CniError, KernelFault.
         """
-        top = _load(call)
-        parsed = parse(top)
-        made = _prev_result(call, top, parsed)
+        top = config.load(call.stdin)
         host = self._kernel.host()
-        device = _device(host, device_name(parsed.network, call.container_id))
-        if call.netns and made is not None and not self._keep_devices:
-            # No namespace, no link in it or no pair: then there is no host end either.
-            with suppress(PluginFault), prev_result.open_netns(self._kernel, call.netns) as netns:
-                _free(host, _host_end(netns, host, call.if_name, made.interfaces), parsed, device)
+        device = _device(host, _name(call, top))
+        if call.netns and not self._keep_devices:
+            # No limits that could be read, no result, no namespace, no pair in it: then nothing was set there.
+            with suppress(CniError):
+                parsed = config.parse(top)
+                made = _prev_result(call, top, parsed.cni_version)
+                with prev_result.open_netns(self._kernel, call.netns) as netns:
+                    link = _host_end(netns, host, call.if_name, () if made is None else made.interfaces)
+                    _free(host, link, parsed, device)
         if device is not None:
             with suppress(NotFound):
                 host.apply([net.DelLink(index=device.index)])
 
     def has_traces(self, call: Invocation) -> bool:
         """Whether there is the device, or a namespace whose link's host end may be limited."""
-        name = device_name(parse(_load(call)).network, call.container_id)
-        return bool(call.netns) or _device(self._kernel.host(), name) is not None
+        return (
+            bool(call.netns) or _device(self._kernel.host(), _name(call, config.load(call.stdin))) is not None
+        )
 
     def check(self, call: Invocation) -> None:
         """Raises CniError unless the limits are as they were set."""
-        top = _load(call)
-        parsed = parse(top)
-        made = _prev_result(call, top, parsed)
+        top = config.load(call.stdin)
+        parsed = config.parse(top)
+        made = _prev_result(call, top, parsed.cni_version)
         if made is None:
             raise PluginFault("must be called as a chained plugin")
         host = self._kernel.host()
         with prev_result.open_netns(self._kernel, call.netns) as netns:
             link = _host_end(netns, host, call.if_name, made.interfaces)
         if parsed.ingress is not None:
-            _check_limit(host, link, parsed.ingress)
+            _check_ingress(host, link, parsed, parsed.ingress)
         if parsed.egress is not None:
-            device = _device(host, device_name(parsed.network, call.container_id))
+            device = _device(host, _name(call, top))
             if device is None:
                 raise PluginFault("get ifb device: Link not found")
-            _check_limit(host, device, parsed.egress)
-            if device.index not in host.redirects(link.index):
-                raise PluginFault(f"Failed to find redirect from {link.name} to {device.name}")
+            _check_limit(host.rate_limit(device.index), parsed.egress)
+            _check_redirect(host, link, device, parsed)
 
     def gc(self, call: Invocation) -> None:
         """Remove the network's devices that no valid attachment owns. Raises CniError, KernelFault.
@@ -199,58 +149,66 @@ class Bandwidth:
         valid = attachments.valid(call.stdin)
         if valid is None:
             return
-        network = parse(_load(call)).network
+        network = _network(config.load(call.stdin))
         keep = {device_name(network, container_id) for container_id, _ in valid}
         mac, host = device_mac(network), self._kernel.host()
         for link in host.links():
             if (
                 link.kind == _IFB
                 and link.mac == mac
-                and link.name.startswith(_PREFIX)
+                and link.name.startswith(config.PREFIX)
                 and link.name not in keep
             ):
                 with suppress(NotFound):
                     host.apply([net.DelLink(index=link.index)])
 
     def _limit(
-        self, call: Invocation, parsed: BandwidthConf, link: net.LinkInfo, undo: list[net.Request]
+        self,
+        call: Invocation,
+        top: Section,
+        parsed: BandwidthConf,
+        link: net.LinkInfo,
+        undo: list[net.Request],
     ) -> tuple[Interface, ...]:
         # A request that is refused has done nothing, and what is in its way may be a stranger's. So each
-        # goes alone, and its undoing is noted when it is done.
+        # goes alone, and its undoing is noted when it is done. What hangs on something of ours goes with it.
+        some = parsed.subnets is not None
         if parsed.ingress is not None:
-            self._act(net.AddTbf(index=link.index, limit=parsed.ingress), "create qdisc")
-            undo.append(net.DelTbf(index=link.index))
+            root, *inside = _to_vm(parsed, link.index, parsed.ingress)
+            self._act(root, "create qdisc", some=some)
+            undo.append(net.DelHtb(index=link.index) if some else net.DelTbf(index=link.index))
+            for request in inside:
+                self._act(request, "add class or filter", some=some)
         if parsed.egress is None:
             return ()
-        name = device_name(parsed.network, call.container_id)
         add = net.AddLink(
-            name=name,
+            name=_name(call, top),
             kind=_IFB,
             mtu=link.mtu,
             tx_queue_length=0,
-            mac=device_mac(parsed.network),
+            mac=device_mac(_network(top)),
             up=True,
         )
-        self._act(add, "adding link")
-        undo.append(net.DelLink(name=name))
-        device = self._kernel.host().link(name=name)
+        self._act(add, "adding link", some=some)
+        undo.append(net.DelLink(name=add.name))
+        device = self._kernel.host().link(name=add.name)
         limit = net.AddTbf(index=device.index, limit=parsed.egress)
-        self._act(limit, "create ifb qdisc: create qdisc")
-        self._act(net.AddIngress(index=link.index), "create ingress qdisc")
+        self._act(limit, "create ifb qdisc: create qdisc", some=some)
+        self._act(net.AddIngress(index=link.index), "create ingress qdisc", some=some)
         undo.append(net.DelIngress(index=link.index))
-        redirect = net.AddRedirect(index=link.index, to=device.index, priority=_PRIORITY, class_id=_CLASS)
-        self._act(redirect, "add filter")
-        return (Interface(name=name, mac=prev_result.mac_text(device.mac)),)
+        for request in _from_vm(parsed, link.index, device.index):
+            self._act(request, "add filter", some=some)
+        return (Interface(name=device.name, mac=prev_result.mac_text(device.mac)),)
 
-    def _act(self, request: net.Request, fault: str) -> None:
+    def _act(self, request: net.Request, fault: str, *, some: bool) -> None:
         try:
             self._kernel.host().apply([request])
         except KernelFault as exc:
             if exc.errno in _UNKNOWN:
-                self._try_out()
+                self._try_out(some=some)
             raise PluginFault(f"{fault}: {os.strerror(exc.errno).lower()}") from exc
 
-    def _try_out(self) -> None:
+    def _try_out(self, *, some: bool) -> None:
         """Raises Unsupported for the first thing that the kernel does not have."""
         with self._kernel.trial_netns() as netns:
             _have(netns, net.AddLink(name="ifb0", kind=_IFB), "intermediate devices", "ifb")
@@ -260,6 +218,50 @@ class Bandwidth:
             _have(netns, net.AddIngress(index=lo), "ingress qdiscs", "sch_ingress")
             redirect = net.AddRedirect(index=lo, to=device)
             _have(netns, redirect, "redirects by u32 filters", "cls_u32 act_mirred")
+            if some:
+                tree = net.AddHtb(index=lo, default=0)
+                _have(netns, tree, "hierarchical token buckets, for limits of some subnets,", "sch_htb")
+
+
+def _to_vm(parsed: BandwidthConf, index: int, limit: net.RateLimit) -> list[net.Request]:
+    """What limits the host end's sending: the root qdisc, and what hangs on it."""
+    if parsed.subnets is None:
+        return [net.AddTbf(index=index, limit=limit)]
+    return [
+        net.AddHtb(index=index, default=0 if parsed.subnets.shaped else _MINOR),
+        net.AddHtbClass(index=index, minor=_MINOR, limit=limit),
+        *(
+            net.AddMatch(index=index, priority=_FIRST[match.network.version], match=match, at_root=True)
+            for match in _far_sources(parsed)
+        ),
+    ]
+
+
+def _from_vm(parsed: BandwidthConf, index: int, device: int) -> list[net.Request]:
+    """What sends to the device what the VM sends: filters at the host end's ingress."""
+    requests: list[net.Request] = [
+        net.AddMatch(index=index, priority=_FIRST[match.network.version], match=match)
+        for match in _far_destinations(parsed, device)
+    ]
+    if parsed.subnets is None:
+        requests.append(net.AddRedirect(index=index, to=device, priority=_FIRST[4], class_id=_CLASS))
+    elif not parsed.subnets.shaped:
+        requests.append(net.AddRedirect(index=index, to=device, priority=_LAST))
+    return requests
+
+
+def _far_sources(parsed: BandwidthConf) -> list[net.Match]:
+    if parsed.subnets is None:
+        return []
+    minor = _MINOR if parsed.subnets.shaped else 0
+    return [net.Match(network=each, source=True, minor=minor) for each in parsed.subnets.networks]
+
+
+def _far_destinations(parsed: BandwidthConf, device: int) -> list[net.Match]:
+    if parsed.subnets is None:
+        return []
+    to = device if parsed.subnets.shaped else 0
+    return [net.Match(network=each, source=False, to=to) for each in parsed.subnets.networks]
 
 
 def _have(netns: Netns, request: net.Request, what: str, modules: str) -> None:
@@ -274,33 +276,17 @@ def _have(netns: Netns, request: net.Request, what: str, modules: str) -> None:
         ) from exc
 
 
-def _load(call: Invocation) -> Section:
+def _network(top: Section) -> str:
+    return str(top.values["name"])  # the skeleton has looked at it
+
+
+def _name(call: Invocation, top: Section) -> str:
+    return device_name(_network(top), call.container_id)
+
+
+def _prev_result(call: Invocation, top: Section, cni_version: str) -> Result | None:
     try:
-        return conf.load(call.stdin, "PluginConf")
-    except Malformed as exc:
-        raise PluginFault(f"failed to parse network configuration: {exc}") from exc
-
-
-def _limits(top: Section) -> tuple[int, ...]:
-    """The four numbers: the configuration's own if it has any of them, else the request's."""
-    runtime = top.section("runtimeConfig") or Section("PluginConf.runtimeConfig", {})
-    asked = runtime.section("bandwidth") or Section("PluginConf.runtimeConfig.bandwidth", {})
-    numbers = [tuple(_bits(holder, key) for key in _KEYS) for holder in (top, asked)]
-    return numbers[0] if any(key.lower() in top.values for key in _KEYS) else numbers[1]
-
-
-def _bits(holder: Section, key: str) -> int:
-    number = holder.number(key, "uint64") or 0
-    if number >= 2**64:
-        raise Malformed(
-            f"json: cannot unmarshal number {number} into Go struct field {holder.struct}.{key} of type uint64"
-        )
-    return number
-
-
-def _prev_result(call: Invocation, top: Section, parsed: BandwidthConf) -> Result | None:
-    try:
-        return prev_result.of(call, top, parsed.cni_version)
+        return prev_result.of(call, top, cni_version)
     except CniError as exc:
         raise PluginFault(exc.msg) from exc
 
@@ -344,8 +330,13 @@ def _free(host: Netns, link: net.LinkInfo, parsed: BandwidthConf, device: net.Li
     requests: list[net.Request] = []
     if device is not None and device.index in host.redirects(link.index):
         requests.append(net.DelIngress(index=link.index))
-    if parsed.ingress is not None and host.rate_limit(link.index) == parsed.ingress:
-        requests.append(net.DelTbf(index=link.index))
+    if parsed.ingress is not None:
+        if parsed.subnets is None and host.rate_limit(link.index) == parsed.ingress:
+            requests.append(net.DelTbf(index=link.index))
+        elif parsed.subnets is not None and host.class_limit(link.index, _MINOR) == _of_a_class(
+            parsed.ingress
+        ):
+            requests.append(net.DelHtb(index=link.index))
     for request in requests:
         with suppress(NotFound):
             host.apply([request])
@@ -361,8 +352,31 @@ def _take_back(host: Netns, undo: Sequence[net.Request], fault: BaseException) -
             fault.add_note(f"not taken back: {failed}")
 
 
-def _check_limit(host: Netns, link: net.LinkInfo, wanted: net.RateLimit) -> None:
-    found = host.rate_limit(link.index)
+def _of_a_class(limit: net.RateLimit) -> net.RateLimit:
+    return replace(limit, limit=0)
+
+
+def _check_ingress(host: Netns, link: net.LinkInfo, parsed: BandwidthConf, wanted: net.RateLimit) -> None:
+    if parsed.subnets is None:
+        _check_limit(host.rate_limit(link.index), wanted)
+        return
+    _check_limit(host.class_limit(link.index, _MINOR), _of_a_class(wanted))
+    _check_matches(link, host.matches(link.index, at_root=True), _far_sources(parsed))
+
+
+def _check_redirect(host: Netns, link: net.LinkInfo, device: net.LinkInfo, parsed: BandwidthConf) -> None:
+    _check_matches(link, host.matches(link.index), _far_destinations(parsed, device.index))
+    if device.index not in host.redirects(link.index):
+        raise PluginFault(f"Failed to find redirect from {link.name} to {device.name}")
+
+
+def _check_matches(link: net.LinkInfo, found: Collection[net.Match], wanted: Collection[net.Match]) -> None:
+    for match in wanted:
+        if match not in found:
+            raise PluginFault(f"Failed to find filter for {match.network} on {link.name}")
+
+
+def _check_limit(found: net.RateLimit | None, wanted: net.RateLimit) -> None:
     if found is None:
         raise PluginFault("Failed to find qdisc")
     for what, is_, should in (
