@@ -121,13 +121,18 @@ def private_host(*, netns_dir: bool = True) -> Iterator[Host]:
 
 def in_host(act: Callable[[], T]) -> T:
     """Run `act` on a thread of its own that lives in a fresh host; give back what it returns or raises."""
+    return in_host_with(lambda _: act())
+
+
+def in_host_with(act: Callable[[Host], T]) -> T:
+    """The same, for what wants to do things with the host."""
     outcome: list[T] = []
     fault: list[BaseException] = []
 
     def body() -> None:
         try:
-            with private_host():
-                outcome.append(act())
+            with private_host() as made:
+                outcome.append(act(made))
         except BaseException as exc:  # noqa: BLE001  raised again on the caller's thread
             fault.append(exc)
 

@@ -1,11 +1,16 @@
 """Kill runs: the real daemon is SIGKILLed at random instants under load, restarted, and called again.
 
     python -m tools.torture --kills 1000 --seed 1
+    python -m tools.torture --every-step
 
 Callers each live VMs from set-up to teardown and repeat a call that a kill interrupted, as an orchestrator
 does. Every answer is judged: a network that is told of must be there, with an address that no other VM
 has; what is no network must be a clean error. In the end everything is torn down and the host must be as
 it was before: links, routes, namespaces, files, an empty journal.
+
+With --every-step there is one caller, and the daemon is killed after each change that it makes, in turn: in
+set-up, in teardown and release, and in the start after a kill; with a namespace made and one adopted, all
+built in and with an executed plugin.
 
 The seed fixes what callers do and when the daemon is killed; how threads interleave is the machine's.
 Exit status 0: kept, 1: something was broken, and what is printed, 2: this machine cannot run it.
@@ -15,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import functools
 import json
 import random
 import sys
@@ -31,6 +37,7 @@ from tests import host as hosts
 from tests.snapshot import namespace_snapshot, snapshot
 from tests.system.daemon import refusal, request
 from tests.torture.rig import Installed, installed, until
+from tests.torture.steps import walk
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 
@@ -334,6 +341,31 @@ def _difference(was: Any, found: Any) -> str:  # noqa: ANN401 - JSON
     return str([one for one in found if one not in was] or [one for one in was if one not in found])[:2000]
 
 
+def every_step() -> int:
+    """Walk through every step of every kind of life, and print what was killed where."""
+    broken = 0
+    for network, adopted in (("fcnet", False), ("fcnet", True), ("mixed", False), ("mixed", True)):
+        began = time.monotonic()
+        done = hosts.in_host_with(functools.partial(walk, network=network, adopted=adopted))
+        broken += len(done.broken)
+        print(
+            json.dumps(
+                {
+                    "network": network,
+                    "namespace": "adopted" if adopted else "made",
+                    "kills": done.kills,
+                    "seconds": round(time.monotonic() - began, 1),
+                    "broken": done.broken,
+                }
+            ),
+            flush=True,
+        )
+        for what, names in done.steps.items():
+            for number, name in enumerate(names, 1):
+                print(f"  {what:10} {number:3} {name}")
+    return 1 if broken else 0
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -342,12 +374,15 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None, help="by default one is thrown, and printed")
     parser.add_argument("--callers", type=int, default=16)
+    parser.add_argument("--every-step", action="store_true", help="kill after each change, in turn")
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(1 << 32) if given.seed is None else given.seed
     refused = hosts.become_root() or hosts.refusal()
     if refused:
         print(f"torture: this machine cannot run it: {refused}", file=sys.stderr)
         return 2
+    if given.every_step:
+        return every_step()
     with hosts.private_host() as host:
         total = torture(host, kills=given.kills, seed=seed, callers=given.callers, chatty=True)
     print(json.dumps({one.name: getattr(total, one.name) for one in fields(total)}, indent=2))

@@ -69,6 +69,9 @@ DOORS: Mapping[str, Door] = {
     # What was opened as a namespace is one: no error fits.
     "fcntl.ioctl NS_GET_NSTYPE": Door(changes=False),
     "fcntl.ioctl SIOCGSKNS": _reads("EMFILE", "EPERM"),
+    "fcntl.ioctl SIOCGIFINDEX": _reads("EPERM"),
+    "fcntl.ioctl SIOCGIFMTU": _reads("EPERM"),
+    "fcntl.ioctl SIOCGIFHWADDR": _reads("EPERM"),
     "fcntl.ioctl TUNSETIFF": Door(before=("EPERM", "EBUSY", "ENOMEM"), after=("EIO",)),
     "fcntl.ioctl TUNSETOWNER": Door(before=("EINVAL", "EBADFD")),
     "fcntl.ioctl TUNSETGROUP": Door(before=("EINVAL", "EBADFD")),
@@ -116,6 +119,7 @@ DOORS: Mapping[str, Door] = {
     "kernel.DelIngress": _deletes("ENOENT"),
     # The journal. A COMMIT that finds the disk full is rolled back by SQLite; one that finds it busy is not.
     "journal COMMIT": Door(before=("SQLITE_FULL", "SQLITE_BUSY"), after=("SQLITE_IOERR",)),
+    "journal PRAGMA": _reads("SQLITE_IOERR", "SQLITE_BUSY"),
     "journal SELECT": _reads("SQLITE_IOERR"),
     "journal ROLLBACK": _reads("SQLITE_IOERR"),
     "journal BEGIN": _reads("SQLITE_BUSY", "SQLITE_IOERR"),

@@ -48,7 +48,19 @@ UNCOUNTED = frozenset(
 # They tell of links that go, and of time; no operation runs on them.
 UNCOUNTED_THREADS = frozenset({"device-watch", "parked"})
 # Frames between an act and the module of ours that wants it.
-_BETWEEN = frozenset({__name__, "contextlib", "functools", "genericpath", "io", "os", "pathlib", "posixpath"})
+_BETWEEN = frozenset(
+    {
+        __name__,
+        "tests.torture.steps",
+        "contextlib",
+        "functools",
+        "genericpath",
+        "io",
+        "os",
+        "pathlib",
+        "posixpath",
+    }
+)
 _ROOT = "vmplumbd."
 
 
@@ -107,6 +119,7 @@ class Seam:
     def __init__(self) -> None:
         self.effects: list[Effect] = []
         self.hit = 0
+        self.strayed = False
         self._faults: dict[int, Fault] = {}
         self._lasting: Fault | None = None
         self.armed = False
@@ -115,6 +128,7 @@ class Seam:
         """Count acts from now on, and fail those that `faults` name."""
         self.effects = []
         self.hit = 0
+        self.strayed = False
         self._faults = {one.number: one for one in faults}
         self._lasting = None
         self.armed = True
@@ -135,6 +149,11 @@ class Seam:
         self.effects.append(Effect(door=name, place=asker))
         fault = self._faults.get(number)
         if fault is not None:
+            there = door(name)
+            if fault.error not in (there.before if fault.when is When.BEFORE else there.after):
+                # Another run than the one the fault was made for.
+                self.strayed = True
+                return None
             self.hit += 1
             if fault.lasting:
                 self._lasting = fault

@@ -1,0 +1,41 @@
+"""The real daemon is killed after each change that it makes, and nothing is lost or left after the next start.
+
+`make torture ARGS=--every-step` walks in an adopted namespace and with an executed plugin at each step, too.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests import host as hosts
+from tests.torture.steps import Walk, walk
+
+
+@pytest.mark.slow
+@pytest.mark.host
+@pytest.mark.timeout(240)
+def test_a_kill_after_any_change_leaves_nothing_and_the_repeated_call_goes_well() -> None:
+    reason = hosts.refusal()
+    if reason is not None:
+        pytest.skip(reason)
+    done: dict[str, Walk] = {}
+
+    # Each in a host of its own, since a kill leaves the processors idle half of the time.
+    def made() -> None:
+        done["made"] = hosts.in_host_with(walk)
+
+    def adopted() -> None:
+        done["adopted"] = hosts.in_host_with(lambda host: walk(host, adopted=True, every=6))
+
+    threads = [threading.Thread(target=one) for one in (made, adopted)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name: one.broken for name, one in done.items()} == {"made": [], "adopted": []}
+    for one in done.values():
+        assert set(one.kills) == {"set-up", "teardown", "recovery"}
+    # Every change of a set-up was the last one of a daemon: the list is the run's own.
+    assert done["made"].kills["set-up"] > 20
