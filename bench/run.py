@@ -314,11 +314,9 @@ class Growth:
 def live_networks(report: Report, sizes: Sizes, here: World, growth: Growth, *, ipv6: bool = True) -> None:
     """Set-ups beside many live networks, all of them made by us."""
     section = "live networks" if ipv6 else "live networks, IPv6 off"
-    if not ipv6:
-        Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1", encoding="ascii")
     runners = floors(here, sizes)
     own = list(runners)
-    holder = here.start(world.in_process())
+    holder = here.start(world.in_process(*(() if ipv6 else ("kernel.host_ipv6=false",))))
     holder.next_number = max(sizes.live) + 100
     in_process = of_peer(here, holder, "vmplumbd in process", sizes.block)
     runners.append(in_process)
@@ -720,7 +718,7 @@ SAYS = {
     "masquerade": "ptp with ipMasq through nftables; ms, then the ratio to ours",
     "reservations": "addresses when many are reserved; ms, then the ratio to none",
     "live": "set-ups beside live networks; ms, then the ratio to the floor at the same number",
-    "live-no-ipv6": "the same with IPv6 off on new devices of the host",
+    "live-no-ipv6": "the same with kernel.host_ipv6 = false, all live networks made so",
     "callers": "set-up and teardown by several callers; operations a second, then the part of the floor's best",
     "teardown": "the call, and what goes on behind it",
     "memory": "the daemon's size and start",

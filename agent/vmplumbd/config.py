@@ -87,9 +87,14 @@ class Cni:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """How the kernel is used. `drain_group`: the number of a device group that nobody else on the host uses."""
+    """How the kernel is used.
+
+    `drain_group`: the number of a device group that nobody else on the host uses. `host_ipv6` false: the
+    host's devices of ptp networks that give no IPv6 address have IPv6 off, unlike the reference's.
+    """
 
     drain_group: int = 0x766D
+    host_ipv6: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

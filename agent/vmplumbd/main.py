@@ -118,6 +118,7 @@ def build(config: Config, log: Log) -> Daemon:
         executor,
         executed=executed,
         masquerade=rules,
+        host_ipv6=config.kernel.host_ipv6,
         tuning_allowlist=config.paths.tuning_allowlist,
     )
     holder: list[Tools] = []

@@ -49,7 +49,8 @@ class BuiltinInvoker(InProcess):
     """An Invoker that runs plugins in process where it can, and hands the rest to `executables`.
 
     `executed` are the types whose executable wins, `tuning_allowlist` is the operator's file of settings that
-    tuning may set. Safe for several threads, as far as Kernel is.
+    tuning may set. Without `host_ipv6` the host's devices of ptp without IPv6 addresses have it off. Safe for
+    several threads, as far as Kernel is.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class BuiltinInvoker(InProcess):
         spoof_check: SpoofCheck | None = None,
         sparing: bool = False,
         freeing: bool = False,
+        host_ipv6: bool = True,
         tuning_allowlist: str = tuning_config.DEFAULT_ALLOWLIST,
     ) -> None:
         self._kernel = kernel
@@ -73,7 +75,7 @@ class BuiltinInvoker(InProcess):
         self._versions: dict[tuple[str, int, int], VersionInfo] = {}
         self._asking = threading.Lock()
         self._tuning_allowlist = tuning_allowlist
-        ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing)
+        ptp = Ptp(kernel, self, self._masquerade, keep_devices=sparing, host_ipv6=host_ipv6)
         self._spoof_check = spoof_check or SpoofCheck(kernel, self._masquerade)
         bridge = Bridge(kernel, self, self._masquerade, self._spoof_check, keep_devices=sparing)
         bandwidth = Bandwidth(kernel, keep_devices=sparing)

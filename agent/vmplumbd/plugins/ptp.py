@@ -98,12 +98,19 @@ class Ptp:
     """The plugin. `invoker` calls the IPAM plugin; `keep_devices` leaves links to their namespace's end."""
 
     def __init__(
-        self, kernel: Kernel, invoker: Invoker, rules: Masquerade, *, keep_devices: bool = False
+        self,
+        kernel: Kernel,
+        invoker: Invoker,
+        rules: Masquerade,
+        *,
+        keep_devices: bool = False,
+        host_ipv6: bool = True,
     ) -> None:
         self._kernel = kernel
         self._invoker = invoker
         self._masquerade = rules
         self._keep_devices = keep_devices
+        self._host_ipv6 = host_ipv6
         self.supported = versions.ALL
         self.verbs: Mapping[Command, Verb] = {
             Command.ADD: self.add,
@@ -233,9 +240,12 @@ class Ptp:
             peer = veth.host_device_name(parsed.network, call.container_id, call.if_name)
             link, far = made = veth.make_known(self._kernel, netns, call.if_name, peer, mtu=parsed.mtu)
             far_index = made[0].peer_index
+        without_ipv6 = not self._host_ipv6 and all(ip.address.version == 4 for ip in leased.ips)
         try:
+            if without_ipv6:
+                veth.switch_ipv6_off(self._kernel.host(), far.name)
             self._wire_host(far_index, leased.ips)
-            if ahead is None:
+            if ahead is None and not without_ipv6:
                 veth.ignore_advertisements(self._kernel.host(), far.name)
             ipam.allow_ipv6(netns, call.if_name, leased.ips)
             netns.apply([*ipam.requests(link, leased), *_reroute(link, leased.ips)])

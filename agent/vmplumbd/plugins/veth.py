@@ -142,6 +142,12 @@ def ignore_advertisements(host: Netns, name: str) -> None:
         host.write_sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
 
 
+def switch_ipv6_off(host: Netns, name: str) -> None:
+    """No IPv6 on the host end, which is down yet: taken away afterwards it costs more than it does."""
+    with suppress(NotFound):  # a kernel without IPv6
+        host.write_sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "1")
+
+
 def take_back(netns: Netns, index: int, fault: BaseException) -> None:
     """Remove a pair that an ADD made before it failed with `fault`, which is told what stays."""
     try:

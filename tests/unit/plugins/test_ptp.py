@@ -183,6 +183,21 @@ def test_gc_keeps_the_rules_of_valid_attachments(bench: Bench) -> None:
     assert bench.reserved() == set()
 
 
+@pytest.mark.parametrize(
+    ("host_ipv6", "subnets", "off"),
+    [(True, (V4,), "0"), (False, (V4,), "1"), (False, (V4, V6), "0")],
+    ids=["as the reference", "off where no address needs it", "on where one does"],
+)
+def test_the_host_end_has_ipv6_unless_the_operator_says_not(
+    tmp_path: Path, host_ipv6: bool, subnets: tuple[str, ...], off: str
+) -> None:
+    bench = Bench(tmp_path)
+    bench.invoker = BuiltinInvoker(bench.kernel, Executables({}), host_ipv6=host_ipv6)
+    bench.call(Command.ADD, conf(bench, *subnets))
+    name = veth.host_device_name("net", VM, IF_NAME)
+    assert bench.kernel.host().read_sysctl(f"net/ipv6/conf/{name}/disable_ipv6") == off
+
+
 def test_a_taken_host_name_gets_another(bench: Bench) -> None:
     name = veth.host_device_name("net", VM, IF_NAME)
     bench.kernel.host().apply([net.AddLink(name=name, kind="dummy")])
