@@ -22,7 +22,15 @@ def test_nothing_grows_while_networks_come_and_go(host: Host) -> None:
 
 
 FLAT = soak.Sample(
-    at=0.0, lives=10_000, descriptors=50, threads=30, memory=8e7, journal=4e6, slab=3e7, latency=0.01
+    at=0.0,
+    lives=10_000,
+    descriptors=50,
+    threads=30,
+    memory=8e7,
+    journal=4e6,
+    slab=3e7,
+    processor=0.005,
+    latency=0.01,
 )
 
 
@@ -35,7 +43,8 @@ FLAT = soak.Sample(
         ({"memory": 9e7}, ["memory"]),
         ({"journal": 2e7}, ["journal"]),
         ({"slab": 3e8}, ["slab"]),
-        ({"latency": 0.1}, ["latency"]),
+        ({"processor": 0.02}, ["processor"]),
+        ({"latency": 0.2}, ["latency"]),
     ],
 )
 def test_growth_is_found_and_a_spike_is_none(leak: dict[str, float], grew: list[str]) -> None:
