@@ -41,6 +41,8 @@ from vmplumbd.operations.retry import RetryPolicy
 from vmplumbd.operations.tools import Full, Settings, Tools
 from vmplumbd.plugins import builtin, masquerade
 from vmplumbd.plugins.builtin import BuiltinInvoker
+from vmplumbd.plugins.host_local import store
+from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.masquerade import Masquerade
 from vmplumbd.plugins.warm import Warm
 from vmplumbd.policy.paths import PathPolicy
@@ -117,6 +119,7 @@ def build(config: Config, log: Log) -> Daemon:
         kernel,
         executor,
         executed=executed,
+        host_local=HostLocal(store.BRIEF),
         masquerade=rules,
         host_ipv6=config.kernel.host_ipv6,
         tuning_allowlist=config.paths.tuning_allowlist,
@@ -152,6 +155,7 @@ def build(config: Config, log: Log) -> Daemon:
         note=lambda event, fields: log.info(event, **fields),
         preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
         full=functools.partial(_full, invoker),
+        locked=invoker.locked_elsewhere,
     )
     holder.append(tools)
     problems: list[Failure] = []

@@ -6,6 +6,7 @@ and the VM can be set up again.
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from ipaddress import ip_interface
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests.host import Host
 from tests.snapshot import snapshot
-from tests.system.daemon import REDIRECT, Daemon, ptp, refused, reservations
+from tests.system.daemon import REDIRECT, Daemon, ptp, refused, request, reservations
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
 
@@ -130,3 +131,30 @@ def test_an_address_that_the_host_has_itself_is_refused_and_found(daemon: Daemon
     assert reservations(module_host) == {}
     sh(module_host, "ip link del other")
     assert daemon.result("after", args=asked).ip_boot_param.startswith("10.200.7.7:")
+
+
+def test_a_lock_that_another_program_keeps_holds_its_own_network_alone(
+    daemon: Daemon, module_host: Host
+) -> None:
+    elsewhere = {**ptp()["ipam"], "subnet": "10.205.0.0/16"}
+    daemon.network("other", ptp(ipam=elsewhere), REDIRECT)
+    daemon.set_up("stands")
+    with (module_host.cni_state / "networks" / "fcnet" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waits = [daemon.stub.SetupNetwork(request(f"waits-{number}"), timeout=30) for number in range(4)]
+        brief = refused(lambda: daemon.set_up("brief", seconds=0.2))
+        assert brief.reason == "OPERATION_TIMEOUT"
+        torn_down = daemon.stub.SetupNetwork(request("torn"), timeout=30)
+        for number in range(3):
+            assert daemon.result(f"bystander-{number}", "other").ip_boot_param
+            assert daemon.tear_down(f"bystander-{number}").devices_gone
+        # The VM is cut off and its devices go; only its address waits.
+        assert daemon.tear_down("stands", wait=False).existed
+        daemon.tear_down("torn", wait=False)
+        assert refused(lambda: torn_down).reason == "TORN_DOWN"
+        assert "stands" in reservations(module_host).values()
+    for number, call in enumerate(waits):
+        assert list(call)[-1].WhichOneof("event") == "result"
+        assert daemon.tear_down(f"waits-{number}").existed
+    daemon.quiet()
+    assert reservations(module_host) == {}

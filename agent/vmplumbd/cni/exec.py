@@ -38,6 +38,7 @@ from vmplumbd.cni.invoke import (
     Invocation,
     read_failure,
     read_version_reply,
+    refuse_late_start,
     version_invocation,
     versions_without_the_command,
 )
@@ -132,7 +133,7 @@ class ExecInvoker:
 
     def _run(self, executable: str, invocation: Invocation) -> bytes:
         self._reap()
-        _refuse_late_start(invocation)
+        refuse_late_start(invocation)
         try:
             with _Files.open(invocation.stdin) as files:
                 pid = self._spawn(executable, files, invocation)
@@ -176,7 +177,7 @@ class ExecInvoker:
                     raise PluginBusy(f"netplugin failed with no error message: {cause}") from exc
             time.sleep(wait)
             wait = min(wait * 2, _BUSY_LONGEST_WAIT)
-            _refuse_late_start(invocation)
+            refuse_late_start(invocation)
 
     def _environment(self, invocation: Invocation) -> dict[str, str]:
         env = {"PATH": DEFAULT_PATH}
@@ -218,13 +219,6 @@ class ExecInvoker:
                     if os.waitpid(pid, os.WNOHANG)[0] == 0:
                         continue
                 self._unreaped.remove(pid)
-
-
-def _refuse_late_start(invocation: Invocation) -> None:
-    if invocation.cancelled is not None and invocation.cancelled():
-        raise PluginCancelled("netplugin failed with no error message: context canceled")
-    if invocation.deadline is not None and time.monotonic() >= invocation.deadline:
-        raise PluginTimedOut("netplugin failed with no error message: context deadline exceeded")
 
 
 def _cause(status: int | None) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import abc
 import enum
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vmplumbd.cni import args
 from vmplumbd.cni import version as versions
-from vmplumbd.cni.error import CniError, InvalidResult, PluginFailed
+from vmplumbd.cni.error import CniError, InvalidResult, PluginCancelled, PluginFailed, PluginTimedOut
 from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
 
@@ -202,3 +203,11 @@ def read_failure(
 def _quoted(raw: bytes) -> str:
     # JSON's quoting is close enough to Go's %q for text; both keep one line one line.
     return json.dumps(raw.decode(errors="replace"), ensure_ascii=False)
+
+
+def refuse_late_start(invocation: Invocation) -> None:
+    """Raise PluginCancelled or PluginTimedOut if the call should not begin any more."""
+    if invocation.cancelled is not None and invocation.cancelled():
+        raise PluginCancelled("netplugin failed with no error message: context canceled")
+    if invocation.deadline is not None and time.monotonic() >= invocation.deadline:
+        raise PluginTimedOut("netplugin failed with no error message: context deadline exceeded")

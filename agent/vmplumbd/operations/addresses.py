@@ -12,7 +12,7 @@ import json
 from collections.abc import Generator
 
 from vmplumbd.cni.error import CniError
-from vmplumbd.errors import AddressesExhausted, PluginError
+from vmplumbd.errors import AddressesExhausted, PluginError, TryAgainLater
 from vmplumbd.model import net
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.outcome import Attachment
@@ -22,9 +22,12 @@ from vmplumbd.operations.cancel import Bounds
 from vmplumbd.operations.chain import Chain
 from vmplumbd.operations.lanes import Park, Sleep
 from vmplumbd.operations.tools import Tools
+from vmplumbd.plugins.host_local.store import LOCK_HINT
 
 # How often it is looked whether an address has become free, in seconds: about what a batch takes to go.
 _LOOK = 0.02
+# How long a set-up waits for another process's lock, in seconds.
+_LOCK_PATIENCE = 10.0
 
 
 def refuse_if_full(tools: Tools, vm_id: VmId, found: Chain) -> None:
@@ -53,7 +56,11 @@ def refuse_if_full(tools: Tools, vm_id: VmId, found: Chain) -> None:
 
 
 def make_room(tools: Tools, vm_id: VmId, found: Chain, bounds: Bounds) -> Generator[Park, None, None]:
-    """The same, after waiting a little for addresses that are about to be free. Touches nothing of the VM's."""
+    """The same, after waiting a little for addresses that are about to be free. Touches nothing of the VM's.
+
+    A lock that another process holds on the reservations is waited for too. Raises TryAgainLater.
+    """
+    yield from _wait_for_lock(tools, found, bounds)
     ends = tools.clock.monotonic() + tools.settings.settle_timeout
     while True:
         owed = _owed(tools, found.attachment.network)
@@ -71,6 +78,19 @@ def make_room(tools: Tools, vm_id: VmId, found: Chain, bounds: Bounds) -> Genera
             tools.reaper.hurry(one.release_id)
         yield Sleep(seconds=_LOOK, token=bounds.token)
         bounds.check("an address was free")
+
+
+def _wait_for_lock(tools: Tools, found: Chain, bounds: Bounds) -> Generator[Park, None, None]:
+    """A program that works with the directory has it for milliseconds; the lane is free meanwhile."""
+    ends = tools.clock.monotonic() + _LOCK_PATIENCE
+    while directory := tools.locked(found.network):
+        if tools.clock.monotonic() >= ends:
+            message = f"the lock of {directory} is held by another process"
+            raise TryAgainLater(
+                message, PluginError(code=11, message=message, plugin="host-local"), hint=LOCK_HINT
+            )
+        yield Sleep(seconds=_LOOK, token=bounds.token)
+        bounds.check("the reservations could be read")
 
 
 def _owed(tools: Tools, network: str) -> list[Release]:

@@ -111,8 +111,8 @@ class Tools:
 
     `decode_spec` reads a record's spec, which the edge encoded. `runs_in_process` says whether no plugin
     of a conflist is executed, `preflight` what keeps a list from being added here, `full` (network, vm_id,
-    if_name) which range of addresses has none left. `sparing_invoker` does
-    all that DEL does but leaves addresses reserved, and links to the end of their namespace;
+    if_name) which range of addresses has none left, `locked` which directory another process keeps.
+    `sparing_invoker` does all that DEL does but leaves addresses reserved, and links to the end of their namespace;
     `freeing_invoker` gives back addresses whose links have been seen to go.
     `holders` says who lives in the namespace with an inode; `probe` what the host offers. `note` takes an
     event and its fields for the log.
@@ -133,6 +133,7 @@ class Tools:
     runs_in_process: Callable[[bytes], bool]
     preflight: Preflight
     full: Callable[[NetworkConfigList, str, str], Full | None]
+    locked: Callable[[NetworkConfigList], str] = lambda network: ""  # noqa: ARG005 - nothing is locked
     holders: Callable[[int, str], tuple[Holder, ...]]
     probe: Probe
     note: Callable[[str, Mapping[str, str]], None] = _unheard

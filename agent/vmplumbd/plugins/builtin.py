@@ -15,8 +15,8 @@ from pathlib import Path
 from vmplumbd.abc import Kernel
 from vmplumbd.cni import config
 from vmplumbd.cni.config import NetworkConfigList, PluginConfig
-from vmplumbd.cni.error import CniError, PluginCancelled, PluginNotFound
-from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker
+from vmplumbd.cni.error import CniError, PluginNotFound
+from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker, refuse_late_start
 from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
 from vmplumbd.plugins import skel
@@ -133,8 +133,7 @@ class BuiltinInvoker(InProcess):
         plugin = self._in_process(invocation.plugin, invocation.stdin)
         if plugin is None:
             return self._executables.invoke(invocation)
-        if invocation.cancelled is not None and invocation.cancelled():
-            raise PluginCancelled("context canceled")
+        refuse_late_start(invocation)
         return skel.dispatch(plugin, invocation)
 
     def takes(self, plugin: str, stdin: bytes) -> bool:
@@ -143,8 +142,7 @@ class BuiltinInvoker(InProcess):
 
     def call(self, invocation: Invocation) -> Result | None:
         """The same as `invoke` for what `takes` agreed to, with results as values. Raises CniError."""
-        if invocation.cancelled is not None and invocation.cancelled():
-            raise PluginCancelled("context canceled")
+        refuse_late_start(invocation)
         return skel.run(self._plugins[invocation.plugin], invocation)
 
     def has_traces(self, invocation: Invocation) -> bool:
@@ -213,6 +211,16 @@ class BuiltinInvoker(InProcess):
                     if found is not None:
                         return found
         return None
+
+    def locked_elsewhere(self, network: NetworkConfigList) -> str:
+        """The directory of reservations that another process has locked, "" if none. Does not wait."""
+        for plugin in network.plugins:
+            for kind, stdin in _calls(network, plugin):
+                if kind == "host-local" and self._in_process(kind, stdin) is not None:
+                    directory = self._host_local.locked_elsewhere(stdin)
+                    if directory:
+                        return directory
+        return ""
 
     def _in_process(self, kind: str, stdin: bytes) -> Plugin | None:
         if not self.built_in(kind):

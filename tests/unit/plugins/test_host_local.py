@@ -262,15 +262,16 @@ def test_a_removed_lock_file_is_made_again_and_held(tmp_path: Path) -> None:
     assert (tmp_path / "net" / "lock").exists()
 
 
-def test_a_lock_held_elsewhere_ends_in_try_again_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "_WAITS", (0.001, 0.001))
-    plugin = HostLocal()
+def test_a_lock_held_elsewhere_is_seen_without_waiting_and_ends_in_try_again_later(tmp_path: Path) -> None:
+    plugin = HostLocal((0.001, 0.001))
+    stdin = call(tmp_path, Command.ADD).stdin
+    assert plugin.locked_elsewhere(stdin) == plugin.locked_elsewhere(b"{}") == ""
     add(plugin, tmp_path)
     fd = os.open(tmp_path / "net" / "lock", os.O_RDONLY)
+    assert plugin.locked_elsewhere(stdin) == ""
     fcntl.flock(fd, fcntl.LOCK_EX)
     try:
+        assert plugin.locked_elsewhere(stdin) == str(tmp_path / "net")
         with pytest.raises(CniError) as caught:
             add(plugin, tmp_path, "second")
     finally:

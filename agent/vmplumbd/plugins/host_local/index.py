@@ -125,6 +125,10 @@ class Index:
                 with suppress(OSError):
                     self._seen = self._store.stamp(self._store.change().mtime_ns)
 
+    def is_locked_elsewhere(self) -> bool:
+        """Whether another process holds the lock now. Needs no lock, and does not wait."""
+        return self._store.is_held()
+
     def look_again(self) -> None:
         """Read every file of the directory anew."""
         self._entries.clear()

@@ -7,7 +7,7 @@ took itself, and a file that cannot be removed on DEL is an error, not silence.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from vmplumbd.plugins.conf import PluginFault
 from vmplumbd.plugins.host_local import allocator, config
 from vmplumbd.plugins.host_local.config import HostLocalConf
 from vmplumbd.plugins.host_local.index import Index
-from vmplumbd.plugins.host_local.store import Store
+from vmplumbd.plugins.host_local.store import PATIENT, Store
 from vmplumbd.plugins.skel import Verb
 
 
@@ -38,7 +38,9 @@ class Reservation:
 class HostLocal:
     """The plugin, with the directories it has used open. Safe for several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits: Sequence[float] = PATIENT) -> None:
+        """`waits` for a lock that another process holds: see `Store.open`."""
+        self._waits = waits
         self._indexes: dict[str, Index] = {}
         self._opening = threading.Lock()
         # Directories in which the last ADD left an address: they need no look before the next one.
@@ -137,6 +139,18 @@ class HostLocal:
                 return None
         return found
 
+    def locked_elsewhere(self, stdin: bytes) -> str:
+        """The directory whose lock another process holds now, "" if none. Does not wait; raises nothing.
+
+        A directory that was not used yet is not known.
+        """
+        try:
+            directory = _directory(config.parse(stdin, ""))
+        except PluginFault:
+            return ""
+        index = self._indexes.get(directory)
+        return directory if index is not None and index.is_locked_elsewhere() else ""
+
     def _note_room(self, directory: str, full: allocator.Full | None) -> None:
         (self._roomy.add if full is None else self._roomy.discard)(directory)
 
@@ -164,7 +178,7 @@ class HostLocal:
             if index is None:
                 with self._opening:
                     if directory not in self._indexes:
-                        self._indexes[directory] = Index(Store.open(directory))
+                        self._indexes[directory] = Index(Store.open(directory, self._waits))
                     index = self._indexes[directory]
             with index.locked():
                 yield index

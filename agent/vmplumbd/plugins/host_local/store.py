@@ -17,7 +17,7 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -27,9 +27,12 @@ from vmplumbd.plugins.conf import PluginFault
 LOCK = "lock"
 LAST_RESERVED = "last_reserved_ip."
 
-# What a wait for a lock that another process holds adds up to, about ten seconds.
-_WAITS = (0.0005, 0.001, 0.002, 0.005, *[0.01] * 100, *[0.05] * 180)
+# What a wait for a lock that another process holds adds up to: about ten seconds, as an executable has nobody
+# to wait for it, and a fifth of a second in the agent, whose lane serves others.
+PATIENT = (0.0005, 0.001, 0.002, 0.005, *[0.01] * 100, *[0.05] * 180)
+BRIEF = (0.0005, 0.001, 0.002, 0.005, *[0.01] * 20)
 _TRY_AGAIN_LATER = 11
+LOCK_HINT = "which program holds it (lslocks), and does it hang?"
 
 # How far back a stamp lies: more than the coarsest clock a file system writes (2 s).
 _STAMP_AGE_NS = 10_000_000_000
@@ -55,16 +58,20 @@ class Change(NamedTuple):
 class Store:
     """A directory of reservations. Every method but `locked` and `close` wants the lock held."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, waits: Sequence[float] = PATIENT) -> None:
         self.path = path
+        self._waits = waits
         self._threads = threading.Lock()
         self._dir = -1
         self._lock = -1
 
     @classmethod
-    def open(cls, path: str) -> Self:
-        """Open a directory, made if it is not there, with its lock file. Raises OSError."""
-        store = cls(path)
+    def open(cls, path: str, waits: Sequence[float] = PATIENT) -> Self:
+        """Open a directory, made if it is not there, with its lock file. Raises OSError.
+
+        `waits` are the seconds between looks at a lock that another process holds.
+        """
+        store = cls(path, waits)
         store._reopen()
         return store
 
@@ -80,7 +87,7 @@ class Store:
         """Hold the directory's lock, against other threads and other processes; answers where it stands.
 
         `seen` is where it stood for the caller: if it still does, a look is spared. Blocks; raises
-        PluginFault with code 11 (try again later) after about ten seconds. A directory or a lock file
+        PluginFault with code 11 (try again later) when its waits are over. A directory or a lock file
         that someone has removed is made again.
         """
         with self._threads:
@@ -89,6 +96,20 @@ class Store:
             finally:
                 if self._lock >= 0:
                     fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def is_held(self) -> bool:
+        """Whether another process holds the lock now. Does not wait; a thread of ours is no other."""
+        if not self._threads.acquire(blocking=False):
+            return False
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            return False
+        finally:
+            self._threads.release()
 
     def change(self) -> Change:
         """Where the directory stands now."""
@@ -112,7 +133,8 @@ class Store:
         coarse the clock is. None where the file system cannot keep nanoseconds, or nothing at all: then
         nothing is known.
         """
-        chance = int.from_bytes(os.urandom(4), "little") % 1_000_000_000
+        # Odd: a file system that keeps whole microseconds only would not be found out by others.
+        chance = int.from_bytes(os.urandom(4), "little") % 1_000_000_000 | 1
         wanted = now_ns - _STAMP_AGE_NS - now_ns % 1_000_000_000 + chance
         with _read_only_is_fine():
             os.utime(self._dir, ns=(wanted, wanted))
@@ -196,7 +218,7 @@ class Store:
 
     def _flock(self) -> None:
         pause: threading.Event | None = None
-        for wait in _WAITS:
+        for wait in self._waits:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -204,7 +226,9 @@ class Store:
                 pause.wait(wait)
             else:
                 return
-        raise PluginFault(f"the lock of {self.path} is held by another process", code=_TRY_AGAIN_LATER)
+        fault = PluginFault(f"the lock of {self.path} is held by another process", code=_TRY_AGAIN_LATER)
+        fault.hint = LOCK_HINT
+        raise fault
 
     def _current(self, seen: Change | None) -> Change | None:
         """Where the path stands; None unless our descriptors are what lies there.
