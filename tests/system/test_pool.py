@@ -186,3 +186,18 @@ def test_a_changed_network_gets_no_old_member(pooled: Daemon) -> None:
 def test_the_doctor_knows_the_pool(pooled: Daemon) -> None:
     found = pooled.stub.DiagnoseHost(pb.DiagnoseHostRequest(skip_preflight=True), timeout=30)
     assert list(found.findings) == []
+
+
+def test_a_pool_is_drained_on_request_and_filled_again_by_the_next_set_up(pooled: Daemon) -> None:
+    def collect(*, dry_run: bool) -> int:
+        order = pb.CollectGarbageRequest(
+            allow_empty=True, as_of_revision=pooled.status().revision, drain_pools=True, dry_run=dry_run
+        )
+        return pooled.stub.CollectGarbage(order, timeout=30).pool_members
+
+    assert collect(dry_run=True) == SIZE
+    assert len(members(pooled)) == SIZE
+    assert collect(dry_run=False) == SIZE
+    assert pooled.status().pools[0].depth == 0
+    assert not claims(whole(pooled, "pool-1"))
+    full(pooled)

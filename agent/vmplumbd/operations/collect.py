@@ -10,7 +10,7 @@ from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, drain, failures
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.clear import Cleared, TearDown, clear
-from vmplumbd.operations.lanes import WaitFor, Work
+from vmplumbd.operations.lanes import GoTo, LaneName, WaitFor, Work
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Tools
 
@@ -20,6 +20,7 @@ class CollectOrder:
     """One request. Records with a revision after `as_of_revision` are kept.
 
     `as_one_group`: what suits goes together (`drain`), and every device has gone before the answer.
+    `drain_pools`: members of warm pools go too.
     """
 
     valid_vm_ids: frozenset[str]
@@ -28,6 +29,7 @@ class CollectOrder:
     collect_leaks: bool = False
     quarantine: bool = False
     as_one_group: bool = False
+    drain_pools: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Collected:
     leaks: tuple[Cleared, ...] = ()
     gc_networks: tuple[str, ...] = ()
     gc_errors: tuple[AgentError, ...] = ()
+    pool_members: int = 0
 
 
 def collect(
@@ -84,6 +87,12 @@ def collect(
                 if torn is not None and not isinstance(torn.log.error, UidMismatch):
                     # A mismatch: someone else tore it down, and the VM is there anew.
                     fates.append(Fate(vm_id=record.vm_id, uid=record.uid, error=torn.log.error))
+            members = 0
+            if order.drain_pools:
+                # Where they are claimed and made, so that nobody claims what goes.
+                yield GoTo(lane=LaneName.BUILT_IN)
+                members = tools.pools.drain(dry_run=order.dry_run)
+                yield GoTo(lane=LaneName.EXEC)
             leaks: tuple[Cleared, ...] = ()
             if order.collect_leaks:
                 # Before CNI GC, which takes what it takes without a second look.
@@ -95,7 +104,15 @@ def collect(
                     tear_down=tear_down,
                 )
             networks, errors = _collect_cni(tools, order)
-            answer(Collected(fates=tuple(fates), leaks=leaks, gc_networks=networks, gc_errors=errors))
+            answer(
+                Collected(
+                    fates=tuple(fates),
+                    leaks=leaks,
+                    gc_networks=networks,
+                    gc_errors=errors,
+                    pool_members=members,
+                )
+            )
         except Exception as exc:  # noqa: BLE001 - every fault is told, whatever it is
             operation.log.finish(error=failures.as_agent_error(exc))
         else:

@@ -157,10 +157,12 @@ class Pools:
             self._fill(self._wanted[network], counts), LaneName.BUILT_IN, background=True
         )
 
-    def drain(self) -> int:
-        """Discard every member; answers how many. The next set-up of a network fills its pool again. Blocks."""
-        self._drained.update(self._wanted)
+    def drain(self, *, dry_run: bool = False) -> int:
+        """Discard every member; answers how many. A network's next set-up fills its pool again. Blocks."""
         members = self._tools().book.members()
+        if dry_run:
+            return len(members)
+        self._drained.update(self._wanted)
         for member in members:
             self._discard(member)
         return len(members)

@@ -86,6 +86,9 @@ class Pools(Protocol):
     def refill(self, network: str) -> None:
         """Begin to fill a network's pool. Does not block."""
 
+    def drain(self, *, dry_run: bool = False) -> int:
+        """Discard every member; answers how many. A network's next set-up fills its pool again. Blocks."""
+
 
 class NoPools:
     """Nothing is made ahead."""
@@ -99,6 +102,11 @@ class NoPools:
 
     def refill(self, network: str) -> None:
         """Nothing to fill."""
+
+    def drain(self, *, dry_run: bool = False) -> int:
+        """Nothing to discard."""
+        del dry_run
+        return 0
 
 
 def _unheard(event: str, fields: Mapping[str, str]) -> None:

@@ -249,6 +249,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                     collect_leaks=request.collect_leaks,
                     quarantine=request.quarantine,
                     as_one_group=request.as_one_group,
+                    drain_pools=request.drain_pools,
                 )
             )
             await progress.ended(call.operation.when_ended)
@@ -257,6 +258,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             assert call.collected is not None
             response = pb.CollectGarbageResponse(
                 cni_gc_networks=call.collected.gc_networks,
+                pool_members=call.collected.pool_members,
                 cni_gc_failures=[convert.failure_of(one) for one in call.collected.gc_errors],
             )
             for fate in call.collected.fates:

@@ -191,6 +191,7 @@ class AsyncClient:
         collect_leaks: bool = False,
         quarantine: bool = False,
         as_one_group: bool = False,
+        drain_pools: bool = False,
         timeout: Seconds | None = None,
     ) -> CollectGarbageResponse:
         """Tear down every network of no valid VM whose record is not newer than `as_of_revision`.
@@ -205,6 +206,7 @@ class AsyncClient:
             collect_leaks=collect_leaks,
             quarantine=quarantine,
             as_one_group=as_one_group,
+            drain_pools=drain_pools,
         )
         return await self._ask(self._stub.CollectGarbage, request, timeout)
 

@@ -188,6 +188,7 @@ class Client:
         collect_leaks: bool = False,
         quarantine: bool = False,
         as_one_group: bool = False,
+        drain_pools: bool = False,
         timeout: Seconds | None = None,
     ) -> CollectGarbageResponse:
         """Tear down every network of no valid VM whose record is not newer than `as_of_revision`.
@@ -202,6 +203,7 @@ class Client:
             collect_leaks=collect_leaks,
             quarantine=quarantine,
             as_one_group=as_one_group,
+            drain_pools=drain_pools,
         )
         return self._ask(self._stub.CollectGarbage, request, timeout)
 

@@ -29,6 +29,7 @@ from vmplumb._follow import ProgressEvent, Retry
 from vmplumb.v1.errors_pb2 import Failure
 from vmplumb.v1.network_agent_service_pb2 import (
     CAPABILITY_COLLECT_AS_ONE_GROUP,
+    CAPABILITY_WARM_POOL,
     CollectGarbageResponse,
     DiagnoseHostResponse,
     Finding,
@@ -432,7 +433,7 @@ def gc(
 )
 @speaks
 def drain(settings: Settings) -> int | None:
-    """Tear down every network there is now, together: for a host that is being emptied.
+    """Tear down every network there is now, and warm pools, together: for a host that is being emptied.
 
     Set-ups that come meanwhile wait, and their networks stay. A VMM that still holds a tap loses its network.
     """
@@ -443,6 +444,7 @@ def drain(settings: Settings) -> int | None:
             as_of_revision=told.revision,
             allow_empty=True,
             as_one_group=CAPABILITY_COLLECT_AS_ONE_GROUP in told.capabilities,
+            drain_pools=CAPABILITY_WARM_POOL in told.capabilities,
             timeout=settings.deadline,
         )
     if not tell_message(answer, settings):

@@ -774,6 +774,7 @@ class CollectGarbageRequest(_message.Message):
     COLLECT_LEAKS_FIELD_NUMBER: _builtins.int
     QUARANTINE_FIELD_NUMBER: _builtins.int
     AS_ONE_GROUP_FIELD_NUMBER: _builtins.int
+    DRAIN_POOLS_FIELD_NUMBER: _builtins.int
     allow_empty: _builtins.bool
     """MUST be true for valid_vm_ids to be empty."""
     dry_run: _builtins.bool
@@ -799,6 +800,11 @@ class CollectGarbageRequest(_message.Message):
     gone and their addresses free, whoever still holds a tap device. There if
     GetStatus has CAPABILITY_COLLECT_AS_ONE_GROUP.
     """
+    drain_pools: _builtins.bool
+    """If true, members of warm pools that nobody has claimed are removed as well.
+    The next set-up on a network fills its pool again. There if GetStatus has
+    CAPABILITY_WARM_POOL.
+    """
     @_builtins.property
     def valid_vm_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The VMs whose networks stay, at most 10000."""
@@ -813,10 +819,11 @@ class CollectGarbageRequest(_message.Message):
         collect_leaks: _builtins.bool = ...,
         quarantine: _builtins.bool = ...,
         as_one_group: _builtins.bool = ...,
+        drain_pools: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_as_of_revision", b"_as_of_revision", "as_of_revision", b"as_of_revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_of_revision", b"_as_of_revision", "allow_empty", b"allow_empty", "as_of_revision", b"as_of_revision", "as_one_group", b"as_one_group", "collect_leaks", b"collect_leaks", "dry_run", b"dry_run", "quarantine", b"quarantine", "valid_vm_ids", b"valid_vm_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_of_revision", b"_as_of_revision", "allow_empty", b"allow_empty", "as_of_revision", b"as_of_revision", "as_one_group", b"as_one_group", "collect_leaks", b"collect_leaks", "drain_pools", b"drain_pools", "dry_run", b"dry_run", "quarantine", b"quarantine", "valid_vm_ids", b"valid_vm_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__as_of_revision: _TypeAlias = _typing.Literal["as_of_revision"]  # noqa: Y015
     _WhichOneofArgType__as_of_revision: _TypeAlias = _typing.Literal["_as_of_revision", b"_as_of_revision"]  # noqa: Y015
@@ -835,8 +842,11 @@ class CollectGarbageResponse(_message.Message):
     FINDINGS_TRUNCATED_FIELD_NUMBER: _builtins.int
     CNI_GC_NETWORKS_FIELD_NUMBER: _builtins.int
     CNI_GC_FAILURES_FIELD_NUMBER: _builtins.int
+    POOL_MEMBERS_FIELD_NUMBER: _builtins.int
     findings_truncated: _builtins.bool
     """True if findings were left out to keep the answer below 4 MiB; call again."""
+    pool_members: _builtins.int
+    """With drain_pools: members of warm pools that were (or would be) removed."""
     @_builtins.property
     def collected(self) -> _containers.RepeatedCompositeFieldContainer[Global___CollectedNetwork]:
         """One entry per network that was (or would be) collected."""
@@ -861,10 +871,11 @@ class CollectGarbageResponse(_message.Message):
         findings_truncated: _builtins.bool = ...,
         cni_gc_networks: _abc.Iterable[_builtins.str] | None = ...,
         cni_gc_failures: _abc.Iterable[_errors_pb2.Failure] | None = ...,
+        pool_members: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cni_gc_failures", b"cni_gc_failures", "cni_gc_networks", b"cni_gc_networks", "collected", b"collected", "findings", b"findings", "findings_truncated", b"findings_truncated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cni_gc_failures", b"cni_gc_failures", "cni_gc_networks", b"cni_gc_networks", "collected", b"collected", "findings", b"findings", "findings_truncated", b"findings_truncated", "pool_members", b"pool_members"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
