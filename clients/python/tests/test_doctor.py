@@ -97,8 +97,7 @@ CASES: Mapping[str, tuple[dict[str, Any], list[str], int, list[str]]] = {
             "gone",
             "3 days",
             "release",
-            "(not in journal)",
-            "1 findings, 1 could be",
+            "1 finding, 1 could be taken away: doctor",
         ],
     ),
     "a finding, and a dry run": ({"findings": [LEAK]}, ["--fix"], 1, ["10.0.0.9", "1 could be taken away"]),
@@ -106,7 +105,7 @@ CASES: Mapping[str, tuple[dict[str, Any], list[str], int, list[str]]] = {
         {"findings": [LEAK], "cleared": [done(done=True)]},
         ["--fix", "--no-dry-run", "--quarantine"],
         0,
-        ["release: done", "1 findings, 1 of 1 taken away"],
+        ["release: done", "1 finding, 1 of 1 taken away"],
     ),
     "not taken away": (
         {"findings": [LEAK], "cleared": [done(failure={"message": "it is something else"})]},

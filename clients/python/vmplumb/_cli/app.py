@@ -30,6 +30,7 @@ from vmplumb.v1.errors_pb2 import Failure
 from vmplumb.v1.network_agent_service_pb2 import (
     CAPABILITY_COLLECT_AS_ONE_GROUP,
     CAPABILITY_WARM_POOL,
+    HOST_VIEW_JOURNAL,
     CollectGarbageResponse,
     DiagnoseHostResponse,
     Finding,
@@ -755,8 +756,11 @@ def tell_diagnosis(answer: DiagnoseHostResponse, *, fixed: bool = False) -> None
     tell_table(head, [_finding_row(one, fixed=fixed) for one in answer.findings])
     acts = sum(words.action(one.would_do) not in ("report", "wait") for one in answer.findings)
     done = sum(one.done for one in answer.findings)
-    summary = f"{done} of {acts} taken away" if fixed else f"{acts} could be taken away: doctor --fix"
-    console.print(Text(f"{len(answer.findings)} findings, {summary}", "yellow"), soft_wrap=True)
+    summary = f"{done} of {acts} taken away" if fixed else f"{acts} could be taken away"
+    if acts and not fixed:
+        summary += ": doctor --fix --no-dry-run"
+    count = f"{len(answer.findings)} finding{'' if len(answer.findings) == 1 else 's'}"
+    console.print(Text(f"{count}, {summary}", "yellow"), soft_wrap=True)
     if answer.findings_truncated:
         console.print(Text("and more: the answer is full"), soft_wrap=True)
 
@@ -768,7 +772,8 @@ def _finding_row(one: Finding, *, fixed: bool) -> tuple[tuple[str, str], ...]:
     if fixed and act not in ("report", "wait"):
         act, style = (f"{act}: done", "green") if one.done else (f"{act}: NOT DONE", "bold red")
         why = f"{why}; {one.failure.message}" if one.HasField("failure") else why
-    views = ", ".join(words.view(value) for value in one.missing_in)
+    # Nearly all that is found is not in the journal, and says so in its own words.
+    views = ", ".join(words.view(value) for value in one.missing_in if value != HOST_VIEW_JOURNAL)
     return (
         (words.resource(one.kind), ""),
         (one.what, "bold"),
