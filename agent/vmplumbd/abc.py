@@ -96,7 +96,9 @@ class Netns(Protocol):
         All or nothing: raises KernelFault (NotFound, Exists, Busy) of the first refused request, with its
         index in `op`, and nothing was done. With `generation`, raises Changed unless the ruleset is of it;
         the ruleset is of the next one afterwards (`net.next_generation`). A `dry` run is taken back at once.
-        Raises Unsupported, as the three below do, where the kernel has no nf_tables.
+        At most a hundred AddRules, whose answers are as long as they are, or two thousand removals; more may be
+        refused (EMSGSIZE), or done and its answers lost (Busy). Raises Unsupported, as the three below do, where
+        the kernel has no nf_tables.
         """
 
     def generation(self) -> int:

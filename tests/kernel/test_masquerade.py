@@ -17,9 +17,8 @@ from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.errors import NotFound
 from vmplumbd.kernel.linux import LinuxKernel
-from vmplumbd.model import net
 from vmplumbd.plugins.builtin import BuiltinInvoker
-from vmplumbd.plugins.masquerade import CHECKS, POSTROUTING, Masquerade, Owner
+from vmplumbd.plugins.masquerade import CHECKS, POSTROUTING, Masquerade, Owner, rule
 
 # With forwarding comes an anycast address for each subnet, so it is on from the start.
 OUTSIDE = """
@@ -142,7 +141,7 @@ def test_many_hands_leave_each_its_own_rules(kernel: LinuxKernel) -> None:
     left = [
         f"{name}{number}-{turn}" for name in ("agent", "other") for number in (0, 1) for turn in (0, 3, 6, 9)
     ]
-    comments = [rule.comment.rpartition(" ")[2] for rule in kernel.host().rules(CHECKS).rules]
+    comments = [each.comment.rpartition(" ")[2] for each in kernel.host().rules(CHECKS).rules]
     assert sorted(comments) == sorted(left * 2)
     agent.collect("net", [])
     assert kernel.host().rules(CHECKS).rules == ()
@@ -159,17 +158,14 @@ def test_a_kernel_that_can_is_asked_once_and_left_as_it_was(kernel: LinuxKernel,
         kernel.host().rule(POSTROUTING, 1)
 
 
-def test_thousands_of_rules_are_listed_whole(kernel: LinuxKernel) -> None:
+def test_thousands_of_rules_are_listed_and_collected_whole(kernel: LinuxKernel) -> None:
     masquerade = Masquerade(kernel)
-    masquerade.add(Owner(network="net", container_id="first", if_name="eth0"), [ip_interface("10.0.0.1/8")])
-    for block in range(30):
-        kernel.host().change_rules(
-            [
-                net.AddRule(chain=CHECKS, expressions=(net.Masquerade(),), comment=f"{block * 100 + number}")
-                for number in range(100)
-            ]
-        )
+    owners = [Owner(network="net", container_id=f"vm-{n}", if_name="eth0") for n in range(4000)]
+    address = ip_interface("10.0.0.1/8")
+    masquerade.add(owners[0], [address])
+    for start in range(1, 4000, 100):
+        kernel.host().change_rules([rule(owner, address) for owner in owners[start : start + 100]])
     found = kernel.host().rules(CHECKS).rules
-    assert [rule.comment for rule in found[1:]] == [str(number) for number in range(3000)]
-    masquerade.delete(Owner(network="net", container_id="first", if_name="eth0"))
-    assert kernel.host().rules(CHECKS).rules == found[1:]
+    assert [each.comment for each in found] == [owner.comment for owner in owners]
+    masquerade.collect("net", owners[17:18])
+    assert kernel.host().rules(CHECKS).rules == found[17:18]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import shutil
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -38,6 +39,7 @@ _LONGEST_COMMENT = 128
 _HASH = 16
 _KEY = 2 * _HASH + 1
 _TRIES = 16
+_AT_ONCE = 256  # owners; the kernel takes some two thousand removals in one send
 
 _COUNT, _MOST = "net/netfilter/nf_conntrack_count", "net/netfilter/nf_conntrack_max"
 
@@ -98,7 +100,7 @@ class _Known:
     """The chain in one generation: handles by key. `base` says that the base chain is as we write it."""
 
     generation: int
-    handles: dict[str, tuple[int, ...]]
+    handles: dict[str, list[int]]
     base: bool = False
 
 
@@ -132,7 +134,7 @@ class Masquerade:
 
         def learn(known: _Known, handles: Sequence[int]) -> None:
             known.base = True
-            known.handles[owner.key] = tuple(handles[len(handles) - len(rules) :])
+            known.handles[owner.key] = list(handles[len(handles) - len(rules) :])
 
         self._change(plan, learn)
 
@@ -151,7 +153,13 @@ class Masquerade:
         """Remove the rules of a network whose owner is not valid; other networks' stay. Raises KernelFault."""
         ours = f"{_hash(network)}-"
         keep = {owner.key for owner in valid}
-        self._remove(lambda known: [key for key in known.handles if key.startswith(ours) and key not in keep])
+
+        def stale(known: _Known) -> list[str]:
+            found = (key for key in known.handles if key.startswith(ours) and key not in keep)
+            return list(itertools.islice(found, _AT_ONCE))
+
+        while self._remove(stale):
+            pass
 
     def check(self, owner: Owner, addresses: Sequence[net.Interface]) -> None:
         """Raises PluginFault unless each address is masqueraded, and the base chain leads to its rule."""
@@ -212,15 +220,16 @@ class Masquerade:
             if self._known is not None and self._known.generation == generation:
                 self._known.generation = net.next_generation(generation)
 
-    def _handles(self, host: Netns, owner: Owner) -> tuple[int, tuple[int, ...]]:
+    def _handles(self, host: Netns, owner: Owner) -> tuple[int, Sequence[int]]:
         """The generation, and the owner's rules in it."""
         with self._lock:
             known = self._known
             if known is None or host.generation() != known.generation:
                 known = self._known = _read(host)
-            return known.generation, known.handles.get(owner.key, ())
+            return known.generation, tuple(known.handles.get(owner.key, ()))
 
-    def _remove(self, choose: Callable[[_Known], list[str]]) -> None:
+    def _remove(self, choose: Callable[[_Known], list[str]]) -> bool:
+        """Remove the rules of the chosen keys in one transaction; whether there were any."""
         chosen: list[str] = []
 
         def plan(known: _Known) -> list[net.RuleRequest]:
@@ -234,7 +243,8 @@ class Masquerade:
         try:
             self._change(plan, learn)
         except Unsupported:
-            return  # a kernel without nf_tables has no rules
+            return False  # a kernel without nf_tables has no rules
+        return bool(chosen)
 
     def _change(
         self,
@@ -265,10 +275,10 @@ class Masquerade:
 
 def _read(host: Netns) -> _Known:
     found = host.rules(CHECKS)
-    handles: dict[str, tuple[int, ...]] = {}
+    handles: dict[str, list[int]] = {}
     for each in found.rules:
-        key = each.comment[:_KEY]
-        handles[key] = (*handles.get(key, ()), each.handle)
+        if len(each.comment) >= _KEY:
+            handles.setdefault(each.comment[:_KEY], []).append(each.handle)
     return _Known(generation=found.generation, handles=handles)
 
 
