@@ -483,12 +483,13 @@ def _recorded(
 ) -> Result | None:
     found = None if cache is None else cache.read(network.name, conf, cni_version=network.cni_version)
     if found is None and given is not None:
-        found = _given(given, network.cni_version)
+        found = recorded(given, network.cni_version)
     return found
 
 
-@functools.lru_cache(maxsize=256)  # a teardown reads it twice: for its cut, and behind its answer
-def _given(raw: bytes, version: str) -> Result:
+@functools.lru_cache(maxsize=256)  # a teardown reads it for its cut, for its DEL, and behind its answer
+def recorded(raw: bytes, version: str) -> Result:
+    """What `add` answered as `raw`, in a version of the specification. Raises InvalidResult."""
     return convert.to_version(result.parse(raw, default_version=version), version)
 
 

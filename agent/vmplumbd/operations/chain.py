@@ -32,6 +32,7 @@ from vmplumbd.cni.error import (
     PluginTimedOut,
 )
 from vmplumbd.cni.invoke import Invoker
+from vmplumbd.cni.result import Result
 from vmplumbd.errors import (
     AddFailed,
     AddressesExhausted,
@@ -227,6 +228,16 @@ def delete(
         except CacheFailed as exc:
             return (_del_failed(exc, attachment.network),)
     return ()
+
+
+def result_of(attachment: Attachment) -> Result | None:
+    """What ADD answered; None if it did not end, or answered what cannot be read."""
+    if not attachment.result:
+        return None
+    try:
+        return runtime.recorded(attachment.result, _parsed(attachment.conf_list).cni_version)
+    except CniError:
+        return None
 
 
 def has_traces(attachment: Attachment, vm_id: VmId, *, invoker: Invoker) -> bool:

@@ -8,14 +8,11 @@ host device lives on, and a second VM with the same address would lose its traff
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from vmplumbd.abc import Held, Netns
-from vmplumbd.cni import result as results
-from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AgentError, KernelFault, NotFound
 from vmplumbd.model import net
 from vmplumbd.model.outcome import Attachment
@@ -306,13 +303,5 @@ def is_there(host: Netns, name: str, index: int) -> bool:
 
 def vm_addresses(attachment: Attachment) -> list[net.Address]:
     """The VM's addresses, each once."""
-    return list(_addresses(attachment.result)) if attachment.result else []
-
-
-@functools.lru_cache(maxsize=256)
-def _addresses(result: bytes) -> tuple[net.Address, ...]:
-    try:
-        parsed = results.parse(result)
-    except CniError:
-        return ()
-    return tuple(dict.fromkeys(ip.address.ip for ip in parsed.ips))
+    made = chain.result_of(attachment)
+    return [] if made is None else list(dict.fromkeys(ip.address.ip for ip in made.ips))
