@@ -5,6 +5,7 @@ Usage: python -m bench.cni_chain built-in|executed|executed-fresh NETNS_DIR CONF
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -42,7 +43,11 @@ def run(arguments: list[str]) -> None:
         found = confdir.load(conf_dir, network)
         wanted = conf(number)
         kernel.create_netns(wanted.netns)
-        if how != "executed-fresh":
+        # As the agent does: DEL, unless the namespace is new and its own plugins see that nothing lies outside.
+        outside = dataclasses.replace(wanted, netns="")
+        if how != "executed-fresh" and runtime.has_traces(
+            found, outside, invoker=invoker, path=path, cache=cache
+        ):
             runtime.del_(found, wanted, invoker=invoker, path=path, cache=cache)
         runtime.add(found, wanted, invoker=invoker, path=path, cache=cache)
         kernel.close_kept()

@@ -240,3 +240,37 @@ def test_a_watch_sees_a_network_come_and_go_and_resumes_by_revision(fresh: Daemo
     assert replayed == phases
     lost = pb.WatchNetworksRequest(after_revision=10**9)
     assert refused(lambda: fresh.stub.WatchNetworks(lost, timeout=30)).reason == "RESUME_POSITION_LOST"
+
+
+# Says which verbs it was called for; gives its prevResult on.
+LISTED = """
+IN=$(cat)
+case "$CNI_COMMAND" in
+VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["0.3.1","0.4.0","1.0.0"]}'; exit 0;;
+ADD) echo "$IN" | python3 -c 'import json,sys; print(json.dumps(json.load(sys.stdin)["prevResult"]))';;
+esac
+echo "$CNI_COMMAND" >> $DIR/called
+"""
+
+
+def test_a_journal_that_saw_the_boot_proves_an_id_of_an_owned_network_fresh(host: Host) -> None:
+    with daemon_in(host, cni__owned_networks="own") as made:
+        made.plugin("listed", LISTED)
+        for name in ("own", "shared"):
+            made.network(name, ptp(), REDIRECT, {"type": "listed"})
+        called = made.directory / "called"
+
+        def verbs(network: str) -> list[str]:
+            called.unlink(missing_ok=True)
+            made.set_up("vm-1", network)
+            told = called.read_text().split()
+            made.tear_down("vm-1")
+            made.quiet()
+            return told
+
+        # The journal began in this boot: something of before it may be there.
+        assert verbs("own") == verbs("shared") == ["DEL", "ADD"]
+        made.terminate()
+        made.start(environment={"VMPLUMBD_BOOT_ID": "another-boot"})
+        assert verbs("own") == ["ADD"]
+        assert verbs("shared") == ["DEL", "ADD"]

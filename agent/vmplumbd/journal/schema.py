@@ -63,6 +63,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             tap TEXT NOT NULL
         ) STRICT
         """,
+        # The boot in which the journal began, "" before it is known.
+        "ALTER TABLE agent ADD COLUMN first_boot_id TEXT NOT NULL DEFAULT ''",
     ),
 )
 

@@ -77,7 +77,9 @@ class SqliteJournal:
     def load(self) -> JournalState:
         """All there is. A row that cannot be read raises JournalFailed with its vm_id."""
         with self._mutex, _telling(self._path):
-            boot_id, revision = self._db.execute("SELECT boot_id, revision FROM agent").fetchone()
+            boot_id, revision, first = self._db.execute(
+                "SELECT boot_id, revision, first_boot_id FROM agent"
+            ).fetchone()
             rows = self._db.execute(f"SELECT {_NETWORKS} FROM networks ORDER BY vm_id").fetchall()
             releases = self._db.execute(f"SELECT {_RELEASES} FROM releases ORDER BY release_id").fetchall()
             members = self._db.execute(f"SELECT {_MEMBERS} FROM members ORDER BY member_id").fetchall()
@@ -86,6 +88,7 @@ class SqliteJournal:
             releases=tuple(_release(row) for row in releases),
             revision=max([revision, *(row[2] for row in rows)]),
             boot_id=boot_id,
+            first_boot_id=first,
             set_aside=self.set_aside,
             members=tuple(_member(row) for row in members),
         )
@@ -182,7 +185,10 @@ class SqliteJournal:
     def set_boot_id(self, boot_id: str) -> None:
         """Note the boot this agent runs under."""
         with self._mutex, _telling(self._path):
-            self._db.execute("UPDATE agent SET boot_id = ?", (boot_id,))
+            self._db.execute(
+                "UPDATE agent SET boot_id = ?, first_boot_id = iif(first_boot_id = '', ?, first_boot_id)",
+                (boot_id, boot_id),
+            )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -77,11 +77,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
-    """What a journal held when it was opened. `set_aside` names a damaged file that was kept."""
+    """What a journal held when it was opened. `set_aside` names a damaged file that was kept.
+
+    `boot_id` is that of its last writer, `first_boot_id` the one in which it began.
+    """
 
     records: tuple[Record, ...]
     releases: tuple[Release, ...]
     revision: int
     boot_id: str
+    first_boot_id: str = ""
     set_aside: str = ""
     members: tuple[Member, ...] = ()

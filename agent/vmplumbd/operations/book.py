@@ -92,10 +92,16 @@ class Book:
         self.running: dict[VmId, Operation] = {}
         self._last_set_up = float("-inf")
         self._revision = state.revision
+        self._covers_boot = state.first_boot_id not in ("", boot_id)
         self._history: collections.deque[Record] = collections.deque(maxlen=HISTORY)
         self._watchers: list[Callable[[], None]] = []
         # Told of every operation that ended, on its own thread: the log, the metrics.
         self.listener: Callable[[Operation], None] | None = None
+
+    @property
+    def covers_boot(self) -> bool:
+        """Whether the journal is older than this boot: what the agent made since is in it, or was taken back."""
+        return self._covers_boot
 
     @property
     def mutex(self) -> threading.Lock:

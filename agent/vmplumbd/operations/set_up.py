@@ -246,6 +246,9 @@ def _del_first(
         # The namespace is new and nothing lies outside: DEL would look at the same things, and find nothing.
         tell_step(operation, Step.CNI_DEL_PREEXISTING, StepState.SUCCEEDED)
         return
+    if _is_fresh(tools, attachment, plan):
+        tell_step(operation, Step.CNI_DEL_PREEXISTING, StepState.SKIPPED)
+        return
     failed = chain.delete(
         attachment,
         operation.vm_id,
@@ -268,6 +271,17 @@ def _del_first(
         StepState.SUCCEEDED,
         warnings=tuple(Warning(reason="DEL_FAILED", message=str(one)) for one in failed),
     )
+
+
+def _is_fresh(tools: Tools, attachment: Attachment, plan: Plan) -> bool:
+    """Whether the journal proves that DEL has nothing to take back.
+
+    A former network of this id was taken back before the set-up came here, or the journal never knew one; on a
+    network that the operator marks as the agent's own nobody else makes any, and a start under a new boot id has
+    released what lay on disk there. So it is for a journal that has seen the boot.
+    """
+    owned = attachment.network in tools.settings.owned_networks
+    return owned and plan.netns_owned and tools.book.covers_boot
 
 
 def _add(
