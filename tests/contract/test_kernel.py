@@ -289,6 +289,14 @@ def test_a_link_says_what_it_listens_to_and_how_long_its_queue_is(kernel: abc.Ke
         assert (changed.allmulti, changed.promisc, changed.tx_queue_length) == (True, False, 7)
 
 
+def test_a_link_may_announce_its_addresses(kernel: abc.Kernel) -> None:
+    with opened(kernel) as netns:
+        made = add_pair(netns)
+        for wanted in (True, False):
+            netns.apply([net.SetLink(index=made.index, arp_notify=wanted)])
+            assert netns.read_sysctl("net/ipv4/conf/eth0/arp_notify") == str(int(wanted))
+
+
 def test_a_bridge_takes_and_releases_its_port(kernel: abc.Kernel) -> None:
     host = kernel.host()
     with opened(kernel) as netns:

@@ -534,10 +534,13 @@ class FakeNetns:
             self._kernel._step(f"write {key}", self._where)
             if not value.strip().removeprefix("-").isdecimal():
                 raise errors.kernel_fault(f"write {key}", where=self._where, errno=errno.EINVAL)
-            space = self._space()
-            others = {other: held for other, held in space.settings.items() if other != key}
-            written = {} if value == self._default(key) else {key: value}
-            self._kernel._put(self._number, replace(space, settings=others | written))
+            self._set(key, value)
+
+    def _set(self, key: str, value: str) -> None:
+        space = self._space()
+        others = {other: held for other, held in space.settings.items() if other != key}
+        written = {} if value == self._default(key) else {key: value}
+        self._kernel._put(self._number, replace(space, settings=others | written))
 
     def try_sysctls(self, settings: Mapping[str, str]) -> None:
         for key, value in settings.items():
@@ -763,6 +766,8 @@ class FakeNetns:
         self._change(changed)
         for bridge in {link.master, changed.master} if link.master != changed.master else set():
             self._kernel._lowest_mac(self._number, bridge)
+        if request.arp_notify is not None:
+            self._set(f"net/ipv4/conf/{link.name}/arp_notify", str(int(request.arp_notify)))
         if changed.up and not link.up:
             for address in changed.addresses:
                 self._connect(changed.index, address)

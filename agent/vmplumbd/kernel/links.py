@@ -26,6 +26,7 @@ VETH_INFO_PEER = 1
 NLA_F_NESTED = 0x8000
 RTEXT_FILTER_SKIP_STATS = 8
 IF_OPER_UP = 6
+IFLA_INET_CONF, IPV4_DEVCONF_ARP_NOTIFY = 1, 22
 
 IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
 
@@ -128,6 +129,10 @@ def set_link(request: net.SetLink) -> list[Message]:
         settings += rtnl.u32(IFLA_TXQLEN, request.tx_queue_length)
     if request.mac is not None:
         settings += rtnl.attribute(IFLA_ADDRESS, request.mac)
+    if request.arp_notify is not None:
+        notify = rtnl.u32(IPV4_DEVCONF_ARP_NOTIFY, request.arp_notify)
+        ipv4 = rtnl.attribute(socket.AF_INET, rtnl.attribute(IFLA_INET_CONF, notify))
+        settings += rtnl.attribute(IFLA_AF_SPEC, ipv4)
     messages = []
     if change or settings:
         body = _which(request.index, request.name, flags, change) + settings

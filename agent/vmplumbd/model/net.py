@@ -62,7 +62,10 @@ class GetLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetLink:
-    """Change what is not None. `up` False sets the link down. `master` 0 releases it."""
+    """Change what is not None. `up` False sets the link down. `master` 0 releases it.
+
+    `arp_notify` is the setting net/ipv4/conf/LINK/arp_notify.
+    """
 
     index: int = 0
     name: str = ""
@@ -76,6 +79,7 @@ class SetLink:
     tx_queue_length: int | None = None
     hairpin: bool | None = None
     isolated: bool | None = None
+    arp_notify: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,13 @@ CASES: list[tuple[str, net.Request, int, int, dict[str, Any]]] = [
             "IFLA_ADDRESS": "02:00:00:00:00:07",
         },
     ),
+    (
+        "announced_addresses",
+        net.SetLink(index=3, arp_notify=True),
+        rtnl.RTM_SETLINK,
+        1,
+        {"index": 3, "IFLA_AF_SPEC": {"AF_INET": bytes.fromhex("10000200 0c000100 08001600 01000000")}},
+    ),
     ("delete", net.DelLink(index=3), rtnl.RTM_DELLINK, 1, {"index": 3}),
     (
         "address4",

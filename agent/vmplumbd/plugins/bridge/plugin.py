@@ -308,20 +308,17 @@ def _attach(host: Netns, parsed: BridgeConf, bridge: net.LinkInfo, index: int, n
         if isinstance(requests[exc.op], net.AddBridgeVlan | net.DelBridgeVlan):
             raise PluginFault(f'failed to setup vlan tag on interface "{name}": {exc}') from exc
         raise PluginFault(f'failed to connect "{name}" to bridge {bridge.name}: {exc}') from exc
-    # Routes of these links are ours to make; a kernel without IPv6 has none to accept.
-    host.try_sysctls({f"net/ipv6/conf/{each}/accept_ra": "0" for each in (bridge.name, name)})
+    # Routes of this link are ours to make; a kernel without IPv6 has none to accept.
+    host.try_sysctls({f"net/ipv6/conf/{name}/accept_ra": "0"})
 
 
 def _configure_inside(
     netns: Netns, call: Invocation, parsed: BridgeConf, link: net.LinkInfo, leased: Result, asked: Layer3
 ) -> None:
-    settings = {f"net/ipv4/conf/{call.if_name}/arp_notify": "1"}
-    if parsed.enable_dad:
-        settings |= {f"net/ipv6/conf/{call.if_name}/{key}": "1" for key in ("enhanced_dad", "accept_dad")}
-    else:
-        settings[f"net/ipv6/conf/{call.if_name}/accept_dad"] = "0"
+    keys = ("enhanced_dad", "accept_dad") if parsed.enable_dad else ("accept_dad",)
+    value = "1" if parsed.enable_dad else "0"
     # A kernel without IPv6, or without the setting, is no fault: the reference passes it over too.
-    netns.try_sysctls(settings)
+    netns.try_sysctls({f"net/ipv6/conf/{call.if_name}/{key}": value for key in keys})
     ipam.allow_ipv6(netns, call.if_name, asked.ips)
     netns.apply([*_inside(parsed, link, dataclasses.replace(leased, ips=asked.ips, routes=asked.routes))])
 
@@ -332,6 +329,7 @@ def _inside(parsed: BridgeConf, link: net.LinkInfo, made: Result) -> Iterator[ne
     Until it has looked the address is tentative and the namespace's own stack does not use it. A VM's frames
     do not pass through that stack: its own looks for itself. CHECK tells a duplicate.
     """
+    yield net.SetLink(index=link.index, arp_notify=True)
     for request in ipam.requests(link, made):
         if parsed.enable_dad and isinstance(request, net.AddAddress):
             yield dataclasses.replace(request, no_dad=False)

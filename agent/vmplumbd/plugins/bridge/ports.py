@@ -84,6 +84,8 @@ def ensure(host: Netns, parsed: BridgeConf, room: Room) -> net.LinkInfo:
             host.apply([net.SetLink(index=bridge.index, up=True, promisc=True if promisc else None)])
     except (KernelFault, PluginFault) as exc:
         raise PluginFault(f'failed to create bridge "{name}": {exc}') from exc
+    # Its routes are ours to make; a kernel without IPv6 has none to accept.
+    host.try_sysctls({f"net/ipv6/conf/{name}/accept_ra": "0"})
     return bridge
 
 
