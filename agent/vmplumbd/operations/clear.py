@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +88,21 @@ def clear(
                 done[place] = act(tools, views, again[finding.key], aside)
             _note(tools, done[place])
         return tuple(done[place] for place in range(len(first)))
+
+
+def spared(tools: Tools, cleared: Iterable[Cleared]) -> frozenset[tuple[str, str, str]]:
+    """Attachments (network, container id, interface) of leaks that stay, as what is left on disk names them.
+
+    CNI GC, which asks nobody, must be told to leave them: a VM may live on them.
+    """
+    vm_ids = {one.finding.vm_id for one in cleared if one.finding.vm_id and not one.done}
+    if not vm_ids:
+        return frozenset()
+    views = look(tools)
+    found = {(one.network, one.container_id, one.if_name) for one in views.caches}
+    found |= {(one.network, one.container_id, one.if_name) for one in views.reservations}
+    found |= {(one.network, one.container_id, one.if_name) for one in views.rules}
+    return frozenset(one for one in found if one[1] in vm_ids and one[2])
 
 
 def _note(tools: Tools, one: Cleared) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vmplumbd.errors import AgentError, UidMismatch
+from vmplumbd.model.ids import VmId
 from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, drain, failures
 from vmplumbd.operations.book import Operation
-from vmplumbd.operations.clear import Cleared, TearDown, clear
+from vmplumbd.operations.clear import Cleared, TearDown, clear, spared
 from vmplumbd.operations.lanes import GoTo, LaneName, WaitFor, Work
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Tools
@@ -103,7 +104,7 @@ def collect(
                     quarantine=order.quarantine,
                     tear_down=tear_down,
                 )
-            networks, errors = _collect_cni(tools, order)
+            networks, errors = _collect_cni(tools, order, spared(tools, leaks))
             answer(
                 Collected(
                     fates=tuple(fates),
@@ -121,8 +122,13 @@ def collect(
         operation.end()
 
 
-def _collect_cni(tools: Tools, order: CollectOrder) -> tuple[tuple[str, ...], tuple[AgentError, ...]]:
-    """CNI GC on the networks that the operator marks as ours: it drops what other runtimes attached."""
+def _collect_cni(
+    tools: Tools, order: CollectOrder, spared: frozenset[tuple[str, str, str]]
+) -> tuple[tuple[str, ...], tuple[AgentError, ...]]:
+    """CNI GC on the networks that the operator marks as ours: it drops what other runtimes attached.
+
+    `spared` are attachments (network, vm_id, interface) that stay though the journal does not know them.
+    """
     errors: list[AgentError] = []
     defaults = tools.settings.defaults
     names = tuple(sorted(tools.settings.owned_networks))
@@ -136,6 +142,7 @@ def _collect_cni(tools: Tools, order: CollectOrder) -> tuple[tuple[str, ...], tu
             for attachment in plan.attachments
             if attachment.network == name
         ]
+        valid += [(VmId(vm_id), if_name) for network, vm_id, if_name in sorted(spared) if network == name]
         try:
             network = chain.load(defaults.conf_dir, name)
         except AgentError as exc:
