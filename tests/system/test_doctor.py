@@ -453,6 +453,27 @@ def test_what_a_process_uses_is_not_taken_away(doctor: Daemon) -> None:
     assert not list((doctor.directory / "state").glob("quarantine"))
 
 
+def test_networks_of_a_lost_journal_are_taken_back_by_import(host: Host) -> None:
+    with daemon_in(host, cni__owned_networks="fcnet") as daemon:
+        before = world()
+        daemon.set_up("vm-1")
+        first = daemon.result("vm-1")
+        daemon.terminate()
+        for one in (daemon.directory / "state").glob("journal.db*"):
+            one.unlink()
+        left = world()
+        flags = [word for key, value in daemon.settings.items() for word in ("--set", f"{key}={value}")]
+        # The spec has the interface by name, as the cache has it.
+        done = host.run([sys.executable, "-m", "vmplumbd", "import", "--apply", *flags])
+        assert done.stdout.splitlines()[-1] == "1 of 1 taken over"
+        assert world() == left
+        daemon.start()
+        assert not diagnose(daemon, skip_preflight=True).findings
+        assert daemon.result("vm-1", if_name="eth0") == first
+        assert daemon.tear_down("vm-1").devices_gone
+        assert world()["files"] == before["files"]
+
+
 def test_a_second_look_that_sees_something_else_leaves_it(host: Host) -> None:
     """The file is another one by the second look: what was judged is gone, and nothing is removed."""
     with daemon_in(host, cni__owned_networks="fcnet") as daemon:
