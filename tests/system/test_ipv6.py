@@ -18,7 +18,8 @@ pytestmark = pytest.mark.host
 
 V4, V6 = "10.200.0.0/16", "2001:db8:1::/64"
 
-# What a guest does: asks who has the gateway, then sends it an echo request; says who answered.
+# What a guest does: asks whether somebody has its address already, who has the gateway, then sends that an echo
+# request; says who answered. Whoever objects to its address does so before the echo comes back.
 GUEST = """
 import fcntl, os, select, socket, struct, sys, time
 
@@ -29,36 +30,43 @@ fd = os.open("/dev/net/tun", os.O_RDWR)
 fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", tap.encode(), 0x0002 | 0x1000 | 0x4000))
 
 
-def checksum(target, body):
-    data = own + target + struct.pack("!II", len(body), 58) + body
+def checksum(source, target, body):
+    data = source + target + struct.pack("!II", len(body), 58) + body
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF
 
 
-def send(link, target, kind, rest):
+def send(link, target, kind, rest, source=own):
     body = struct.pack("!BBH", kind, 0, 0) + rest
-    body = struct.pack("!BBH", kind, 0, checksum(target, body)) + rest
-    packet = struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + own + target + body
+    body = struct.pack("!BBH", kind, 0, checksum(source, target, body)) + rest
+    packet = struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + source + target + body
     os.write(fd, bytes(10) + link + mac + b"\\x86\\xdd" + packet)
 
 
-def wait(kind):
-    end = time.monotonic() + 5
+def ask(answer, *question):
+    end = time.monotonic() + 10
     while time.monotonic() < end:
-        if select.select([fd], [], [], 0.2)[0]:
+        send(*question)
+        while select.select([fd], [], [], 0.3)[0]:
             frame = os.read(fd, 2000)[10:]
-            if frame[12:14] == b"\\x86\\xdd" and frame[20] == 58 and frame[54] == kind:
+            if frame[12:14] != b"\\x86\\xdd" or frame[20] != 58:
+                continue
+            if frame[54] == 136 and frame[62:78] == own:
+                sys.exit("somebody has the address")
+            if frame[54] == answer:
                 return frame
-    sys.exit(f"no ICMPv6 {kind} in five seconds")
+    sys.exit(f"no ICMPv6 {answer} in ten seconds")
 
 
-group = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13] + gateway[13:]
-send(b"\\x33\\x33" + group[12:], group, 135, bytes(4) + gateway + b"\\1\\1" + mac)
-told = wait(136)
-send(told[6:12], gateway, 128, struct.pack("!HH", 1, 1) + b"hello?")
-back = wait(129)
+def group(address):
+    return socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13] + address[13:]
+
+
+send(b"\\x33\\x33" + group(own)[12:], group(own), 135, bytes(4) + own, bytes(16))
+told = ask(136, b"\\x33\\x33" + group(gateway)[12:], group(gateway), 135, bytes(4) + gateway + b"\\1\\1" + mac)
+back = ask(129, told[6:12], gateway, 128, struct.pack("!HH", 1, 1) + b"hello?")
 print(socket.inet_ntop(socket.AF_INET6, back[22:38]), back[62:68].decode())
 """
 

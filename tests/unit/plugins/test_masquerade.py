@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 from ipaddress import ip_interface
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,16 @@ from tests.fakes.kernel import HOST, FakeKernel
 from vmplumbd.errors import Busy, HostLimitReached, KernelFault, Unsupported
 from vmplumbd.model import net
 from vmplumbd.plugins.conf import PluginFault
-from vmplumbd.plugins.masquerade import CHECKS, POSTROUTING, TABLE, Masquerade, Owner, refuse_backend, rule
+from vmplumbd.plugins.masquerade import (
+    CHECKS,
+    POSTROUTING,
+    TABLE,
+    Masquerade,
+    Owner,
+    default_backend,
+    refuse_backend,
+    rule,
+)
 
 ONE, TWO = (Owner(network="unit-test", container_id=name, if_name="eth0") for name in ("one", "two"))
 OTHER = Owner(network="other", container_id="one", if_name="eth0")
@@ -212,6 +222,14 @@ def test_an_expression_that_the_kernel_lacks_is_told_with_the_remedy(kernel: Fak
 def test_an_unknown_backend_is_refused(backend: str) -> None:
     with pytest.raises(PluginFault, match=f'unknown ipmasq backend "{backend}"'):
         refuse_backend(backend)
+
+
+def test_a_host_with_iptables_means_iptables(tmp_path: Path) -> None:
+    assert default_backend(str(tmp_path)) == "nftables"
+    (tmp_path / "iptables").write_text("#!/bin/sh\n")
+    assert default_backend(str(tmp_path)) == "nftables"
+    (tmp_path / "iptables").chmod(0o755)
+    assert default_backend(f"/nowhere:{tmp_path}") == "iptables"
 
 
 @pytest.mark.parametrize(
