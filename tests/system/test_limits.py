@@ -53,7 +53,7 @@ def collect(agent: Daemon, *valid: str, **fields: bool) -> pb.CollectGarbageResp
 def test_what_another_runtime_left_is_collected(agent: Daemon, host: Host) -> None:
     for vm in ("stays", "goes"):
         agent.set_up(vm, "limited")
-    mac = bandwidth.device_mac("limited").hex(":")
+    mac = bandwidth.device_mac("limited", "eth0").hex(":")
     device = bandwidth.device_name("limited", "lost")
     host.run(["ip", "link", "add", device, "address", mac, "type", "ifb"])
     (BACKUPS / "lost_eth0.json").write_text('{"mtu": 1500, "network": "limited"}')

@@ -62,7 +62,7 @@ def device(vm: str = VM, network: str = "net") -> str:
 def test_both_ways_are_limited_and_freed(bench: Bench) -> None:
     before = bench.kernel.snapshot()
     made = bench.call(Command.ADD, conf(**BOTH), prev=PREV)
-    mac = bandwidth.device_mac("net").hex(":")
+    mac = bandwidth.device_mac("net", IF_NAME).hex(":")
     assert made == {**PREV, "interfaces": [*PREV["interfaces"], {"name": device(), "mac": mac}]}
     veth, ifb = links(bench)[HOST_END], links(bench)[device()]
     assert (veth.rate_limit, veth.redirects) == (INGRESS_LIMIT, (ifb.index,))
@@ -300,6 +300,21 @@ def test_del_finds_the_device_without_anything(bench: Bench, netns: str, with_pr
     assert links(bench).keys() == {"lo", HOST_END}
 
 
+def test_another_interface_of_the_vm_keeps_its_device(bench: Bench) -> None:
+    mac = bandwidth.device_mac("net", "eth1")
+    assert mac[:5] == bandwidth.device_mac("net", IF_NAME)[:5]
+    bench.kernel.host().apply([net.AddLink(name=device(), kind="ifb", mac=mac)])
+    before = bench.kernel.snapshot()
+    for command, text in (
+        (Command.ADD, "adding link: file exists"),
+        (Command.CHECK, "get ifb device: Link not found"),
+    ):
+        with pytest.raises(CniError, match=text):
+            bench.call(command, conf(**EGRESS), prev=PREV)
+    bench.call(Command.DEL, conf(**EGRESS), prev=PREV)
+    assert bench.kernel.snapshot() == before
+
+
 def test_del_leaves_what_is_not_its_own(bench: Bench) -> None:
     other = net.RateLimit(rate=9, buffer=9, limit=9)
     bench.kernel.host().apply(
@@ -330,11 +345,11 @@ def test_gc_removes_what_no_valid_attachment_of_the_network_owns(
     bench: Bench, valid: dict[str, Any], left: set[str]
 ) -> None:
     host = bench.kernel.host()
-    mac = bandwidth.device_mac("net")
+    mac = bandwidth.device_mac("net", IF_NAME)
     for vm in (VM, "vm2"):
         host.apply([net.AddLink(name=device(vm), kind="ifb", mac=mac)])
     others = [
-        net.AddLink(name=device(VM, "other"), kind="ifb", mac=bandwidth.device_mac("other")),
+        net.AddLink(name=device(VM, "other"), kind="ifb", mac=bandwidth.device_mac("other", IF_NAME)),
         net.AddLink(name="bwp000000000000", kind="ifb"),
         net.AddLink(name="bwp111111111111", kind="dummy", mac=mac),
         net.AddLink(name="ifb0", kind="ifb", mac=mac),

@@ -103,10 +103,23 @@ def device_name(network: str, container_id: str) -> str:
     return f"{PREFIX}{digest.hexdigest()}"[:_LONGEST_NAME]
 
 
-def device_mac(network: str) -> bytes:
-    """The MAC of a network's intermediate devices. Nothing on the wire sees it."""
+def device_mac(network: str, if_name: str) -> bytes:
+    """The MAC of an attachment's intermediate device. Nothing on the wire sees it: it says whose the device is.
+
+    Its name does not say the interface, so two of a VM in one network would share it, and the network not at all.
+    """
+    of_interface = hashlib.sha256(if_name.encode(errors="surrogateescape")).digest()
+    return _network_mark(network) + of_interface[:1]
+
+
+def is_of_network(mac: bytes, network: str) -> bool:
+    """Whether `device_mac` made it for this network."""
+    return mac.startswith(_network_mark(network))
+
+
+def _network_mark(network: str) -> bytes:
     digest = hashlib.sha256(f"bandwidth\0{network}".encode(errors="surrogateescape")).digest()
-    return b"\x06" + digest[:5]  # locally administered
+    return b"\x06" + digest[:4]  # locally administered
 
 
 def _limits(top: Section) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ from vmplumbd.errors import KernelFault, NotFound, Unsupported
 from vmplumbd.model import net
 from vmplumbd.plugins import attachments, prev_result
 from vmplumbd.plugins.bandwidth import config
-from vmplumbd.plugins.bandwidth.config import BandwidthConf, device_mac, device_name
+from vmplumbd.plugins.bandwidth.config import BandwidthConf, device_mac, device_name, is_of_network
 from vmplumbd.plugins.conf import PluginFault, Section
 from vmplumbd.plugins.skel import Verb
 
@@ -102,7 +102,7 @@ class Bandwidth:
         """
         top = config.load(call.stdin)
         host = self._kernel.host()
-        device = _device(host, _name(call, top))
+        device = _device(host, call, top)
         if call.netns and not self._keep_devices:
             # No limits that could be read, no result, no namespace, no pair in it: then nothing was set there.
             with suppress(CniError):
@@ -117,9 +117,7 @@ class Bandwidth:
 
     def has_traces(self, call: Invocation) -> bool:
         """Whether there is the device, or a namespace whose link's host end may be limited."""
-        return (
-            bool(call.netns) or _device(self._kernel.host(), _name(call, config.load(call.stdin))) is not None
-        )
+        return bool(call.netns) or _device(self._kernel.host(), call, config.load(call.stdin)) is not None
 
     def check(self, call: Invocation) -> None:
         """Raises CniError unless the limits are as they were set."""
@@ -134,7 +132,7 @@ class Bandwidth:
         if parsed.ingress is not None:
             _check_ingress(host, link, parsed, parsed.ingress)
         if parsed.egress is not None:
-            device = _device(host, _name(call, top))
+            device = _device(host, call, top)
             if device is None:
                 raise PluginFault("get ifb device: Link not found")
             _check_limit(host.rate_limit(device.index), parsed.egress)
@@ -151,14 +149,12 @@ class Bandwidth:
             return
         network = _network(config.load(call.stdin))
         keep = {device_name(network, container_id) for container_id, _ in valid}
-        mac, host = device_mac(network), self._kernel.host()
+        host = self._kernel.host()
         for link in host.links():
-            if (
-                link.kind == _IFB
-                and link.mac == mac
-                and link.name.startswith(config.PREFIX)
-                and link.name not in keep
-            ):
+            ours = (
+                link.kind == _IFB and link.name.startswith(config.PREFIX) and is_of_network(link.mac, network)
+            )
+            if ours and link.name not in keep:
                 with suppress(NotFound):
                     host.apply([net.DelLink(index=link.index)])
 
@@ -182,11 +178,11 @@ class Bandwidth:
         if parsed.egress is None:
             return ()
         add = net.AddLink(
-            name=_name(call, top),
+            name=device_name(_network(top), call.container_id),
             kind=_IFB,
             mtu=link.mtu,
             tx_queue_length=0,
-            mac=device_mac(_network(top)),
+            mac=device_mac(_network(top), call.if_name),
             up=True,
         )
         self._act(add, "adding link", some=some)
@@ -280,10 +276,6 @@ def _network(top: Section) -> str:
     return str(top.values["name"])  # the skeleton has looked at it
 
 
-def _name(call: Invocation, top: Section) -> str:
-    return device_name(_network(top), call.container_id)
-
-
 def _prev_result(call: Invocation, top: Section, cni_version: str) -> Result | None:
     try:
         return prev_result.of(call, top, cni_version)
@@ -317,12 +309,15 @@ def _host_end(netns: Netns, host: Netns, if_name: str, interfaces: Sequence[Inte
     return found
 
 
-def _device(host: Netns, name: str) -> net.LinkInfo | None:
+def _device(host: Netns, call: Invocation, top: Section) -> net.LinkInfo | None:
+    """The attachment's device. One of the VM's other interfaces has the same name, and is left alone."""
+    network = _network(top)
     try:
-        link = host.link(name=name)
+        link = host.link(name=device_name(network, call.container_id))
     except NotFound:
         return None
-    return link if link.kind == _IFB else None
+    another = is_of_network(link.mac, network) and link.mac != device_mac(network, call.if_name)
+    return None if link.kind != _IFB or another else link
 
 
 def _free(host: Netns, link: net.LinkInfo, parsed: BandwidthConf, device: net.LinkInfo | None) -> None:
