@@ -154,6 +154,11 @@ class _Known:
         for route in views.host_routes:
             if route.dst.prefixlen == route.dst.max_prefixlen:
                 self.routes[route.index].append(route)
+        self.ages: dict[str, float] = {}
+        files = [(one.container_id, one.mark) for one in views.caches if one.kind is CacheKind.RECORD]
+        for owner, mark in (*files, *((one.container_id, one.mark) for one in views.reservations)):
+            if owner:
+                self.ages[owner] = max(self.ages.get(owner, 0.0), self.age(mark))
         self.users = self._users()
         self.homes = {
             one.real: str(home.vm_id) for one in views.namespaces if (home := self.of_record(one)) is not None
@@ -169,6 +174,10 @@ class _Known:
 
     def age(self, mark: FileMark) -> float:
         return max(0.0, self.views.now - mark.mtime_ns / 1e9)
+
+    def age_of(self, owner: str) -> float | None:
+        """How long a container has been there, by its files: what is in the kernel tells no time."""
+        return self.ages.get(owner)
 
     def since(self, mark: FileMark) -> str:
         return "; it is older than this boot" if mark.mtime_ns / 1e9 < self.views.boot_time else ""
@@ -532,7 +541,7 @@ def _of_namespace(known: _Known, space: NamespaceSeen, action: Action, detail: s
         would_do=action,
         detail=detail,
         vm_id=owner,
-        age=None if identity is not None else known.age(space.mark),
+        age=known.age_of(owner) if identity is not None else known.age(space.mark),
         seen_in=(*also, _K),
         missing_in=(_J,),
         mark=str(space.mark) if identity is None else f"{identity.device}:{identity.inode}",
@@ -640,6 +649,7 @@ def _host_devices(known: _Known) -> Iterator[Finding]:
             would_do=action,
             detail=detail,
             vm_id=owner,
+            age=known.age_of(owner),
             seen_in=(_K,),
             missing_in=(_J,),
             mark=str(link.index),
@@ -717,6 +727,7 @@ def _host_routes(known: _Known) -> Iterator[Finding]:
             would_do=Action.REPORT,
             detail=f"an address of {network.name} is routed to {link.name}: what is sent to its VM goes there",
             vm_id=owner,
+            age=known.age_of(owner),
             seen_in=(_K,),
             missing_in=(_J,),
             mark=str(route.index),
@@ -758,6 +769,7 @@ def _ifbs(known: _Known) -> Iterator[Finding]:
             would_do=action,
             detail=detail,
             vm_id=owner,
+            age=known.age_of(owner),
             seen_in=(_K,),
             missing_in=(_J,),
             mark=str(link.index),
@@ -788,6 +800,7 @@ def _rules(known: _Known) -> Iterator[Finding]:
             would_do=action,
             detail=detail,
             vm_id=owner,
+            age=known.age_of(owner),
             seen_in=(_K,),
             missing_in=(_J,),
             mark=f"{rule.handle} {rule.comment}",

@@ -487,6 +487,11 @@ def test_findings(views: Views, expected: set[Row]) -> None:
     assert all(one.detail and one.seen_in for one in found)
 
 
+def test_what_lies_in_the_kernel_is_as_old_as_its_owners_files() -> None:
+    found = judge(world(reservations=(reservation("10.200.0.9", "gone", seconds=7200),), host_links=(IFB,)))
+    assert {one.what: one.age for one in found} == {"10.200.0.9": 7200.0, IFB.name: 7200.0}
+
+
 def test_a_leak_of_a_vm_that_lives_is_reported_and_stays() -> None:
     (found,) = judge(world(reservations=(reservation("10.200.0.9", "gone"),)))
     assert kept(found, frozenset({"gone"})).would_do is Action.REPORT
