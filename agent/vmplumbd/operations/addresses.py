@@ -75,7 +75,7 @@ def make_room(tools: Tools, vm_id: VmId, found: Chain, bounds: Bounds) -> Genera
             if not owed or tools.clock.monotonic() >= ends:
                 return
         for one in owed:
-            tools.reaper.hurry(one.release_id)
+            tools.reaper.hurry(one)
         yield Sleep(seconds=_LOOK, token=bounds.token)
         bounds.check("an address was free")
 

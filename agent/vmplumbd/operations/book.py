@@ -142,9 +142,11 @@ class Book:
         with self._mutex:
             return [self._releases[number] for number in sorted(self._releases_of.get(vm_id, ()))]
 
-    def owes(self, release_id: int) -> bool:
+    def owes(self, release: Release) -> bool:
         """Whether a release is not done yet."""
-        return release_id in self._releases
+        # The journal gives a number again once its row has gone; the uid is its network's alone.
+        found = self._releases.get(release.release_id)
+        return found is not None and found.uid == release.uid
 
     def set_ups_about(self, since: float) -> int:
         """Set-ups under way, and the last one if it ended after `since` (of the clock's monotonic())."""

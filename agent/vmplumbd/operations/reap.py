@@ -211,7 +211,7 @@ def are_gone(tools: Tools, devices: tuple[tuple[str, int], ...]) -> bool:
 
 def settle(tools: Tools, release: Release) -> tuple[AgentError, ...]:
     """Finish a release and forget it, on the teardown lane; done already is success."""
-    if not tools.book.owes(release.release_id):
+    if not tools.book.owes(release):
         return ()
     failed = finish(tools, release)
     if not failed:

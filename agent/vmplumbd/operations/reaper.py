@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vmplumbd.errors import AgentError
+from vmplumbd.model.ids import Uid
 from vmplumbd.model.record import Release
 from vmplumbd.operations import reap
 from vmplumbd.operations.lanes import LaneName, Sleep, WaitFor, Work
@@ -57,7 +58,7 @@ class Reaper:
     def __init__(self, tools: Callable[[], Tools]) -> None:
         self._tools = tools
         self._mutex = threading.Lock()
-        self._held: collections.OrderedDict[int, _Waiting] = collections.OrderedDict()
+        self._held: collections.OrderedDict[Uid, _Waiting] = collections.OrderedDict()
         self._last_taken = 0.0
         self._letting_go = False
         self._due: collections.deque[Release] = collections.deque()
@@ -73,7 +74,7 @@ class Reaper:
         with self._mutex:
             closed = self._closed
             if not closed:
-                self._held[release.release_id] = _Waiting(release=release, going=going)
+                self._held[release.uid] = _Waiting(release=release, going=going)
                 self._last_taken = tools.clock.monotonic()
                 begin, self._letting_go = not self._letting_go, True
         if closed:
@@ -81,10 +82,10 @@ class Reaper:
         elif begin:
             tools.lanes.submit(self._let_go(tools), LaneName.TEAR_DOWN, background=True)
 
-    def hurry(self, release_id: int) -> None:
+    def hurry(self, release: Release) -> None:
         """See `tools.Reaper`."""
         with self._mutex:
-            found = self._held.pop(release_id, None)
+            found = self._held.pop(release.uid, None)
         if found is not None:
             _close(found)
 
@@ -134,7 +135,7 @@ class Reaper:
                     return
             done: list[Release] = []
             for release in turn:
-                if not tools.book.owes(release.release_id):
+                if not tools.book.owes(release):
                     continue
                 if tools.book.is_taken(release.vm_id):
                     # DEL by its id would hit the VM's new network. Its set-up settles this.

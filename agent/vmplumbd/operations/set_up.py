@@ -460,7 +460,7 @@ def _settle(
         return
     yield GoTo(lane=LaneName.TEAR_DOWN)
     for release in tools.book.releases_of(operation.vm_id):
-        tools.reaper.hurry(release.release_id)
+        tools.reaper.hurry(release)
         devices = release.host_devices if release.boot_id == tools.book.boot_id else ()
         if devices and not reap.are_gone(tools, devices):
             tell_step(operation, Step.DEVICES_GONE, StepState.STARTED)

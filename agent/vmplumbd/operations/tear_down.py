@@ -67,7 +67,7 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
             operation.devices_gone = not gone.waits_for
             if order.wait_for_devices and gone.waits_for:
                 if kept is not None:
-                    tools.reaper.hurry(kept.release_id)
+                    tools.reaper.hurry(kept)
                 tell_step(operation, Step.DEVICES_GONE, StepState.STARTED)
                 yield WaitFor(
                     when=lambda wake: reap.when_gone(tools, gone.waits_for, wake),

@@ -64,7 +64,7 @@ class Reaper(Protocol):
     def take(self, release: Release, going: Going) -> None:
         """Let a namespace go when others do not suffer from it; `due` follows when its devices have gone."""
 
-    def hurry(self, release_id: int) -> None:
+    def hurry(self, release: Release) -> None:
         """Somebody waits for the devices of this one: let its namespace go now."""
 
     def due(self, release: Release) -> None:
