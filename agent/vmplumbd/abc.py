@@ -55,6 +55,12 @@ class Netns(Protocol):
     def links(self) -> Sequence[net.LinkInfo]:
         """Every link, by index."""
 
+    def count_ports(self, bridge: str) -> int:
+        """How many ports a bridge has, without a list of them. The caller knows that the link is a bridge.
+
+        Raises KernelFault.
+        """
+
     def ports(self, bridge: int) -> Sequence[net.LinkInfo]:
         """The links whose master is this one, by index."""
 

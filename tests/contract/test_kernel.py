@@ -319,6 +319,9 @@ def test_a_bridge_knows_its_ports(kernel: abc.Kernel) -> None:
         assert list(host.ports(bridge.index)) == []
         host.apply([net.SetLink(index=index, master=bridge.index) for index in far[:2]])
         assert list(host.ports(bridge.index)) == [host.link(index=index) for index in far[:2]]
+        assert host.count_ports("br0") == 2
+        with pytest.raises(errors.NotFound):
+            host.count_ports("none")
 
 
 def test_vlans_of_a_bridge_are_there_or_refused(kernel: abc.Kernel) -> None:
@@ -390,7 +393,7 @@ def test_a_full_bridge_takes_no_port(kernel: abc.Kernel) -> None:
         with pytest.raises(errors.KernelFault) as caught:
             host.apply([net.SetLink(name=f"port{most}", master=bridge.index)])
         assert caught.value.errno == errno.EXFULL
-        assert len(host.ports(bridge.index)) == most
+        assert host.count_ports("br0") == len(host.ports(bridge.index)) == most
 
 
 def test_a_namespace_takes_its_links_with_it(kernel: abc.Kernel) -> None:

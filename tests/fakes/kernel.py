@@ -440,6 +440,9 @@ class FakeNetns:
                     return _device(link)
         raise errors.kernel_fault(f"find link {name}", where=self._where, errno=errno.ENODEV)
 
+    def count_ports(self, bridge: str) -> int:
+        return len(self.ports(self.device(bridge).index))
+
     def own_tap(self, name: str, *, uid: int, gid: int) -> None:
         with self._kernel.lock:
             self._kernel._step(f"change the owner of tap {name}", self._where)

@@ -106,6 +106,13 @@ class LinuxNetns:
         except OSError as exc:
             raise self._fault(f"find link {name}", exc) from exc
 
+    def count_ports(self, bridge: str) -> int:
+        self._check()
+        try:
+            return device.count_ports(self._opened.channel.fileno(), bridge)
+        except OSError as exc:
+            raise self._fault(f"count the ports of {bridge}", exc) from exc
+
     def own_tap(self, name: str, *, uid: int, gid: int) -> None:
         self._check()
         try:

@@ -63,7 +63,6 @@ class Bridge:
         self._masquerade = rules
         self._spoof_check = spoof_check
         self._keep_devices = keep_devices
-        self._room = ports.Room()
         self.supported = versions.ALL
         self.verbs: Mapping[Command, Verb] = {
             Command.ADD: self.add,
@@ -100,7 +99,7 @@ class Bridge:
             return  # it will be made, or refused; a kernel that cannot filter VLANs refuses it as a whole
         if bridge.kind == "bridge":
             ports.refuse_without_vlans(parsed, bridge)
-            self._room.look(host, bridge)
+            ports.refuse_full(host, bridge)
 
     def add(self, call: Invocation) -> Result:
         """Attach a namespace to the bridge. Raises CniError, KernelFault, with link and address taken back."""
@@ -111,7 +110,7 @@ class Bridge:
         mac = parsed.hardware_address()
         host = self._kernel.host()
         with prev_result.open_netns(self._kernel, call.netns) as netns:
-            bridge = ports.ensure(host, parsed, self._room)
+            bridge = ports.ensure(host, parsed)
             name = veth.host_device_name(parsed.network, call.container_id, call.if_name)
             marked = ports.marked_mac(parsed.network, name)
             link, far = veth.make_known(

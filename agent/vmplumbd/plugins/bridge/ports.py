@@ -7,7 +7,6 @@ every other port without a file that remembers them.
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 
 from vmplumbd.abc import Netns
@@ -34,37 +33,14 @@ def marked_mac(network: str, host_device: str) -> bytes:
     return bytes([digest[0] & 0xFC | 0x02]) + digest[1:6]
 
 
-class Room:
-    """How many ports bridges may still be given before they are counted again. Any thread may ask.
-
-    Counting costs a list of the ports. So half of the room that was found is used without it; a port of
-    someone else's that fills the bridge meanwhile is the kernel's to refuse.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._left: dict[int, int] = {}
-
-    def look(self, host: Netns, bridge: net.LinkInfo) -> None:
-        """Raises HostLimitReached if a bridge has no room for one more port."""
-        with self._lock:
-            if self._left.get(bridge.index, 0) > 0:
-                return
-        room = MOST_PORTS - len(host.ports(bridge.index))
-        if room <= 0:
-            raise full(bridge.name)
-        with self._lock:
-            self._left[bridge.index] = (room + 1) // 2
-
-    def take(self, host: Netns, bridge: net.LinkInfo) -> None:
-        """Take room for one port. Raises HostLimitReached."""
-        self.look(host, bridge)
-        with self._lock:
-            self._left[bridge.index] -= 1
+def refuse_full(host: Netns, bridge: net.LinkInfo) -> None:
+    """Raises HostLimitReached if a bridge has no room for one more port."""
+    if host.count_ports(bridge.name) >= MOST_PORTS:
+        raise full(bridge.name)
 
 
-def ensure(host: Netns, parsed: BridgeConf, room: Room) -> net.LinkInfo:
-    """Find the bridge, or make it: up, promiscuous where asked, with room for a port, which is taken.
+def ensure(host: Netns, parsed: BridgeConf) -> net.LinkInfo:
+    """Find the bridge, or make it: up, promiscuous where asked, with room for a port.
 
     MTU and VLAN filtering are set on a new bridge only, as the reference does. Raises PluginFault, Unsupported,
     HostLimitReached, with nothing changed unless the kernel refuses a change.
@@ -78,7 +54,7 @@ def ensure(host: Netns, parsed: BridgeConf, room: Room) -> net.LinkInfo:
         if bridge.kind != "bridge":
             raise PluginFault(f'"{name}" already exists but is not a bridge')
         refuse_without_vlans(parsed, bridge)
-        room.take(host, bridge)
+        refuse_full(host, bridge)
         promisc = parsed.promisc and not bridge.promisc
         if promisc or not bridge.up:
             host.apply([net.SetLink(index=bridge.index, up=True, promisc=True if promisc else None)])
