@@ -37,7 +37,7 @@ def order(network: str) -> SetUpOrder:
 def run(arguments: list[str]) -> None:
     """Serve jobs with an agent of our own."""
     state_dir, conf_dir, *flags = arguments
-    sys.setswitchinterval(0.0005)
+    main.tune_interpreter()
     given = {"paths.state_dir": state_dir, "paths.conf_dir": conf_dir, "limits.max_networks": "20000"}
     given |= dict(flag.split("=", 1) for flag in flags)
     daemon = main.build(config.load(None, {}, given), Log(io.StringIO(), level="error"))
