@@ -926,9 +926,10 @@ def test_a_setting_keeps_its_value_when_another_is_refused(kernel: abc.Kernel) -
     key = "net/ipv4/ip_forward"
     with opened(kernel) as netns:
         netns.write_sysctl(key, "0")
-        with pytest.raises(errors.KernelFault) as caught:
-            netns.write_sysctl(key, "on")
-        assert (caught.value.errno, netns.read_sysctl(key)) == (errno.EINVAL, "0")
+        for value in ("on", "ü", "\ud800", "1\x002"):
+            with pytest.raises(errors.KernelFault) as caught:
+                netns.write_sysctl(key, value)
+            assert (caught.value.errno, netns.read_sysctl(key)) == (errno.EINVAL, "0")
 
 
 def test_settings_that_are_not_there_are_passed_over(kernel: abc.Kernel) -> None:
@@ -939,7 +940,9 @@ def test_settings_that_are_not_there_are_passed_over(kernel: abc.Kernel) -> None
     assert kernel.host().read_sysctl(there) == "0"
 
 
-@pytest.mark.parametrize("key", ["kernel/hostname", "net/../kernel/hostname", "net/ipv4/none"])
+@pytest.mark.parametrize(
+    "key", ["kernel/hostname", "net/../kernel/hostname", "net/ipv4/none", "net/ü", "net/\0", "net/\ud800"]
+)
 def test_only_network_settings_are_there(kernel: abc.Kernel, key: str) -> None:
     with pytest.raises(errors.NotFound):
         kernel.host().read_sysctl(key)

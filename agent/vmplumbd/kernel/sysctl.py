@@ -21,13 +21,16 @@ def write(key: str, value: str) -> None:
     """Write the value. Raises FileNotFoundError."""
     fd = os.open(_path(key), os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(fd, value.encode("ascii"))
+        os.write(
+            fd, value.encode("utf-8", "surrogatepass")
+        )  # the kernel refuses what is no number of its kind
     finally:
         os.close(fd)
 
 
 def _path(key: str) -> str:
     # Other settings have no namespace: written from inside one they would change the machine.
-    if not key.startswith("net/") or ".." in key.split("/"):
+    strange = not key.isascii() or "\0" in key
+    if not key.startswith("net/") or ".." in key.split("/") or strange:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), key)
     return _ROOT + key

@@ -78,6 +78,6 @@ def collect(directory: Path, network: str, keep: Collection[str]) -> None:
     for path in directory.glob("*.json"):
         if path.name in keep:
             continue
-        with contextlib.suppress(FileNotFoundError, Malformed):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError, Malformed):
             if conf.load(path.read_bytes(), "configToRestore").text("network") == network:
                 path.unlink()

@@ -71,9 +71,15 @@ def load(stdin: bytes) -> Section:
 def data_dir(top: Section) -> str:
     """Where links are written down: all that DEL and GC need. Raises PluginFault."""
     try:
-        return top.text("dataDir") or DEFAULT_DATA_DIR
+        directory = top.text("dataDir") or DEFAULT_DATA_DIR
+        directory.encode()
     except Malformed as exc:
         raise PluginFault(f"failed to load netconf: {exc}") from exc
+    except UnicodeEncodeError as exc:
+        raise PluginFault(f"failed to create backup directory: {exc.reason}") from exc
+    if "\0" in directory:
+        raise PluginFault("failed to create backup directory: invalid argument")
+    return directory
 
 
 def parse(top: Section, cni_args: str) -> TuningConf:

@@ -130,7 +130,7 @@ class Tuning:
 
     def _allowed(self) -> list[str] | None:
         try:
-            text = self._allowlist.read_text(encoding="utf-8")
+            text = self._allowlist.read_text(encoding="utf-8", errors="surrogateescape")
         except FileNotFoundError:
             return None
         return [line.strip() for line in text.splitlines() if line.strip()]
