@@ -24,7 +24,7 @@ from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.config import Config
 from vmplumbd.errors import AgentError, JournalFailed, Reason
 from vmplumbd.journal.store import SqliteJournal
-from vmplumbd.kernel import holders
+from vmplumbd.kernel import holders, memory
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.kernel.probe import LinuxProbe
 from vmplumbd.model.progress import Failure
@@ -247,7 +247,7 @@ def settings(config: Config) -> Settings:
         operation_timeout=limits.operation_timeout,
         undo_timeout=limits.undo_timeout,
         retry=RetryPolicy(attempts=limits.attempts, first=limits.first_retry, longest=limits.longest_retry),
-        max_networks=limits.max_networks or _networks_that_fit(),
+        max_networks=limits.max_networks or networks_that_fit(memory.usable()),
         strict_del=config.cni.strict_del,
         inline_config=config.cni.inline_config,
         owned_networks=frozenset(config.cni.owned_networks),
@@ -433,6 +433,6 @@ def _own_socket(path: str, mode: int, group: str) -> None:
     Path(path).chmod(mode)
 
 
-def _networks_that_fit() -> int:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(16, memory // _MEMORY_SHARE // _NETWORK_COSTS)
+def networks_that_fit(memory_bytes: int) -> int:
+    """The default of `limits.max_networks` for this much memory."""
+    return max(16, memory_bytes // _MEMORY_SHARE // _NETWORK_COSTS)

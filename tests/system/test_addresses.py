@@ -6,18 +6,19 @@ import grpc
 import pytest
 
 from tests.host import Host
-from tests.system.daemon import REDIRECT, Daemon, ptp, refused, request, reservations
+from tests.system.daemon import REDIRECT, Daemon, daemon_in, ptp, refused, request, reservations
 
 pytestmark = pytest.mark.host
 
 SMALL = {"type": "host-local", "subnet": "10.30.0.0/29"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def network(daemon: Daemon) -> None:
     daemon.network("small", ptp(ipam=SMALL), REDIRECT)
 
 
+@pytest.mark.usefixtures("network")
 def test_a_full_network_is_told_with_its_number_before_anything_is_done(daemon: Daemon) -> None:
     for number in range(5):
         daemon.set_up(f"full-{number}", "small")
@@ -32,6 +33,22 @@ def test_a_full_network_is_told_with_its_number_before_anything_is_done(daemon: 
         daemon.tear_down(f"full-{number}")
 
 
+def test_as_many_networks_as_are_allowed_and_one_more_when_one_has_gone(host: Host) -> None:
+    with daemon_in(host, limits__max_networks="2") as daemon:
+        for number in range(2):
+            daemon.set_up(f"most-{number}")
+        told = refused(lambda: daemon.set_up("most-2"))
+        assert (told.code, told.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_NETWORKS")
+        assert "2 networks are held, the limit is 2" in told.message
+        assert daemon.status().figures.max_networks == 2
+        assert len(daemon.networks()) == 2
+        daemon.tear_down("most-0", wait=False)
+        daemon.set_up("most-2")
+        for number in (1, 2):
+            daemon.tear_down(f"most-{number}")
+
+
+@pytest.mark.usefixtures("network")
 def test_an_address_that_is_about_to_be_free_is_waited_for(daemon: Daemon, module_host: Host) -> None:
     for number in range(5):
         daemon.set_up(f"soon-{number}", "small")
