@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from vmplumbd.model import net
+from vmplumbd.model.findings import Inhabited
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.preflight import HostFacts
-from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import JournalState, Member, Record, Release
 
 
@@ -245,11 +245,8 @@ class Probe(Protocol):
     def uptime(self) -> float:
         """Seconds since this boot."""
 
-    def inhabited(self) -> Mapping[int, Sequence[Holder]]:
-        """Network namespaces that processes live in: inode, and who, by pid.
-
-        `what` of each is a path that leads to the namespace while the process lives.
-        """
+    def inhabited(self) -> Inhabited:
+        """Network namespaces that processes live in, and who, by pid."""
 
     def facts(self, *, netns_dir: str, directories: Collection[str]) -> HostFacts:
         """What preflight judges; `directories` are those whose disks matter. Raises OSError, KernelFault."""

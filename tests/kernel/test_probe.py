@@ -58,10 +58,10 @@ def test_who_lives_in_a_namespace_is_told_with_a_way_into_it(host: hosts.Host) -
     host.run(["ip", "netns", "add", "one"])
     inode = Path("/run/netns/one").stat().st_ino
     probe = LinuxProbe()
-    assert inode not in probe.inhabited()
+    assert inode not in probe.inhabited().by_inode
     process = host.popen(["ip", "netns", "exec", "one", "sleep", "60"])
     eventually(lambda: Path(f"/proc/{process.pid}/comm").read_text().strip() == "sleep", "it lives there")
-    (holder,) = probe.inhabited()[inode]
+    (holder,) = probe.inhabited().by_inode[inode]
     assert (holder.pid, holder.command) == (process.pid, "sleep")
     assert Path(holder.what).stat().st_ino == inode
     assert probe.uptime() > 0

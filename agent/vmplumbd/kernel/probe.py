@@ -8,13 +8,14 @@ import os
 import resource
 import socket
 import struct
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from vmplumbd.kernel import links, netns, requests, syscalls, tap
 from vmplumbd.kernel.rtnl import Channel, Refused
 from vmplumbd.model import net
-from vmplumbd.model.preflight import Disk, HostFacts
+from vmplumbd.model.findings import Inhabited
+from vmplumbd.model.preflight import CAP_SYS_PTRACE, Disk, HostFacts
 from vmplumbd.model.progress import Holder
 
 _SYSCTLS = ("net.ipv4.ip_forward", "net.ipv4.neigh.default.gc_thresh3", "user.max_net_namespaces")
@@ -36,18 +37,24 @@ class LinuxProbe:
     def uptime(self) -> float:
         return float(Path("/proc/uptime").read_text("ascii").split()[0])
 
-    def inhabited(self) -> Mapping[int, Sequence[Holder]]:
+    def inhabited(self) -> Inhabited:
         found: dict[int, list[Holder]] = {}
+        complete = True
         for name in sorted((one for one in os.listdir("/proc") if one.isdigit()), key=int):  # noqa: PTH208 - names alone
             path = f"/proc/{name}/ns/net"
-            # A process may end while it is looked at, or belong to another user.
-            with contextlib.suppress(OSError):
+            try:
                 inode = os.stat(path).st_ino  # noqa: PTH116 - thousands of them
                 command = ""
                 if inode != self._home.identity.inode:
                     command = Path(f"/proc/{name}/comm").read_text("utf-8", "replace").strip()
                 found.setdefault(inode, []).append(Holder(pid=int(name), command=command, what=path))
-        return found
+            except PermissionError:
+                # With the right to look, what still refuses is of an outer user namespace, and no VMM of ours.
+                complete = complete and bool(_capabilities() >> CAP_SYS_PTRACE & 1)
+            except OSError:
+                # It ended while it was looked at.
+                continue
+        return Inhabited(by_inode=found, complete=complete)
 
     def facts(self, *, netns_dir: str, directories: Collection[str]) -> HostFacts:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

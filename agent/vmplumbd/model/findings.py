@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vmplumbd.model import net
@@ -159,6 +159,17 @@ class LinkSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inhabited:
+    """Network namespaces that processes live in, by inode, with who does; `what` is a path into it.
+
+    `complete`: every process could be looked at. Else a namespace without anybody may be in use.
+    """
+
+    by_inode: Mapping[int, Sequence[Holder]] = field(default_factory=dict)
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceSeen:
     """What lies at a path: a namespace with its links, or (identity None) something that is none.
 
@@ -233,6 +244,7 @@ class Views:
     host_routes: tuple[net.RouteInfo, ...] = ()
     fed: frozenset[int] = frozenset()
     rules: tuple[RuleSeen, ...] = ()
+    all_processes_seen: bool = True
     pool: tuple[NamespaceSeen, ...] = ()
     members: frozenset[str] = frozenset()
     set_aside: tuple[FileSeen, ...] = ()

@@ -54,7 +54,7 @@ _J, _C, _R, _K = HostView.JOURNAL, HostView.CNI_CACHE, HostView.RESERVATIONS, Ho
 def judge(views: Views) -> tuple[Finding, ...]:
     """Every finding, those of one view together. The same views give the same findings."""
     known = _Known(views)
-    return (
+    found = (
         *_records(known),
         *_releases(known),
         *_caches(known),
@@ -69,6 +69,18 @@ def judge(views: Views) -> tuple[Finding, ...]:
         *_rules(known),
         *_own_files(known),
     )
+    return found if views.all_processes_seen else tuple(_cautious(one) for one in found)
+
+
+def _cautious(finding: Finding) -> Finding:
+    """The finding, reported only if a process that could not be looked at may use what it is."""
+    in_kernel = finding.kind in (ResourceKind.NETNS, ResourceKind.LINK, ResourceKind.NFT_RULES)
+    if not in_kernel and finding.would_do not in (Action.CNI_DEL, Action.RELEASE):
+        return finding
+    if finding.kind is ResourceKind.JOURNAL_RECORD or finding.would_do in (Action.REPORT, Action.WAIT):
+        return finding
+    detail = f"{finding.detail}; stays, since not every process could be looked at for who uses it"
+    return replace(finding, would_do=Action.REPORT, detail=detail)
 
 
 def kept(finding: Finding, vm_ids: frozenset[str]) -> Finding:

@@ -71,7 +71,8 @@ def look(tools: Tools) -> Views:
         for path in network.directories
         for found in _reservations(network.name, path)
     )
-    inhabited = tools.probe.inhabited()
+    lived_in = tools.probe.inhabited()
+    inhabited = lived_in.by_inode
     netns_dirs = (tools.settings.netns_dir, *tools.settings.defaults.policy.netns_roots)
     named = [path for one in dict.fromkeys(netns_dirs) for path in tools.kernel.netns_paths(one)]
     named += [one.plan.netns_path for one in before.records if one.plan.netns_path]
@@ -111,6 +112,7 @@ def look(tools: Tools) -> Views:
         host_routes=routes,
         fed=frozenset(fed),
         rules=rules,
+        all_processes_seen=lived_in.complete,
         pool=pool,
         members=before.members | after.members,
         set_aside=set_aside,

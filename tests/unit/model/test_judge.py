@@ -487,6 +487,20 @@ def test_findings(views: Views, expected: set[Row]) -> None:
     assert all(one.detail and one.seen_in for one in found)
 
 
+def test_without_a_look_at_every_process_nothing_is_taken_that_one_may_use() -> None:
+    views = world(
+        reservations=(reservation("10.200.0.9", "lost"),),
+        caches=(cache("lost"), cache("gone", kind=CacheKind.DAMAGED)),
+        namespaces=(space("lost"),),
+        host_links=(IFB,),
+        all_processes_seen=False,
+    )
+    assert {(one.what, one.would_do) for one in judge(views) if one.would_do is not A.REPORT} == {
+        ("fcnet-gone-eth0", A.REMOVE)
+    }
+    assert judge(replace(views, all_processes_seen=True)) != judge(views)
+
+
 def test_what_lies_in_the_kernel_is_as_old_as_its_owners_files() -> None:
     found = judge(world(reservations=(reservation("10.200.0.9", "gone", seconds=7200),), host_links=(IFB,)))
     assert {one.what: one.age for one in found} == {"10.200.0.9": 7200.0, IFB.name: 7200.0}
