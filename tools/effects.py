@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 from tests import host as hosts
 from tests.faults.bench import Bench, FakePlace, HostPlace, Place, bench
 from tests.faults.cases import Recorded, What, all_broken, record
+from tests.faults.chains import CHAINS
 from tests.faults.doors import door
 from tests.faults.seam import Fault, Seam, standing
 
@@ -43,18 +45,18 @@ def place_of(name: str) -> Iterator[Place]:
         place.leave()
 
 
-def maker(place: Place, *, adopted: bool) -> Make:
+def maker(place: Place, chain: str, *, adopted: bool) -> Make:
     """How benches are made there."""
 
     def make(seam: Seam) -> AbstractContextManager[Bench]:
-        return bench(seam, place, adopted=adopted)
+        return bench(seam, place, chain=CHAINS[chain], adopted=adopted)
 
     return make
 
 
-def title(recorded: Recorded, name: str, *, adopted: bool) -> str:
-    """Which operation, where, in which namespace."""
-    return f"{recorded.what.value}, namespace {'adopted' if adopted else 'made'}, {name} kernel"
+def title(recorded: Recorded, name: str, chain: str, *, adopted: bool) -> str:
+    """Which operation, where, of which network, in which namespace."""
+    return f"{chain}, {recorded.what.value}, namespace {'adopted' if adopted else 'made'}, {name} kernel"
 
 
 def counts(recorded: Recorded, faults: Sequence[Fault]) -> str:
@@ -96,7 +98,9 @@ def main() -> int:
     )
     parser.add_argument("--place", choices=PLACES, help="one kernel only")
     parser.add_argument("--operation", choices=[one.name.lower() for one in What], help="one operation only")
+    parser.add_argument("--network", choices=CHAINS, help="one network of tests/faults/chains.py only")
     given = parser.parse_args()
+    networks = [given.network] if given.network else list(CHAINS)
     places = [given.place] if given.place else list(PLACES)
     operations = [one for one in What if given.operation in (None, one.name.lower())]
     refused = hosts.become_root() or hosts.refusal() if "host" in places else None
@@ -107,14 +111,17 @@ def main() -> int:
     broken = 0
     for name in places:
         with place_of(name) as place, standing(Seam()) as seam:
-            for adopted in (False, True):
+            for chain, adopted in itertools.product(networks, (False, True)):
                 for what in operations:
-                    make = maker(place, adopted=adopted)
+                    make = maker(place, chain, adopted=adopted)
                     recorded = record(what, make, seam)
                     faults = recorded.faults(every=not given.some)
                     totals["effects"] += len(recorded.effects) - recorded.since
                     totals["faults"] += len(faults)
-                    print(f"{title(recorded, name, adopted=adopted)}: {counts(recorded, faults)}", flush=True)
+                    print(
+                        f"{title(recorded, name, chain, adopted=adopted)}: {counts(recorded, faults)}",
+                        flush=True,
+                    )
                     if given.each:
                         for number, effect in enumerate(recorded.effects[recorded.since :], recorded.since):
                             print(f"  {number:4} {effect}")

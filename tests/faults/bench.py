@@ -6,7 +6,6 @@ A bench stands in a `Place`: the fake kernel, or the real one of a test's host. 
 from __future__ import annotations
 
 import functools
-import json
 import os
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from tests.fakes.kernel import FakeKernel
+from tests.faults import chains
 from tests.faults.seam import Seam, SeamKernel
 from tests.unit.plugins.chains import NoExecutables
 from vmplumbd import abc
@@ -43,11 +43,12 @@ from vmplumbd.policy.paths import PathPolicy
 
 VM = VmId("vm")
 NETNS = "/run/netns/vm"
-NETWORK = "net"
 T = TypeVar("T")
 
 _PATIENCE = 20.0
 _MOST_JUMPS = 60
+# Where plugins and runtime keep what they know, below the bench's directory.
+_STATE = ("cache", "networks", "tuning")
 # What may stay in a network's directory of reservations (tests/snapshot.py).
 _RESIDUE = ("lock", "last_reserved_ip.")
 
@@ -182,7 +183,7 @@ class FakePlace:
         self.fake.close_kept()
 
     def seen(self) -> Mapping[str, Any]:
-        return self.fake.snapshot()
+        return self.fake.snapshot(bridges=chains.BRIDGES)
 
     def run(self, act: Callable[[], T]) -> T:
         return act()
@@ -254,28 +255,14 @@ class HostPlace:
 
 
 def _look(netns: abc.Netns) -> dict[str, Any]:
-    links = netns.links()
+    links = [link for link in netns.links() if link.name not in chains.BRIDGES]
+    indexes = {link.index for link in links}
     return {
         "links": links,
         "addresses": {link.name: netns.addresses(link.index) for link in links},
-        "routes": netns.routes(),
+        "routes": [route for route in netns.routes() if route.index in indexes],
         "ingress": [link.name for link in links if netns.has_ingress(link.index)],
     }
-
-
-def ptp_chain(directory: Path) -> bytes:
-    """ptp over host-local, then a tap."""
-    ipam = {
-        "type": "host-local",
-        "ranges": [[{"subnet": "10.1.0.0/24"}], [{"subnet": "fd00:1::/64"}]],
-        "dataDir": str(directory / "networks"),
-        "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
-    }
-    return _conflist({"type": "ptp", "ipam": ipam}, {"type": "tc-redirect-tap"})
-
-
-def _conflist(*plugins: Mapping[str, Any]) -> bytes:
-    return json.dumps({"name": NETWORK, "cniVersion": "1.0.0", "plugins": plugins}).encode()
 
 
 class Bench:
@@ -287,7 +274,7 @@ class Bench:
         directory: Path,
         seam: Seam,
         *,
-        chain: Callable[[Path], bytes] = ptp_chain,
+        chain: Callable[[Path], bytes] = chains.ptp,
         adopted: bool,
         strict: bool = False,
     ) -> None:
@@ -296,12 +283,12 @@ class Bench:
         self.seam = seam
         self.strict = strict
         self.clock = Clock()
-        for name in ("conf", "cache", "networks"):
+        for name in ("conf", *_STATE):
             (directory / name).mkdir()
         (directory / "conf" / "net.conflist").write_bytes(chain(directory))
         if adopted:
             place.adopt(NETNS)
-        interface = NetworkInterface(cni=CniConfiguration(network_name=NETWORK))
+        interface = NetworkInterface(cni=CniConfiguration(network_name=chains.NETWORK))
         self.order = SetUpOrder(
             spec=NetworkSpec(interfaces=(interface,)), spec_bytes=b"spec", spec_hash=b"hash", timeout=60
         )
@@ -430,9 +417,9 @@ class Bench:
         """Kernel and files, as they can be seen from outside; the journal is apart."""
         files = {
             str(path.relative_to(self.directory)): path.read_text("utf-8") if path.is_file() else "directory"
-            for name in ("cache", "networks")
+            for name in _STATE
             for path in sorted((self.directory / name).rglob("*"))
-            if not path.name.startswith(_RESIDUE) and path != self.directory / "networks" / NETWORK
+            if not path.name.startswith(_RESIDUE) and path != self.directory / "networks" / chains.NETWORK
         }
         return {**self.place.seen(), "files": files}
 
@@ -452,7 +439,7 @@ def bench(
     seam: Seam,
     place: Place,
     *,
-    chain: Callable[[Path], bytes] = ptp_chain,
+    chain: Callable[[Path], bytes] = chains.ptp,
     adopted: bool,
     strict: bool = False,
 ) -> Iterator[Bench]:

@@ -130,6 +130,7 @@ FAMILIES: Mapping[str, Door] = {
     "kernel.Add": _MAKES,
     "kernel.Del": _SETS,
     "kernel.": _ASKS,
+    "netlink NFT_GET": _ASKS,
     "netlink ": _SETS,
     "fcntl.ioctl": Door(before=("EPERM",)),
     "syscalls.": Door(before=("EPERM", "ENOMEM")),

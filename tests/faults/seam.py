@@ -30,7 +30,7 @@ from vmplumbd import abc, errors
 from vmplumbd.cni.error import CniError, PluginFailed
 from vmplumbd.cni.invoke import Invocation
 from vmplumbd.cni.result import Result
-from vmplumbd.kernel import rtnl, syscalls
+from vmplumbd.kernel import nft, rtnl, syscalls
 from vmplumbd.kernel.rtnl import Answer, Channel, Message, Refusal
 from vmplumbd.model import net
 from vmplumbd.plugins import skel
@@ -352,7 +352,10 @@ def _of_dump(seam: Seam, real: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-_TYPES = {value: name for name, value in vars(rtnl).items() if name.startswith("RTM_")}
+_TYPES = {
+    **{value: name for name, value in vars(rtnl).items() if name.startswith("RTM_")},
+    **{value: f"NFT_{name}" for name, value in vars(nft).items() if type(value) is int and value >> 8 == 10},
+}
 
 
 def _of_exchange(

@@ -229,6 +229,9 @@ def _take(path: Path) -> int:
         raise JournalFailed(
             f"journal {path} is held by another agent", hint="is a second vmplumbd running with this journal?"
         ) from None
+    except BaseException:
+        os.close(fd)
+        raise
     return fd
 
 

@@ -35,7 +35,11 @@ class Home:
 
     def __init__(self) -> None:
         self.fd = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
-        self.identity = _identity(os.fstat(self.fd))
+        try:
+            self.identity = _identity(os.fstat(self.fd))
+        except BaseException:
+            give_back(self.fd)
+            raise
 
     def close(self) -> None:
         """Nothing can be entered after it."""

@@ -26,7 +26,7 @@ def file_name(container_id: str, if_name: str) -> str:
 def put(path: Path, content: bytes) -> None:
     """Write a file whole: a reader sees the old one or the new one. The directory is made if need be."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = _draft(path)
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(fd, "wb") as file:
@@ -35,6 +35,17 @@ def put(path: Path, content: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def remains(path: Path) -> bool:
+    """Whether there is anything to forget."""
+    return path.exists() or _draft(path).exists()
+
+
+def forget(path: Path) -> None:
+    """Remove a file, and what a killed writer left of it. Gone already is success."""
+    _draft(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def encode(before: Attributes, network: str) -> bytes:
@@ -76,8 +87,13 @@ def decode(content: bytes) -> Attributes:
 def collect(directory: Path, network: str, keep: Collection[str]) -> None:
     """Remove the files of a network but those to keep. Files that name no network are not ours."""
     for path in directory.glob("*.json"):
-        if path.name in keep:
+        if path.name.removeprefix(".") in keep:
             continue
         with contextlib.suppress(FileNotFoundError, IsADirectoryError, Malformed):
             if conf.load(path.read_bytes(), "configToRestore").text("network") == network:
                 path.unlink()
+
+
+def _draft(path: Path) -> Path:
+    """Where a file is written before it is moved into place: one name a file, so that it is found again."""
+    return path.with_name(f".{path.name}")

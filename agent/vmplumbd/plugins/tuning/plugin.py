@@ -90,6 +90,7 @@ class Tuning:
         path = _file(call, config.data_dir(config.load(call.stdin)))
         content = backup.read(path)
         if content is None:
+            backup.forget(path)
             return
         if call.netns and not self._keep_devices:
             try:
@@ -98,11 +99,11 @@ class Tuning:
             except PluginFault as exc:
                 if not isinstance(exc.__cause__, NotFound | NotANetns):
                     raise
-        path.unlink(missing_ok=True)
+        backup.forget(path)
 
     def has_traces(self, call: Invocation) -> bool:
         """Whether there is a link to put back, or one to forget."""
-        return _file(call, config.data_dir(config.load(call.stdin))).exists()
+        return backup.remains(_file(call, config.data_dir(config.load(call.stdin))))
 
     def check(self, call: Invocation) -> None:
         """Raises CniError unless everything is as it was set."""
@@ -185,7 +186,7 @@ def _change_link(
     )
     path = _file(call, parsed.data_dir)
     earlier = backup.read(path)
-    undo.append(lambda: path.unlink(missing_ok=True) if earlier is None else backup.put(path, earlier))
+    undo.append(lambda: backup.forget(path) if earlier is None else backup.put(path, earlier))
     backup.put(path, backup.encode(before, parsed.network))
     undo.append(lambda: _set(netns, link.index, before))
     try:
