@@ -33,6 +33,15 @@ def refused(name: str, conf: dict[str, Any], text: str, **step: Any) -> Case:
     return Case(name=name, conf=conf, steps=(Step(**step), Step(command=DEL)), cni_version=version, text=text)
 
 
+# The links go some time after their namespace.
+NAMESPACE_GONE = Step(
+    run=(
+        "sh",
+        "-c",
+        f'ip netns del {sides.NAME}; while [ -n "$(ip -o link show type veth)" ]; do :; done',
+    )
+)
+
 PTP = [
     *(
         Case(name=f"ptp {version}", conf=ptp(), cni_version=version)
@@ -90,7 +99,7 @@ PTP = [
         conf=ptp(),
         steps=(
             Step(),
-            Step(run=("ip", "netns", "del", sides.NAME)),
+            NAMESPACE_GONE,
             Step(command=DEL),
             Step(command=DEL, netns=""),
         ),
@@ -290,14 +299,6 @@ def nft(*words: str) -> Step:
     return Step(run=("nft", " ".join(words)))
 
 
-# The links go some time after their namespace.
-NAMESPACE_GONE = Step(
-    run=(
-        "sh",
-        "-c",
-        f'ip netns del {sides.NAME}; while [ -n "$(ip -o link show type veth)" ]; do :; done',
-    )
-)
 MASQ_TABLE = "inet cni_plugins_masquerade"
 CHECKS_OF_MASQ = f"{MASQ_TABLE} masq_checks"
 OTHER_LINK: dict[str, Any] = {"if_name": "eth1", "conf": ptp("10.9.0.0/24", "2001:db8:9::/64")}
