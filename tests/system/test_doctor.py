@@ -206,6 +206,15 @@ def namespace_of_a_pool_without_a_row(daemon: Daemon) -> set[Row]:
     return {("NETNS", "0123abcd", "", "REMOVE")}
 
 
+def record_whose_namespace_is_another_one_now(daemon: Daemon) -> set[Row]:
+    copy_cache("vm-1", "web", CNI / "web")
+    reserve("10.200.9.22", "web")
+    return {
+        ("CNI_CACHE", "fcnet-web-eth0", "web", "CNI_DEL"),
+        ("RESERVATION", "10.200.9.22", "web", "RELEASE"),
+    }
+
+
 def empty_cache_file(daemon: Daemon) -> set[Row]:
     (CNI / "ghost-7" / "results").mkdir(parents=True)
     (CNI / "ghost-7" / "results" / "fcnet-ghost-7-eth0").touch()
@@ -345,6 +354,7 @@ LEAKS: tuple[Callable[[Daemon], set[Row]], ...] = (
     record_with_the_devices_of_a_live_vm,
     masquerade_of_a_vm_that_is_gone,
     namespace_of_a_pool_without_a_row,
+    record_whose_namespace_is_another_one_now,
     empty_cache_file,
     half_written_cache_file,
     empty_cache_directory,

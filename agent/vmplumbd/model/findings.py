@@ -121,7 +121,7 @@ class CacheSeen:
     """A file of a CNI result cache. Of a file that is no record only the name speaks.
 
     `per_vm` names the VM whose own directory it lies in; `netns` is resolved; `host_devices` are the
-    links of the host that its result names.
+    links of the host that its result names, `mac` is that of its interface.
     """
 
     path: str
@@ -133,6 +133,7 @@ class CacheSeen:
     netns: str = ""
     per_vm: str = ""
     host_devices: tuple[str, ...] = ()
+    mac: str = ""
     mark: FileMark = field(default_factory=FileMark)
 
     @property
@@ -152,10 +153,11 @@ class EmptyCacheSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSeen:
-    """A link, and where its ingress redirects to (ifindexes)."""
+    """A link, where its ingress redirects to (ifindexes), and in strangers' namespaces its addresses."""
 
     link: net.LinkInfo
     redirects: tuple[int, ...] = ()
+    addresses: tuple[net.Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,8 @@ DRAFT_PREFIX = ".draft-"
 RULES = "inet cni_plugins_masquerade masq_checks"
 # plugins:plugins/meta/bandwidth/main.go getIfbDeviceName
 _IFB = re.compile(r"bwp[0-9a-f]{12}")
+# plugins:pkg/ip/link_linux.go RandomVethName
+_VETH = re.compile(r"veth[0-9a-f]{8}")
 _J, _C, _R, _K = HostView.JOURNAL, HostView.CNI_CACHE, HostView.RESERVATIONS, HostView.KERNEL
 
 
@@ -107,6 +109,12 @@ def host_device_names(raw: bytes) -> tuple[str, ...]:
     return tuple(one.name for one in _result(raw).interfaces if not one.sandbox)
 
 
+def inside_mac(raw: bytes, if_name: str) -> str:
+    """The MAC that a CNI result gives its interface inside the namespace, in lower case; empty if none."""
+    found = [one for one in _result(raw).interfaces if one.sandbox and one.name == if_name]
+    return (found[0].mac or "").lower() if found else ""
+
+
 def ifb_name(network: str, container_id: str) -> str:
     """The bandwidth plugin's IFB of an attachment."""
     return "bwp" + hashlib.sha512(f"{network}{container_id}".encode()).hexdigest()[:12]
@@ -152,10 +160,11 @@ class _Known:
             for one in views.caches
             if one.kind is CacheKind.RECORD and not one.per_vm and not self.owns(one.network)
         }
-        self.claims: dict[str, set[tuple[str, str]]] = collections.defaultdict(set)
+        self.host_names = {one.index: one.name for one in views.host_links}
+        self.claims: dict[str, list[CacheSeen]] = collections.defaultdict(list)
         for cache in views.caches:
             if cache.kind is CacheKind.RECORD and cache.network in self.networks and cache.netns:
-                self.claims[cache.netns].add((cache.network, cache.container_id))
+                self.claims[cache.netns].append(cache)
         self.reserved: dict[str, set[str]] = collections.defaultdict(set)
         self.reserved_at: dict[str, ReservationSeen] = {}
         for file in views.reservations:
@@ -195,10 +204,23 @@ class _Known:
         return "; it is older than this boot" if mark.mtime_ns / 1e9 < self.views.boot_time else ""
 
     def owners_of(self, space: NamespaceSeen) -> set[tuple[str, str]]:
-        """(network, container id) pairs that caches and reservations tie to a namespace."""
-        tied = set(self.claims.get(space.real, ()))
+        """(network, container id) pairs that speak of a namespace of this name: another one may bear it now."""
+        tied = {(one.network, one.container_id) for one in self.claims.get(space.real, ())}
         tied.update((network, space.name) for network in self.reserved.get(space.name, ()))
         return tied
+
+    def proven_owners_of(self, space: NamespaceSeen) -> set[tuple[str, str]]:
+        """Those of whom something is in the namespace: an address reserved for them, the very interface."""
+        held = {str(address) for one in space.links for address in one.addresses}
+        reserved = [self.reserved_at[one] for one in held if one in self.reserved_at]
+        proven = {(one.network, one.container_id) for one in reserved}
+        for cache in self.claims.get(space.real, ()):
+            for inner in space.links:
+                outside = self.host_names.get(inner.link.peer_index, "")
+                same = bool(cache.mac) and inner.link.mac.hex(":") == cache.mac
+                if inner.link.name == cache.if_name and (same or outside in cache.host_devices):
+                    proven.add((cache.network, cache.container_id))
+        return proven
 
     def of_record(self, space: NamespaceSeen) -> Record | None:
         if space.identity is None:
@@ -502,7 +524,8 @@ def _namespaces(known: _Known) -> Iterator[Finding]:
     for space in views.namespaces:
         if space.name in views.busy or known.of_record(space) is not None:
             continue
-        tied = known.owners_of(space)
+        named = known.owners_of(space)
+        tied = named if space.identity is None else known.proven_owners_of(space)
         if any(owner in views.busy for _, owner in tied):
             continue
         owner = (
@@ -517,22 +540,26 @@ def _namespaces(known: _Known) -> Iterator[Finding]:
             yield _of_namespace(
                 known,
                 space,
-                Action.REMOVE if ours else Action.REPORT,
+                Action.REMOVE if ours and not space.mark.size else Action.REPORT,
                 "no namespace, but a file in the place of one: a set-up with this name would be refused",
                 owner,
             )
             continue
         if (space.identity.device, space.identity.inode) in known.owing_inodes:
             continue
-        if tied and all(key in known.foreign for key in tied):
+        spoken = tied or named
+        if spoken and all(key in known.foreign for key in spoken):
             continue
-        if not tied and not _is_wired(space):
+        bare = bool(named) and all(one.link.name == "lo" for one in space.links)
+        if not tied and not bare and not _is_wired(space):
             continue
         if space.in_use:
             action, detail = (
                 Action.REPORT,
                 f"a VM's namespace that the journal does not know, in use by {space.in_use}",
             )
+        elif not tied and bare:
+            action, detail = Action.REPORT, "empty, with the name of a VM that the journal does not know"
         elif not tied:
             action, detail = Action.REPORT, "a tap is wired in it, and nobody knows for which VM"
         else:
@@ -544,7 +571,7 @@ def _namespaces(known: _Known) -> Iterator[Finding]:
 
 def _of_namespace(known: _Known, space: NamespaceSeen, action: Action, detail: str, owner: str) -> Finding:
     identity = space.identity
-    also = [_C] if any(owner == name for _, name in known.claims.get(space.real, ())) else []
+    also = [_C] if any(owner == one.container_id for one in known.claims.get(space.real, ())) else []
     also += [_R] if known.reserved.get(owner) else []
     return Finding(
         kind=ResourceKind.FILE if identity is None else ResourceKind.NETNS,
@@ -651,7 +678,7 @@ def _host_devices(known: _Known) -> Iterator[Finding]:
         detail = (
             f"the host's end of a network with {address} of {network}, whose namespace has no name any more"
         )
-        action = known.act(network, Action.REMOVE)
+        action = known.act(network, Action.REMOVE) if _VETH.fullmatch(link.name) else Action.REPORT
         if space is not None:
             action, detail = Action.REPORT, f"{detail}; {space.in_use} lives in it"
         yield Finding(

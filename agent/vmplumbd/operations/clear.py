@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from vmplumbd.cni import cache as caches
+from vmplumbd.cni.cache import CachedResult
 from vmplumbd.errors import AgentError, NotFound, Reason
 from vmplumbd.model import judge, net
 from vmplumbd.model.findings import ACTS, Action, FileMark, Finding, Views
@@ -252,7 +253,7 @@ def _del(tools: Tools, views: Views, finding: Finding, aside: Quarantine | None)
     failed = chain.delete(
         attachment,
         VmId(conf.container_id),
-        conf.netns if _is_namespace(tools, conf.netns) else "",
+        conf.netns if _is_its_own(tools, found) else "",
         invoker=tools.invoker,
         deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
         tell=lambda call: None,  # noqa: ARG005 - failures are answered
@@ -447,12 +448,23 @@ def _check_mark(finding: Finding) -> None:
         raise _changed(finding)
 
 
-def _is_namespace(tools: Tools, path: str) -> bool:
+def _is_its_own(tools: Tools, cached: CachedResult) -> bool:
+    """Whether the namespace at the recorded path still has the very interface: another one may lie there now."""
+    conf = cached.attachment.conf
+    if not conf.netns:
+        return False
     try:
-        tools.kernel.netns_identity(path)
+        with tools.kernel.open_netns(conf.netns) as inside:
+            link = inside.link(name=conf.if_name)
     except AgentError:
         return False
-    return True
+    if link.mac.hex(":") == judge.inside_mac(cached.result, conf.if_name):
+        return True
+    try:
+        outside = tools.kernel.host().link(index=link.peer_index).name if link.peer_index else ""
+    except NotFound:
+        return False
+    return outside in judge.host_device_names(cached.result)
 
 
 def _shown(tools: Tools, vm_id: str) -> dict[str, Any]:

@@ -76,9 +76,10 @@ def look(tools: Tools) -> Views:
     netns_dirs = (tools.settings.netns_dir, *tools.settings.defaults.policy.netns_roots)
     named = [path for one in dict.fromkeys(netns_dirs) for path in tools.kernel.netns_paths(one)]
     named += [one.plan.netns_path for one in before.records if one.plan.netns_path]
-    namespaces = _namespaces(tools, named, inhabited)
+    known_inodes = {one.plan.netns_inode for one in before.records}
+    namespaces = _namespaces(tools, named, inhabited, known_inodes)
     pooled = tools.kernel.netns_paths(pool_directory(tools.settings)) if tools.settings.state_dir else ()
-    pool = _namespaces(tools, pooled, inhabited)
+    pool = _namespaces(tools, pooled, inhabited, known_inodes)
     host = tools.kernel.host()
     links = tuple(host.links())
     routes = tuple(host.routes())
@@ -321,6 +322,7 @@ def _cache_files(directory: str, vm_id: str, prefixes: list[str]) -> Iterator[Ca
                     netns=os.path.realpath(attachment.conf.netns) if attachment.conf.netns else "",
                     per_vm=vm_id,
                     host_devices=judge.host_device_names(found.result),
+                    mac=judge.inside_mac(found.result, attachment.conf.if_name),
                     mark=mark,
                 )
                 continue
@@ -354,8 +356,12 @@ def _from_name(name: str, vm_id: str, prefixes: list[str]) -> tuple[str, str, st
 
 
 def _namespaces(
-    tools: Tools, paths: Iterable[str], inhabited: Mapping[int, Sequence[Holder]]
+    tools: Tools,
+    paths: Iterable[str],
+    inhabited: Mapping[int, Sequence[Holder]],
+    known_inodes: Collection[int],
 ) -> tuple[NamespaceSeen, ...]:
+    """What lies at these paths. Of namespaces that no record has, the addresses too."""
     kernel = tools.kernel
     found: dict[str, NamespaceSeen] = {}
     for path in paths:
@@ -364,7 +370,8 @@ def _namespaces(
             continue
         try:
             with kernel.open_netns(path) as inside:
-                identity, links = inside.identity, tuple(_links(inside))
+                identity = inside.identity
+                links = tuple(_links(inside, stranger=identity.inode not in known_inodes))
         except NotANetns:
             if _is_plain(path):
                 found[real] = NamespaceSeen(path=path, real=real, mark=mark_of(path) or FileMark())
@@ -418,10 +425,11 @@ def _is_plain(path: str) -> bool:
     return stat.S_ISREG(info.st_mode) and info.st_dev == parent.st_dev
 
 
-def _links(inside: Netns) -> Iterator[LinkSeen]:
+def _links(inside: Netns, *, stranger: bool = False) -> Iterator[LinkSeen]:
     for link in inside.links():
         redirects = tuple(inside.redirects(link.index)) if link.kind == "tun" else ()
-        yield LinkSeen(link=link, redirects=redirects)
+        held = tuple(one.address.ip for one in inside.addresses(link.index)) if stranger else ()
+        yield LinkSeen(link=link, redirects=redirects, addresses=held)
 
 
 def _rules(tools: Tools, journal: _Journal, networks: Iterable[str]) -> tuple[RuleSeen, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -45,7 +45,17 @@ SHARED = replace(
     OURS, name="shared", owned=False, ranges=(ip_network("10.201.0.0/16"),), directories=("/networks/shared",)
 )
 VETH = net.LinkInfo(index=7, name="veth00000007", kind="veth", mac=b"", mtu=1500, up=True, peer_index=2)
-INSIDE = net.LinkInfo(index=2, name="eth0", kind="veth", mac=b"", mtu=1500, up=True, peer_index=7)
+MAC = "02:00:00:00:00:01"
+_MAC = bytes.fromhex(MAC.replace(":", ""))
+INSIDE = net.LinkInfo(
+    index=2,
+    name="eth0",
+    kind="veth",
+    mac=_MAC,
+    mtu=1500,
+    up=True,
+    peer_index=7,
+)
 TAP = net.LinkInfo(index=3, name="tap0", kind="tun", mac=b"", mtu=1500, up=True)
 LINKS = (LinkSeen(link=INSIDE), LinkSeen(link=TAP, redirects=(2,)))
 
@@ -176,6 +186,12 @@ def route(address: str, index: int) -> net.RouteInfo:
     return net.RouteInfo(dst=ip_network(f"{address}/32"), index=index, scope=net.SCOPE_HOST)
 
 
+def holding(address: str, *, oper_up: bool = False) -> tuple[LinkSeen, ...]:
+    """The links of a VM's namespace, with an address on the inner end."""
+    tap = LinkSeen(link=replace(TAP, oper_up=oper_up), redirects=(2,))
+    return LinkSeen(link=INSIDE, addresses=(ip_address(address),)), tap
+
+
 USED = (Holder(pid=42, command="firecracker", what=""),)
 HELD = (LinkSeen(link=replace(TAP, oper_up=True), redirects=(2,)), LinkSeen(link=INSIDE))
 GONE = {"vm-1": None}
@@ -255,7 +271,7 @@ CASES: Mapping[str, tuple[Views, set[Row]]] = {
         world(
             reservations=(reservation("10.200.0.9", "lost"),),
             caches=(cache("lost"),),
-            namespaces=(space("lost"),),
+            namespaces=(space("lost", links=holding("10.200.0.9")),),
         ),
         {
             (K.RESERVATION, "10.200.0.9", "lost", A.RELEASE),
@@ -267,7 +283,7 @@ CASES: Mapping[str, tuple[Views, set[Row]]] = {
         world(
             reservations=(reservation("10.200.0.9", "lost"),),
             caches=(cache("lost"),),
-            namespaces=(space("lost", holders=USED),),
+            namespaces=(space("lost", holders=USED, links=holding("10.200.0.9")),),
         ),
         {
             (K.RESERVATION, "10.200.0.9", "lost", A.REPORT),
@@ -276,12 +292,27 @@ CASES: Mapping[str, tuple[Views, set[Row]]] = {
         },
     ),
     "the same with a tap that is held open": (
-        world(caches=(cache("lost"),), namespaces=(space("lost", links=HELD),)),
+        world(caches=(cache("lost", mac=MAC),), namespaces=(space("lost", links=HELD),)),
         {(K.CNI_CACHE, "fcnet-lost-eth0", "lost", A.REPORT), (K.NETNS, "lost", "lost", A.REPORT)},
     ),
     "the same on a shared network": (
-        world(caches=(cache("lost", "shared"),), namespaces=(space("lost"),)),
+        world(caches=(cache("lost", "shared", mac=MAC),), namespaces=(space("lost"),)),
         {(K.CNI_CACHE, "shared-lost-eth0", "lost", A.REPORT), (K.NETNS, "lost", "lost", A.REPORT)},
+    ),
+    "a foreign namespace that bears the name of a VM that is gone": (
+        world(
+            reservations=(reservation("10.200.0.9", "web"),),
+            caches=(cache("web", mac="02:00:00:00:00:99"),),
+            namespaces=(space("web", links=LINKS[:1]),),
+        ),
+        {
+            (K.RESERVATION, "10.200.0.9", "web", A.RELEASE),
+            (K.CNI_CACHE, "fcnet-web-eth0", "web", A.CNI_DEL),
+        },
+    ),
+    "an empty namespace with the name of a VM that is gone": (
+        world(reservations=(reservation("10.200.0.9", "x"),), namespaces=(space("x", links=()),)),
+        {(K.RESERVATION, "10.200.0.9", "x", A.RELEASE), (K.NETNS, "x", "", A.REPORT)},
     ),
     "a cache of a network nobody knows": (
         world(
