@@ -337,7 +337,7 @@ def live_networks(report: Report, sizes: Sizes, here: World, growth: Growth, *, 
             report.absent(section, "libcni", str(exc))
     first: dict[str, float] = {}
     there = 0
-    for live in sizes.live if ipv6 else (0, sizes.live[-2]):
+    for live in sizes.live if ipv6 else (0, sizes.live[-2] or sizes.live[-1]):
         if live > there:
             before = world.free_memory_mb()
             holder.job("set_up", there, live - there, 8)

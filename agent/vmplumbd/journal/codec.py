@@ -24,7 +24,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-@functools.lru_cache(maxsize=64)  # a teardown writes the plan it read twice
+@functools.lru_cache(maxsize=1024)  # written when a network is ready, and twice when it is torn down
 def plan_to_json(plan: Plan) -> str:
     """The journal's text of a plan."""
     return json.dumps(
