@@ -6,6 +6,7 @@ link-local addresses, neighbours, packets, and any time a real kernel takes.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import itertools
@@ -143,7 +144,7 @@ class FakeKernel:
         self.lock = threading.RLock()
         self._numbers = itertools.count(HOST + 1)
         self._macs = itertools.count(1)
-        self._held: set[int] = set()
+        self._held: collections.Counter[int] = collections.Counter()
         self._failure: tuple[int, int] | None = None
         self._watches: list[FakeWatch] = []
 
@@ -173,12 +174,12 @@ class FakeKernel:
         """Keep a namespace alive without its path, as a VMM with an open tap does; answers the release."""
         with self.lock:
             number = self._at(path, "hold")
-            self._held.add(number)
+            self._held[number] += 1
 
         def release() -> None:
             with self.lock:
-                self._held.discard(number)
-                if number not in self.world.paths.values():
+                self._held[number] -= 1
+                if not self._held[number] and number not in self.world.paths.values():
                     self._destroy(number)
 
         return release
@@ -253,7 +254,7 @@ class FakeKernel:
             paths = dict(self.world.paths)
             number = paths.pop(path)
             self.world = replace(self.world, paths=paths)
-            if number is not None and number not in self._held and number not in paths.values():
+            if number is not None and not self._held[number] and number not in paths.values():
                 self._destroy(number)
 
     def unlink_netns(self, path: str) -> FakeHeld | None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -363,6 +364,14 @@ class Bench:
     def set_up(self) -> Operation:
         """Set the network up, to the end of the operation."""
         operation = self.agent.set_up(VM, self.order)
+        self._until(lambda: operation.log.finished, "the set-up ends")
+        return operation
+
+    def set_up_other(self, vm_id: str, *, args: tuple[tuple[str, str], ...]) -> Operation:
+        """Set up another VM's network with these arguments, to the end of the operation."""
+        cni = CniConfiguration(network_name=chains.NETWORK, args=args)
+        order = replace(self.order, spec=NetworkSpec(interfaces=(NetworkInterface(cni=cni),)))
+        operation = self.agent.set_up(VmId(vm_id), order)
         self._until(lambda: operation.log.finished, "the set-up ends")
         return operation
 

@@ -105,6 +105,7 @@ DOORS: Mapping[str, Door] = {
     "kernel.prepare_netns_dir": Door(before=("ENOSPC", "EPERM", "EROFS")),
     "kernel.undo_netns_dir": Door(before=("EBUSY", "EPERM")),
     "kernel.delete_netns": Door(before=("EPERM", "ENOMEM"), after=("EBUSY",)),
+    "kernel.unlink_netns": Door(before=("EPERM", "ENOMEM")),
     "kernel.open_netns": _reads("EMFILE", "ENOBUFS", "EPERM"),
     "kernel.netns_identity": _reads("EMFILE", "EIO"),
     "kernel.write_sysctl": Door(before=("EPERM", "EIO"), after=("EIO",)),

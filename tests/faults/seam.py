@@ -122,6 +122,7 @@ class Seam:
         self.strayed = False
         self._faults: dict[int, Fault] = {}
         self._lasting: Fault | None = None
+        self._refused: dict[str, str] = {}
         self.armed = False
 
     def arm(self, *faults: Fault) -> None:
@@ -133,9 +134,15 @@ class Seam:
         self._lasting = None
         self.armed = True
 
+    def refuse(self, name: str, error: str) -> None:
+        """Let every act through this door fail from now on, before it is done."""
+        self.arm()
+        self._refused[name] = error
+
     def disarm(self) -> list[Effect]:
         """Stop counting, and failing; answers what was counted."""
         self.armed = False
+        self._refused.clear()
         return self.effects
 
     def ask(self, name: str, place: str | None = None) -> tuple[When, str] | None:
@@ -147,6 +154,8 @@ class Seam:
             return None
         number = len(self.effects)
         self.effects.append(Effect(door=name, place=asker))
+        if name in self._refused:
+            return When.BEFORE, self._refused[name]
         fault = self._faults.get(number)
         if fault is not None:
             there = door(name)

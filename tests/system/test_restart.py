@@ -274,3 +274,18 @@ def test_a_journal_that_saw_the_boot_proves_an_id_of_an_owned_network_fresh(host
         made.start(environment={"VMPLUMBD_BOOT_ID": "another-boot"})
         assert verbs("own") == ["ADD"]
         assert verbs("shared") == ["DEL", "ADD"]
+
+
+def test_a_damaged_journal_is_set_aside_and_the_agent_says_so(host: Host, fresh: Daemon) -> None:
+    assert fresh.terminate() == 0
+    path = fresh.directory / "state" / "journal.db"
+    for one in path.parent.glob("journal.db-*"):
+        one.unlink()
+    path.write_bytes(b"no journal any more" * 100)
+    fresh.start()
+    kept = Path(fresh.wait_for("journal.set_aside")["kept"])
+    assert kept.read_bytes() == b"no journal any more" * 100
+    (problem,) = fresh.status().problems
+    assert str(kept) in problem.message
+    fresh.set_up("vm-1")
+    assert fresh.tear_down("vm-1").devices_gone

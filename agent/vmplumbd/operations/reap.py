@@ -191,11 +191,21 @@ def watch(tools: Tools, release: Release) -> None:
     def gone(_: frozenset[int]) -> None:
         tools.reaper.due(release)
 
-    indexes = [index for _, index in release.host_devices]
-    if indexes and release.boot_id == tools.book.boot_id:
-        tools.devices.on_gone(indexes, gone)
+    there = [index for name, index in release.host_devices if _may_be_there(tools, name, index)]
+    if there and release.boot_id == tools.book.boot_id:
+        tools.devices.on_gone(there, gone)
     else:
         tools.reaper.due(release)
+
+
+def _may_be_there(tools: Tools, name: str, index: int) -> bool:
+    """False of a link that has gone, and of one whose index is another's, as after a restored snapshot."""
+    try:
+        return tools.kernel.host().link(index=index).name == name
+    except NotFound:
+        return False
+    except KernelFault:
+        return True
 
 
 def when_gone(tools: Tools, devices: tuple[tuple[str, int], ...], wake: Callable[[], None]) -> None:

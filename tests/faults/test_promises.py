@@ -1,0 +1,196 @@
+"""What recovery and DEL promise, one sentence at a time, on the fake kernel with real files and a real journal."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.kernel import HOST, FakeKernel, Link
+from tests.faults import chains
+from tests.faults.bench import NETNS, VM, Bench, FakePlace, bench
+from tests.faults.cases import What, record
+from tests.faults.seam import Seam, standing
+from vmplumb.v1 import vm_network_pb2
+from vmplumbd.errors import AgentError
+from vmplumbd.journal import schema
+from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.record import Release
+from vmplumbd.rpc import convert, figures
+
+
+@pytest.fixture
+def seam() -> Iterator[Seam]:
+    with standing(Seam()) as made:
+        yield made
+
+
+@pytest.fixture
+def place() -> FakePlace:
+    return FakePlace()
+
+
+def torn_down_while_held(made: Bench, place: FakePlace) -> tuple[Release, Callable[[], None]]:
+    """The network is torn down while a VMM holds its tap: the release that is left, and how to let go."""
+    assert made.set_up().log.error is None
+    let_go = place.fake.hold(NETNS)
+    assert made.tear_down() is None
+    made.work()
+    (release,) = made.tools.book.releases()
+    return release, let_go
+
+
+def has_tried(made: Bench, times: int) -> bool:
+    return made.tools.book.releases()[0].attempts >= times
+
+
+def test_a_release_that_fails_is_tried_again_with_back_off_and_shown(seam: Seam, place: FakePlace) -> None:
+    with bench(seam, place, adopted=False) as made:
+        before = made.seen()
+        _, let_go = torn_down_while_held(made, place)
+        seam.refuse("plugin host-local DEL", "code 999")
+        let_go()
+        tried_at: list[float] = []
+        for tries in range(1, 7):
+            made.work(until=functools.partial(has_tried, made, tries))
+            tried_at.append(made.clock.jumped)
+        told = figures.status_response(made.agent)
+        assert (told.figures.pending_releases, told.figures.failed_releases) == (1, 1)
+        assert [one.vm_id for one in told.pending_releases] == [VM]
+        assert "a fault of the test" in told.figures.last_release_failure.message
+        waits = [later - earlier for earlier, later in itertools.pairwise(tried_at)]
+        assert all(later > 1.4 * earlier for earlier, later in itertools.pairwise(waits))
+        seam.disarm()
+        made.settle()
+        assert figures.status_response(made.agent).figures.pending_releases == 0
+        assert made.seen() == before
+
+
+def test_a_teardown_that_fails_is_listed_with_its_tries_until_it_is_through(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=True) as made:
+        made.set_up()
+        seam.refuse("kernel.DelLink", "EPERM")
+        assert made.tear_down() is not None
+        made.work(until=lambda: made.agent.list()[0].release_attempts >= 3)
+        (record_,) = made.agent.list()
+        shown = convert.network(replace(record_, spec=b""), None, key=b"key")
+        assert shown.phase == vm_network_pb2.PHASE_FAILED
+        assert [one.what for one in shown.leftovers] == ["net/eth0"]
+        seam.disarm()
+        made.settle()
+        assert made.tear_down() is None
+
+
+def test_after_a_restored_snapshot_a_release_does_not_wait_for_a_link_that_is_another_s(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=False) as made:
+        before = made.seen()
+        release, _ = torn_down_while_held(made, place)
+        made.stop()
+        # The memory of the host is that of another day: its indexes were given to other links.
+        ((_, index),) = release.host_devices
+        other = Link(index=index, name="other0", kind="dummy")
+        restored = FakeKernel()
+        host = restored.world.spaces[HOST]
+        restored.world = replace(
+            restored.world,
+            spaces={HOST: replace(host, links=(*host.links, other), next_index=index + 1)},
+        )
+        place.fake = restored
+        made.start()
+        made.settle()
+        assert made.rows() == (0, 0)
+        assert restored.host().link(index=index).name == "other0"
+        assert made.seen()["files"] == before["files"]
+
+
+def test_an_address_is_freed_after_its_masquerade_and_its_device(seam: Seam, place: FakePlace) -> None:
+    def make(seam: Seam) -> AbstractContextManager[Bench]:
+        return bench(seam, place, chain=chains.masqueraded, adopted=False)
+
+    names = [str(one) for one in record(What.TEAR_DOWN, make, seam).effects]
+
+    def first(text: str) -> int:
+        return next(number for number, name in enumerate(names) if text in name)
+
+    freed = first("os.unlink  [plugins.host_local")
+    assert first("kernel.change_rules") < freed
+    assert first("kernel.SetLink  [operations.reap:") < freed
+    assert first("kernel.unlink_netns") < freed
+
+
+@pytest.mark.parametrize(("strict", "freed"), [(False, True), (True, False)], ids=["by default", "strict"])
+def test_a_plugin_that_fails_its_del_keeps_the_others_only_where_that_is_asked(
+    seam: Seam, place: FakePlace, strict: bool, freed: bool
+) -> None:
+    with bench(seam, place, adopted=True, strict=strict) as made:
+        made.set_up()
+        seam.refuse("plugin tc-redirect-tap DEL", "code 999")
+        assert made.tear_down() is not None
+        reserved = any("10.1.0.2" in name for name in made.seen()["files"])
+        assert reserved is not freed
+        seam.disarm()
+        made.settle()
+
+
+def test_a_set_up_that_is_refused_an_address_leaves_the_network_that_has_it(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=False) as made:
+        made.set_up()
+        there = made.seen()
+        told = made.set_up_other("vm-2", args=(("IP", "10.1.0.2"),)).log.error
+        assert isinstance(told, AgentError)
+        assert "10.1.0.2" in str(told)
+        assert made.seen() == there
+        assert made.findings() == []
+        made.finish()
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_a_journal_of_an_older_schema_is_taken_over_with_its_rows(
+    seam: Seam, place: FakePlace, version: int
+) -> None:
+    with bench(seam, place, adopted=False) as made:
+        made.set_up()
+        (ready,) = made.tools.book.records()
+        made.stop()
+        path = made.directory / "state/journal.db"
+        with sqlite3.connect(path) as db:
+            rows = db.execute("SELECT * FROM networks").fetchall()
+        db.close()
+        for one in path.parent.iterdir():
+            one.unlink()
+        with sqlite3.connect(path) as db:
+            for statements in schema.MIGRATIONS[:version]:
+                for statement in statements:
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {version}")
+            db.executemany(f"INSERT INTO networks VALUES ({','.join('?' * len(rows[0]))})", rows)
+        db.close()
+        found = made.start()
+        assert found.adopted == (VM,)
+        assert made.tools.book.records() == [ready]
+        made.finish()
+        assert made.rows() == (0, 0)
+
+
+def test_what_is_ready_stays_ready_over_a_restart(seam: Seam, place: FakePlace) -> None:
+    with bench(seam, place, adopted=False) as made:
+        made.set_up()
+        there = made.seen()
+        made.stop()
+        assert made.start().adopted == (VM,)
+        assert made.seen() == there
+        record_ = made.tools.book.get(VM)
+        assert record_ is not None
+        assert record_.phase is Phase.READY
+        made.finish()
