@@ -53,9 +53,14 @@ ASK = """
 import socket, sys
 for address in sys.argv[1:]:
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(5)
-    sock.sendto(b"?", (address, 7007))
-    print(sock.recvfrom(99)[0].decode())
+    sock.settimeout(0.5)
+    for _ in range(20):
+        sock.sendto(b"?", (address, 7007))
+        try:
+            print(sock.recvfrom(99)[0].decode())
+            break
+        except TimeoutError:
+            pass  # a link that came up a moment ago may lose what is sent
 """
 
 
