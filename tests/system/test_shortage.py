@@ -252,7 +252,7 @@ def test_without_descriptors_a_set_up_is_refused_whole_and_a_teardown_is_made_up
                 daemon.tear_down("vm")
                 daemon.quiet()
                 assert snapshot() == before, (network, count)
-                assert len(descriptors(daemon)) <= len(held), (network, count)
+                eventually(lambda: len(descriptors(daemon)) <= len(held), "no descriptor is lost")
         assert {"well", "KERNEL_FAULT"} < ended <= {"well", *Reason}, ended
         assert daemon.tear_down("vm").devices_gone
         assert [one for one in daemon.lines if one["event"] == "operation.fault"] == []
