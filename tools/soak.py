@@ -6,11 +6,10 @@ First callers live VMs as fast as they can, for the top rate and until what the 
 events of ended operations, the history of changes) is full. Then lives begin at half that rate, by a timetable,
 and once a second descriptors, threads, memory and journal of the daemon and the kernel's slab are read;
 latency is a set-up's, from call to result, of the fastest tenth in that second: what else runs on the machine
-slows down most, but seldom all. The medians of
-the first and the last third of the samples are compared, each within the bound of `BOUNDS`: a median shows a
-leak and no spike. Of latency it is the quietest tenth of a third's seconds, since a busy machine is slow for
-minutes; what a life costs the agent is seen in its processor time. In the end the
-host must be as before and the journal empty.
+slows down most, but seldom all. The medians of the first and the last third of the samples are compared, each
+within the bound of `BOUNDS`: a median shows a leak and no spike. Of latency it is the quietest tenth of a third's
+seconds, since a busy machine is slow for minutes; what a life costs the agent is seen in its processor time. In
+the end the host must be as before and the journal empty.
 
 The seed fixes what each life does. Exit status 0: flat, 1: something grew or was left, and what is printed,
 2: this machine cannot run it.
@@ -330,6 +329,12 @@ def _judge_the_end(agent: Installed, before: Mapping[str, object], told: Soaked)
         until(lambda: snapshot() == before, "the host is as before")
     except (AssertionError, grpc.RpcError) as exc:
         told.broken.append(str(exc))
+        now = snapshot()
+        told.broken += [
+            f"{key} is {str(now[key])[:1000]}, it was {str(was)[:1000]}"
+            for key, was in before.items()
+            if now[key] != was
+        ]
     try:
         if any(agent.rows().values()):
             told.broken.append(f"left in the journal: {agent.rows()}")

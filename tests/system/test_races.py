@@ -110,6 +110,31 @@ def test_a_teardown_may_come_at_any_moment_of_a_set_up(
     assert seen["result"] > 0
 
 
+# A plugin that hangs at the first call of COMMAND.
+HANGS_ONCE = """
+case "$CNI_COMMAND" in
+VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}'; exit;;
+COMMAND) if [ ! -e $DIR/hung ]; then : >$DIR/hung; exec sleep 60; fi;;
+esac
+if [ $CNI_COMMAND = ADD ]; then sed -e 's/.*"prevResult": *//' -e 's/}$//'; else cat >/dev/null; fi
+"""
+
+
+@pytest.mark.parametrize("command", ["DEL", "ADD"])
+def test_a_teardown_ends_a_set_up_whose_plugin_hangs(daemon: Daemon, command: str) -> None:
+    hung = daemon.directory / "hung"
+    hung.unlink(missing_ok=True)
+    daemon.plugin("hangs-once", HANGS_ONCE.replace("COMMAND)", f"{command})"))
+    elsewhere = {**ptp()["ipam"], "subnet": "10.206.0.0/16"}
+    daemon.network("hanging", ptp(ipam=elsewhere), REDIRECT, {"type": "hangs-once"})
+    with ThreadPoolExecutor(1) as caller:
+        ending = caller.submit(outcome, lambda: daemon.set_up("hung", "hanging"))
+        eventually(hung.exists, "the plugin hangs")
+        assert daemon.tear_down("hung", timeout=20).existed
+        assert ending.result(20) == ("TORN_DOWN", "")
+    assert daemon.result("hung", "hanging").ip_boot_param
+
+
 def test_a_collection_may_come_at_any_moment_of_both(daemon: Daemon) -> None:
     kept = {f"kept-{number}": daemon.set_up(f"kept-{number}")[-1].uid for number in range(4)}
     end = threading.Event()

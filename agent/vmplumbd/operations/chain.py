@@ -187,6 +187,7 @@ def delete(
     *,
     invoker: Invoker,
     deadline: float | None,
+    cancelled: Callable[[], bool] | None = None,
     tell: Tell,
     strict: bool = False,
     attempt: int = 1,
@@ -194,7 +195,8 @@ def delete(
 ) -> tuple[PluginFailed, ...]:
     """CNI DEL of the whole chain, every plugin of it; answers the failures. Needs nothing else.
 
-    With `last` the cache file goes too; else another DEL follows.
+    Once `cancelled` says so, a plugin that is executed is killed, and no other is called. With `last` the cache
+    file goes too; else another DEL follows.
     """
     network = _parsed(attachment.conf_list)
     conf = _runtime_conf(attachment, vm_id, netns)
@@ -209,6 +211,7 @@ def delete(
             cache=None if attachment.result else cache,
             prev_result=attachment.result or None,
             deadline=deadline,
+            cancelled=cancelled,
             strict=strict,
             tell=_told(tell),
             attempt=attempt,

@@ -255,9 +255,12 @@ def _del_first(
         plan.netns_path,
         invoker=tools.invoker,
         deadline=bounds.deadline.at,
+        cancelled=bounds.token.cancelled,
         tell=_calls(operation, Step.CNI_DEL_PREEXISTING, only_failures=True),
         strict=tools.settings.strict_del,
     )
+    if failed:
+        bounds.check("CNI DEL was done")
     if failed and not force:
         raise DelFailed(
             f"failed to delete pre-existing CNI network: {failed[0].message}",
