@@ -38,7 +38,7 @@ FLAT = soak.Sample(
     ("leak", "grew"),
     [
         ({}, []),
-        ({"descriptors": 60}, ["descriptors"]),
+        ({"descriptors": 90}, ["descriptors"]),
         ({"threads": 35}, ["threads"]),
         ({"memory": 9e7}, ["memory"]),
         ({"journal": 2e7}, ["journal"]),
