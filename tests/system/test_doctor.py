@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -463,6 +464,23 @@ def test_what_a_process_uses_is_not_taken_away(doctor: Daemon) -> None:
     assert rows(collect(doctor).findings) == expected
     assert not diagnose(doctor).findings
     assert not list((doctor.directory / "state").glob("quarantine"))
+
+
+def test_what_comes_and_goes_while_the_doctor_looks_is_no_finding(host: Host) -> None:
+    with daemon_in(host, cni__owned_networks="fcnet:wide") as daemon, ThreadPoolExecutor(4) as pool:
+        daemon.network("wide", BRIDGED, {"type": "bandwidth", **RATES}, REDIRECT)
+
+        def churn(caller: int) -> None:
+            for cycle in range(5):
+                daemon.set_up(f"vm-{caller}", "wide" if caller % 2 else "fcnet")
+                daemon.tear_down(f"vm-{caller}", wait=bool(cycle % 2))
+
+        callers = [pool.submit(churn, caller) for caller in range(4)]
+        found: set[Row] = set()
+        while not all(one.done() for one in callers):
+            found |= rows(diagnose(daemon, skip_preflight=True).findings)
+        assert [one.result() for one in callers] == [None] * 4
+        assert found == set()
 
 
 def test_networks_of_a_lost_journal_are_taken_back_by_import(host: Host) -> None:

@@ -223,7 +223,8 @@ class Views:
     """Everything a look saw. Times in seconds since the epoch.
 
     `busy` are VMs with an operation under way, or whose record changed while the look lasted: nothing is
-    judged of them. `at_path` says what lies at the path of each record's namespace: None is nothing.
+    judged of them. `at_path` says what lies at the path of each record's namespace: None is nothing;
+    `claimed` are those paths without links, also of records made while the look lasted.
     `fed` are the host links that some host link's ingress redirects to. `unnamed` are namespaces that
     processes live in and no name under the agent's directories leads to. `pool` is what lies in the
     directory of the warm pools, `members` are the paths that the journal knows of there.
@@ -242,6 +243,7 @@ class Views:
     namespaces: tuple[NamespaceSeen, ...] = ()
     unnamed: tuple[NamespaceSeen, ...] = ()
     at_path: Mapping[str, net.NetnsIdentity | None] = field(default_factory=dict)
+    claimed: frozenset[str] = frozenset()
     host_links: tuple[net.LinkInfo, ...] = ()
     host_routes: tuple[net.RouteInfo, ...] = ()
     fed: frozenset[int] = frozenset()

@@ -522,7 +522,8 @@ def _missing(
 def _namespaces(known: _Known) -> Iterator[Finding]:
     views = known.views
     for space in views.namespaces:
-        if space.name in views.busy or known.of_record(space) is not None:
+        if space.name in views.busy or known.of_record(space) is not None or space.real in views.claimed:
+            # What else lies at a record's path is told with the record.
             continue
         named = known.owners_of(space)
         tied = named if space.identity is None else known.proven_owners_of(space)
@@ -533,9 +534,7 @@ def _namespaces(known: _Known) -> Iterator[Finding]:
         )
         ours = bool(tied) and all(known.owns(network) for network, _ in tied)
         if space.identity is None:
-            if not _is_vm_id(space.name) or any(
-                record.plan.netns_path.endswith(f"/{space.name}") for record in views.records
-            ):
+            if not _is_vm_id(space.name):
                 continue
             yield _of_namespace(
                 known,

@@ -61,6 +61,10 @@ class _Journal:
 def look(tools: Tools) -> Views:
     """All views. Blocks; its time grows with the networks on the host. Raises KernelFault."""
     before = _journal(tools)
+    host = tools.kernel.host()
+    # Before the namespaces they lead to: a link whose namespace is then not listed has really lost it.
+    links = tuple(host.links())
+    routes = tuple(host.routes())
     networks = known_networks(tools, before.records, before.releases)
     known = [one.name for one in networks]
     seen_caches = caches(tools.settings, known, before.records)
@@ -80,9 +84,6 @@ def look(tools: Tools) -> Views:
     namespaces = _namespaces(tools, named, inhabited, known_inodes)
     pooled = tools.kernel.netns_paths(pool_directory(tools.settings)) if tools.settings.state_dir else ()
     pool = _namespaces(tools, pooled, inhabited, known_inodes)
-    host = tools.kernel.host()
-    links = tuple(host.links())
-    routes = tuple(host.routes())
     fed: set[int] = set()
     if any(one.kind == "ifb" for one in links):
         fed = {to for one in links if one.kind == "veth" for to in host.redirects(one.index)}
@@ -94,7 +95,10 @@ def look(tools: Tools) -> Views:
     unnamed = _unnamed(tools, (*namespaces, *pool), before, inhabited)
     rules = _rules(tools, before, [one.name for one in networks])
     set_aside = _set_aside(tools.settings.state_dir)
+    # What went meanwhile is nobody's leak.
+    lasting = {(one.index, one.name) for one in host.links()}
     after = _journal(tools)
+    claimed = {one.plan.netns_path for one in (*before.records, *after.records) if one.plan.netns_path}
     return Views(
         now=tools.clock.now(),
         boot_time=tools.clock.now() - tools.probe.uptime(),
@@ -109,7 +113,8 @@ def look(tools: Tools) -> Views:
         namespaces=namespaces,
         unnamed=unnamed,
         at_path=at_path,
-        host_links=links,
+        claimed=frozenset(os.path.realpath(one) for one in claimed),
+        host_links=tuple(one for one in links if (one.index, one.name) in lasting),
         host_routes=routes,
         fed=frozenset(fed),
         rules=rules,

@@ -470,6 +470,10 @@ CASES: Mapping[str, tuple[Views, set[Row]]] = {
         world(at_path={"vm-1": net.NetnsIdentity(device=4, inode=101)}),
         {(K.JOURNAL_RECORD, "vm-1", "vm-1", A.CNI_DEL)},
     ),
+    "a namespace at the path of a record, of which the kernel said nothing yet": (
+        world(namespaces=(space("custom"),), claimed=frozenset({"/run/netns/custom"})),
+        set(),
+    ),
     "a record of which nothing is left": (
         replace(
             world(at_path=GONE), namespaces=(), caches=(), reservations=(), host_links=(), host_routes=()
