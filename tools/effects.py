@@ -109,31 +109,30 @@ def main() -> int:
         return 2
     totals: collections.Counter[str] = collections.Counter()
     broken = 0
-    for name in places:
+    for name, chain, adopted in itertools.product(places, networks, (False, True)):
         with place_of(name) as place, standing(Seam()) as seam:
-            for chain, adopted in itertools.product(networks, (False, True)):
-                for what in operations:
-                    make = maker(place, chain, adopted=adopted)
-                    recorded = record(what, make, seam)
-                    faults = recorded.faults(every=not given.some)
-                    totals["effects"] += len(recorded.effects) - recorded.since
-                    totals["faults"] += len(faults)
-                    print(
-                        f"{title(recorded, name, chain, adopted=adopted)}: {counts(recorded, faults)}",
-                        flush=True,
-                    )
-                    if given.each:
-                        for number, effect in enumerate(recorded.effects[recorded.since :], recorded.since):
-                            print(f"  {number:4} {effect}")
-                    elif not given.run:
-                        print("\n".join(table(recorded, faults)))
-                    if given.run:
-                        began = time.monotonic()
-                        found = all_broken(recorded, faults, make, seam, both=not given.some)
-                        broken += len(found)
-                        print(f"  {len(found)} broken, {time.monotonic() - began:.0f} s")
-                        for one in found:
-                            print(f"    {one}", flush=True)
+            for what in operations:
+                make = maker(place, chain, adopted=adopted)
+                recorded = record(what, make, seam)
+                faults = recorded.faults(every=not given.some)
+                totals["effects"] += len(recorded.effects) - recorded.since
+                totals["faults"] += len(faults)
+                print(
+                    f"{title(recorded, name, chain, adopted=adopted)}: {counts(recorded, faults)}",
+                    flush=True,
+                )
+                if given.each:
+                    for number, effect in enumerate(recorded.effects[recorded.since :], recorded.since):
+                        print(f"  {number:4} {effect}")
+                elif not given.run:
+                    print("\n".join(table(recorded, faults)))
+                if given.run:
+                    began = time.monotonic()
+                    found = all_broken(recorded, faults, make, seam, both=not given.some)
+                    broken += len(found)
+                    print(f"  {len(found)} broken, {time.monotonic() - began:.0f} s")
+                    for one in found:
+                        print(f"    {one}", flush=True)
     print(
         f"in all {totals['effects']} effects, {totals['faults']} faults"
         + (f", {broken} broken" if given.run else "")
