@@ -27,7 +27,8 @@ class Netns(Protocol):
         """Send all requests in one batch and answer the GetLinks among them, in order.
 
         Raises KernelFault (NotFound, Exists, Busy) of the first refused request, with its index
-        in `op`. The kernel goes on after a refused request: later ones may have taken effect.
+        in `op`. The kernel goes on after a refused request: later ones may have taken effect. None is
+        sent if a number does not fit its field.
         """
 
     @property

@@ -703,6 +703,7 @@ class FakeNetns:
         for name, number in ((request.name, self._number), (request.peer, HOST)):
             self._refuse_name(name, number)
         _refuse(errno.EEXIST, self._number == HOST and request.name == request.peer)
+        _refuse_mtu(request.mtu)
         mtu = request.mtu or 1500
         peer = Link(
             index=0,
@@ -729,6 +730,8 @@ class FakeNetns:
         self._refuse_name(request.name, self._number)
         _refuse(errno.EOPNOTSUPP, request.kind not in KINDS - self._kernel.lacks)
         _refuse(errno.EOPNOTSUPP, request.vlan_filtering is not None and not self._kernel.filters_vlans)
+        if request.kind == "bridge":
+            _refuse_mtu(request.mtu)
         queue = request.tx_queue_length
         made = Link(
             index=0,
@@ -1086,6 +1089,12 @@ class _Refusal(Exception):
 def _refuse(code: int, condition: bool) -> None:
     if condition:
         raise _Refusal(code)
+
+
+def _refuse_mtu(mtu: int) -> None:
+    """What veth pairs and bridges refuse; 0 leaves it to the kernel."""
+    _refuse(errno.ERANGE, not 0 <= mtu < 2**32)
+    _refuse(errno.EINVAL, mtu != 0 and not 68 <= mtu <= 65535)
 
 
 def _by_index(space: Space, index: int) -> Link | None:

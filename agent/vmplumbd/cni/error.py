@@ -79,7 +79,8 @@ class CniError(Exception):
         body["msg"] = self.msg
         if self.details:
             body["details"] = self.details
-        return json.dumps(body, indent=4, ensure_ascii=False).encode()
+        # A half of a surrogate pair is no UTF-8: it is written as JSON escapes it.
+        return json.dumps(body, indent=4, ensure_ascii=False).encode(errors="backslashreplace")
 
     @classmethod
     def from_json(cls, raw: bytes) -> Self:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import socket
+import struct
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -67,9 +68,14 @@ class LinuxNetns:
         origins: list[int] = []
         home = self._home.fd
         for index, request in enumerate(requests_):
-            for message in requests.encode(request, home):
-                messages.append(message)
-                origins.append(index)
+            try:
+                encoded = requests.encode(request, home)
+            except struct.error as exc:  # a number that its field cannot hold
+                raise errors.kernel_fault(
+                    requests.words(request), where=self._where, errno=errno.ERANGE, op=index
+                ) from exc
+            messages += encoded
+            origins += [index] * len(encoded)
         found: list[net.LinkInfo] = []
         first: Refused | None = None
         failed = 0

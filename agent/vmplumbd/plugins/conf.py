@@ -61,7 +61,8 @@ class Section:
         value = self._typed(key, "number", kind)
         if value is None:
             return None
-        if isinstance(value, float) or (value < 0 and kind.startswith("uint")):
+        signed = not kind.startswith("uint")
+        if isinstance(value, float) or not (-(2**63) if signed else 0) <= value < 2 ** (63 if signed else 64):
             raise Malformed(self._mismatch(key, f"number {value}", kind))
         return int(value)
 

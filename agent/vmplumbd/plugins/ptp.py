@@ -58,7 +58,7 @@ def _parse(stdin: bytes) -> PtpConf:
         cni_version=top.text("cniVersion") or "0.1.0",
         network=top.text("name"),
         ipam_type="" if ipam_conf is None else ipam_conf.text("type"),
-        mtu=top.number("mtu") or 0,
+        mtu=max(top.number("mtu") or 0, 0),
         ip_masq=top.flag("ipMasq"),
         ip_masq_backend=top.text("ipMasqBackend") if top.has("ipMasqBackend") else None,
         dns=ipam.dns_of(top),

@@ -82,7 +82,7 @@ def dispatch(plugin: Plugin, call: Invocation) -> bytes:
         return version_reply(plugin)
     made = run(plugin, call)
     # json's indenting writer is Python's own and ten times slower: only executables indent.
-    return b"" if made is None else _ENCODER.encode(result.to_object(made)).encode()
+    return b"" if made is None else _ENCODER.encode(result.to_object(made)).encode(errors="backslashreplace")
 
 
 def run(plugin: Plugin, call: Invocation) -> Result | None:

@@ -86,6 +86,31 @@ BODIES = (
     )
 )
 
+FLAGS = st.booleans()
+INTEGERS = st.sampled_from([-1, 0, 0, 1, 7, 68, 1400, 4094, 4095, 2**31, 2**32, 2**63, 2**64])
+TRUNK = st.fixed_dictionaries({}, optional=dict.fromkeys(("minID", "maxID", "id"), INTEGERS))
+HOST = st.sampled_from(["10.0.0.2/24", "10.1.0.2/24", "fd00::2/64", "fd00::3/48", "10.0.0.3/31"])
+STATIC = st.fixed_dictionaries(
+    {
+        "type": st.just("static"),
+        "addresses": st.lists(
+            st.fixed_dictionaries({"address": HOST}, optional={"gateway": WORDS}), max_size=3
+        ),
+    },
+    optional={"routes": st.lists(st.fixed_dictionaries({"dst": WORDS}, optional={"gw": WORDS}), max_size=2)},
+)
+BRIDGED: dict[str, Any] = {
+    **dict.fromkeys(("isGateway", "isDefaultGateway", "forceAddress", "ipMasq", "hairpinMode"), FLAGS),
+    **dict.fromkeys(("promiscMode", "preserveDefaultVlan", "macspoofchk", "enabledad"), FLAGS),
+    **dict.fromkeys(("disableContainerInterface", "portIsolation"), FLAGS),
+    "ipMasqBackend": st.just("nftables") | WORDS,
+    "bridge": st.sampled_from(["br0", "br0", "br0", "b" * 16, "lo", "a/b"]) | WORDS,
+    "mtu": INTEGERS,
+    "vlan": INTEGERS,
+    "vlanTrunk": st.lists(TRUNK, max_size=3),
+    "ipam": STATIC,
+}
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -118,3 +143,35 @@ def test_a_plugin_does_it_or_refuses_it(directory: Path, conf: dict[str, Any], a
                     netns.write_sysctl(f"net/ipv6/conf/{IF_NAME}/accept_ra", "1")
     assert bench.kernel.snapshot() == before
     assert not list(backups.glob("*"))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    conf=st.fixed_dictionaries({"type": st.just("bridge")}, optional=BRIDGED)
+    | st.fixed_dictionaries({"type": st.just("bridge")}, optional=dict.fromkeys(BRIDGED, VALUES)),
+    args=st.sampled_from(["", "", "MAC=02:00:00:00:00:07", "MAC=x;IgnoreUnknown=1", "MAC=02"]),
+    vlans=st.booleans(),
+)
+def test_bridge_does_it_or_refuses_it(
+    directory: Path, conf: dict[str, Any], args: str, *, vlans: bool
+) -> None:
+    bench = Bench(directory)
+    bench.kernel.filters_vlans = vlans
+    before = lasting(bench)
+    try:
+        made = bench.call(Command.ADD, conf, args=args, cni_version="1.0.0")
+    except CniError as exc:
+        exc.to_json()
+    else:
+        bench.call(Command.CHECK, conf, prev=made, args=args, cni_version="1.0.0")
+        bench.call(Command.DEL, conf, prev=made, args=args, cni_version="1.0.0")
+    assert lasting(bench) == before
+
+
+def lasting(bench: Bench) -> dict[str, Any]:
+    """What stays after DEL but bridges and the links of their VLANs' gateways."""
+    links = bench.kernel.host().links()
+    bridges = {link.name for link in links if link.kind == "bridge"}
+    gateways = {link.index for link in links if link.name.rpartition(".")[0] in bridges}
+    stays = {link.name for link in links if {link.index, link.peer_index} & gateways}
+    return bench.kernel.snapshot(bridges=bridges | stays)

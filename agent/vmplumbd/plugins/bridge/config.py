@@ -14,6 +14,7 @@ from vmplumbd.plugins.conf import Malformed, PluginFault, Section
 
 DEFAULT_BRIDGE = "cni0"
 HIGHEST_VLAN = 4094
+_LONGEST_NAME = 15
 
 # Six, eight or twenty bytes, as net.ParseMAC reads them: by two digits, or by four with dots.
 _MAC = re.compile(
@@ -58,6 +59,16 @@ class BridgeConf:
         """Whether a bridge made for it filters VLANs."""
         return self.vlan != 0 or self.trunk is not None
 
+    @property
+    def can_exist(self) -> bool:
+        """Whether a link may have the bridge's name (kernel:net/core/dev.c, dev_valid_name)."""
+        try:
+            size = len(self.bridge.encode())
+        except UnicodeEncodeError:
+            return False
+        odd = any(each in "/:\0" or each.isspace() for each in self.bridge)
+        return 0 < size <= _LONGEST_NAME and self.bridge not in (".", "..") and not odd
+
     def hardware_address(self) -> bytes | None:
         """The MAC asked for, None if none is. Raises PluginFault."""
         if not self.mac:
@@ -98,7 +109,8 @@ def _parse(stdin: bytes, cni_args: str) -> BridgeConf:
         # Without addresses there is nothing to masquerade, and the reference does not.
         ip_masq=top.flag("ipMasq") and bool(ipam_type),
         ip_masq_backend=top.text("ipMasqBackend") if top.has("ipMasqBackend") else None,
-        mtu=top.number("mtu") or 0,
+        # The reference's netlink library takes a negative one for none.
+        mtu=max(top.number("mtu") or 0, 0),
         hairpin=top.flag("hairpinMode"),
         promisc=top.flag("promiscMode"),
         vlan=vlan,
@@ -128,8 +140,11 @@ def check(parsed: BridgeConf) -> None:
         raise PluginFault("cannot use IPAM when DisableContainerInterface flag is set")
     if parsed.hairpin and parsed.promisc:
         raise PluginFault("cannot set hairpin mode and promiscuous mode at the same time")
-    if not parsed.bridge:
-        raise PluginFault('failed to create bridge "": could not add "": a bridge needs a name')
+    if not parsed.can_exist:
+        shown = parsed.bridge.encode(errors="backslashreplace").decode()
+        raise PluginFault(
+            f'failed to create bridge "{shown}": could not add "{shown}": no link can have this name'
+        )
 
 
 def _macs_in_config(top: Section) -> tuple[str, str]:

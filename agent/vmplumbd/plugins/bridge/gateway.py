@@ -49,6 +49,8 @@ def layer3(parsed: BridgeConf, leased: Result) -> Layer3:
             everywhere = _EVERYWHERE[family]
             if not any(route.gw is not None and route.dst == everywhere for route in routes):
                 routes.append(Route(dst=everywhere, gw=gateway))
+        if parsed.is_gateway and gateway is not None and gateway.version != family:
+            raise PluginFault(f"failed to set bridge addr: {gateway} is no gateway for {ip.address}")
         if parsed.is_gateway and gateway is not None:
             gateways.append(ipaddress.ip_interface((gateway, ip.address.network.prefixlen)))
     return Layer3(

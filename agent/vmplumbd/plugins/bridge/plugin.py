@@ -88,6 +88,8 @@ class Bridge:
             parsed = config.parse(stdin, "")
         except PluginFault:
             return
+        if not parsed.can_exist:
+            return
         if parsed.ip_masq:
             self._masquerade.refuse_impossible()
         if parsed.mac_spoof_check:
@@ -280,6 +282,8 @@ class Bridge:
     def _remove_stale(self, parsed: BridgeConf, valid: frozenset[tuple[str, str]]) -> KernelFault | None:
         """The first failure, once every port was tried."""
         host = self._kernel.host()
+        if not parsed.can_exist:
+            return None
         try:
             bridge = host.link(name=parsed.bridge)
         except NotFound:
