@@ -10,13 +10,14 @@ from click.testing import CliRunner
 
 from tests.host import Host
 from tests.snapshot import snapshot
-from tests.system.daemon import Daemon, eventually, reservations
+from tests.system.daemon import REDIRECT, Daemon, eventually, ptp, reservations
 from vmplumb._cli.app import root
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
 pytestmark = pytest.mark.host
 
 GROUP = 0x766D
+OTHER = {"type": "host-local", "subnet": "10.41.0.0/24"}
 
 
 @pytest.fixture(autouse=True)
@@ -49,13 +50,16 @@ def test_all_go_whoever_holds_them_and_are_free_at_the_answer(daemon: Daemon, mo
     links = host_links(module_host)
     for number in range(6):
         daemon.set_up(f"drain-{number}")
+    daemon.network("masked", ptp(ipMasq=True, ipMasqBackend="nftables", ipam=OTHER), REDIRECT)
+    daemon.set_up("drain-masked", "masked")
+    assert "drain-masked" in module_host.run(["nft", "list", "ruleset"]).stdout
     daemon.set_up("drain-own", netns_path="/run/netns/own")
     holder = subprocess.Popen(["nsenter", "--net=/run/netns/drain-3", "sleep", "60"])
     daemon.tear_down("drain-5", wait=False)
     assert pb.CAPABILITY_COLLECT_AS_ONE_GROUP in daemon.status().capabilities
     planned = drain(daemon, dry_run=True)
     done = drain(daemon)
-    ids = [f"drain-{number}" for number in range(5)] + ["drain-own"]
+    ids = [*(f"drain-{number}" for number in range(5)), "drain-masked", "drain-own"]
     assert [one.vm_id for one in planned.collected] == ids
     assert [(one.vm_id, one.uid) for one in done.collected] == [
         (one.vm_id, one.uid) for one in planned.collected
@@ -66,6 +70,7 @@ def test_all_go_whoever_holds_them_and_are_free_at_the_answer(daemon: Daemon, mo
     assert daemon.tear_down("drain-0").existed is False
     holder.kill()
     holder.wait()
+    assert "drain-masked" not in module_host.run(["nft", "list", "ruleset"]).stdout
     daemon.set_up("drain-0")
     daemon.tear_down("drain-0")
     module_host.run(["ip", "netns", "del", "own"])

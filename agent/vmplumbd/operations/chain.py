@@ -53,7 +53,7 @@ from vmplumbd.errors import (
 )
 from vmplumbd.errors import NetworkNotFound as OurNetworkNotFound
 from vmplumbd.model.ids import VmId
-from vmplumbd.model.outcome import Attachment
+from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import PluginCall
 from vmplumbd.model.spec import DEFAULT_CACHE_ROOT, DEFAULT_IF_NAME, CniConfiguration
 from vmplumbd.policy import paths
@@ -231,6 +231,15 @@ def delete(
         except CacheFailed as exc:
             return (_del_failed(exc, attachment.network),)
     return ()
+
+
+def guards(plan: Plan) -> bool:
+    """Whether chains of a plan keep rules in the host's packet filter, which must outlive the VM's traffic."""
+    return any(
+        plugin.conf.get("ipMasq") or plugin.conf.get("macspoofchk")
+        for attachment in plan.attachments
+        for plugin in _parsed(attachment.conf_list).plugins
+    )
 
 
 def result_of(attachment: Attachment) -> Result | None:

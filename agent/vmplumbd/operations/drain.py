@@ -18,7 +18,7 @@ from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Happening, Phase, after
 from vmplumbd.model.progress import PluginCall, Step, StepState
 from vmplumbd.model.record import Record
-from vmplumbd.operations import reap, tear_down
+from vmplumbd.operations import chain, failures, reap, tear_down
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.events import EventLog
 from vmplumbd.operations.lanes import LaneName, Work
@@ -72,9 +72,13 @@ def drain(tools: Tools, records: Sequence[Record]) -> tuple[Drained, ...]:
     # goes. The namespaces live on until then: the kernel would begin with them.
     taken: dict[VmId, reap.TakenBack] = {}
     over = threading.Event()
-    tools.lanes.submit(_take_back(tools, marked, taken, over), LaneName.TEAR_DOWN, background=True)
+    later = [record for record in marked if chain.guards(record.plan)]
+    soon = [record for record in marked if record not in later] if later else marked
+    tools.lanes.submit(_in_the_lane(tools, soon, taken, over), LaneName.TEAR_DOWN, background=True)
     together = _destroy(tools, marked)
     over.wait(tools.settings.operation_timeout)
+    # A VM is cut off before its masquerade goes, so that nothing of it gets out under its own address.
+    _take_back(tools, later, taken)
     done: list[Record] = []
     fates: list[Drained] = []
     for record in marked:
@@ -122,17 +126,25 @@ def _begin(tools: Tools, records: Sequence[Record]) -> dict[VmId, Operation]:
     return begun
 
 
-def _take_back(
+def _in_the_lane(
     tools: Tools, records: Sequence[Record], taken: dict[VmId, reap.TakenBack], over: threading.Event
 ) -> Work:
-    """DEL of all but links and addresses, and the namespace's name."""
     yield from ()
     try:
-        deadline = tools.clock.monotonic() + tools.settings.operation_timeout
-        for record in records:
-            taken[record.vm_id] = reap.take_back(tools, record, deadline=deadline, tell=_silence, cut=False)
+        _take_back(tools, records, taken)
     finally:
         over.set()
+
+
+def _take_back(tools: Tools, records: Sequence[Record], taken: dict[VmId, reap.TakenBack]) -> None:
+    """DEL of all but links and addresses, and the namespaces' names."""
+    deadline = tools.clock.monotonic() + tools.settings.operation_timeout
+    for record in records:
+        try:
+            found = reap.take_back(tools, record, deadline=deadline, tell=_silence, cut=False)
+        except Exception as exc:  # noqa: BLE001 - the others are taken back all the same
+            found = reap.TakenBack(steps=(), failed=(failures.as_agent_error(exc),), waits_for=())
+        taken[record.vm_id] = found
 
 
 def _one_by_one(tools: Tools, record: Record) -> tuple[AgentError, ...]:
