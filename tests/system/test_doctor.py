@@ -466,6 +466,23 @@ def test_what_a_process_uses_is_not_taken_away(doctor: Daemon) -> None:
     assert not list((doctor.directory / "state").glob("quarantine"))
 
 
+def test_an_address_is_not_given_back_while_its_device_lives(host: Host) -> None:
+    """Somebody holds the namespace by another mount: it loses its name, its devices stay, and so does the address."""
+    with daemon_in(host, cni__owned_networks="fcnet") as daemon:
+        daemon.network("fcnet", ptp(ipMasq=True, ipMasqBackend="nftables"), REDIRECT)
+        network_the_journal_has_lost(daemon)
+        shutil.rmtree(CNI / "ghost-10")
+        sh(host, "touch /run/kept; mount --bind /run/netns/ghost-10 /run/kept")
+        told = {errors_pb2.ResourceKind.Name(one.kind): one for one in collect(daemon).findings}
+        assert not told["RESOURCE_KIND_NETNS"].done
+        assert not told["RESOURCE_KIND_RESERVATION"].done
+        assert (RESERVED / told["RESOURCE_KIND_RESERVATION"].what).exists()
+        sh(host, "umount /run/kept; rm /run/kept")
+        eventually(lambda: "veth" not in sh(host, "ip link"), "its devices are gone")
+        assert [one.done for one in collect(daemon).findings] == [True]
+        assert not diagnose(daemon, skip_preflight=True).findings
+
+
 def test_what_comes_and_goes_while_the_doctor_looks_is_no_finding(host: Host) -> None:
     with daemon_in(host, cni__owned_networks="fcnet:wide") as daemon, ThreadPoolExecutor(4) as pool:
         daemon.network("wide", BRIDGED, {"type": "bandwidth", **RATES}, REDIRECT)

@@ -42,8 +42,8 @@ TearDown = Callable[[VmId, TearDownOrder], Operation | None]
 
 # Between the looks, seconds: devices on their way out and files half written are something else by then.
 _PAUSE = 0.25
-# DEL first, since it needs what the others remove; directories last, when they are empty.
-_ORDER = {Action.FORGET: 0, Action.CNI_DEL: 1, Action.RELEASE: 2, Action.REMOVE: 3}
+# How long devices of a removed namespace are waited for, seconds; an idle host takes some 40 ms.
+_DEVICES_GO = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +77,24 @@ def clear(
         }
         aside = Quarantine(tools, views) if quarantine else None
         done: dict[int, Cleared] = {}
-        for place in sorted(range(len(first)), key=lambda place: _ORDER.get(first[place].would_do, 4)):
+        stuck: set[str] = set()
+        for place in sorted(range(len(first)), key=lambda place: _turn(first[place])):
             finding = first[place]
             if finding.would_do not in ACTS:
                 done[place] = Cleared(finding=finding)
             elif finding.key not in again:
                 done[place] = Cleared(finding=finding, error=_changed(finding))
+            elif finding.would_do is Action.RELEASE and finding.vm_id in stuck:
+                error = SomethingElse(
+                    f"{finding.what} stays reserved while a device of {finding.vm_id} is there"
+                )
+                done[place] = Cleared(finding=finding, error=error)
             elif finding.kind is ResourceKind.JOURNAL_RECORD:
                 done[place] = yield from _forget(tools, again[finding.key], aside, tear_down)
             else:
                 done[place] = act(tools, views, again[finding.key], aside)
+            if not done[place].done and _turn(finding) in (1, 2) and finding.vm_id:
+                stuck.add(finding.vm_id)
             _note(tools, done[place])
         return tuple(done[place] for place in range(len(first)))
 
@@ -104,6 +112,21 @@ def spared(tools: Tools, cleared: Iterable[Cleared]) -> frozenset[tuple[str, str
     found |= {(one.network, one.container_id, one.if_name) for one in views.reservations}
     found |= {(one.network, one.container_id, one.if_name) for one in views.rules}
     return frozenset(one for one in found if one[1] in vm_ids and one[2])
+
+
+def _turn(finding: Finding) -> int:
+    """DEL first, since it needs what the others remove; addresses once their devices are gone; files last."""
+    match finding.would_do, finding.kind:
+        case Action.FORGET, _:
+            return 0
+        case Action.CNI_DEL, _:
+            return 1
+        case Action.REMOVE, ResourceKind.NETNS | ResourceKind.LINK:
+            return 2
+        case Action.RELEASE, _:
+            return 3
+        case _, _:
+            return 4
 
 
 def _note(tools: Tools, one: Cleared) -> None:
@@ -350,7 +373,7 @@ def _remove_netns(tools: Tools, finding: Finding, aside: Quarantine | None) -> N
     try:
         with tools.kernel.open_netns(path) as inside:
             found = inside.identity
-            links = [{**asdict(one), "mac": one.mac.hex(":")} for one in inside.links()]
+            seen = list(inside.links())
     except NotFound:
         return
     if f"{found.device}:{found.inode}" != finding.mark:
@@ -359,8 +382,22 @@ def _remove_netns(tools: Tools, finding: Finding, aside: Quarantine | None) -> N
     if holders:
         raise SomethingElse(f"{path} is in use by {holders[0].command} (pid {holders[0].pid})")
     if aside is not None:
-        aside.write_down(finding, links=links)
+        aside.write_down(finding, links=[{**asdict(one), "mac": one.mac.hex(":")} for one in seen])
+    outside = [one.peer_index for one in seen if one.kind == "veth" and _is_pair(tools, one)]
     tools.kernel.delete_netns(path)
+    # The address of a device that still lives is not given back: a second VM would lose its traffic to it.
+    if len(tools.devices.wait_gone(outside, _DEVICES_GO)) < len(set(outside)):
+        raise SomethingElse(
+            f"{path} has no name any more, and its devices are still there", hint="does a VMM hold the tap?"
+        )
+
+
+def _is_pair(tools: Tools, inside: net.LinkInfo) -> bool:
+    """Whether the other end of a veth is on the host: ifindexes of two namespaces may be the same."""
+    try:
+        return tools.kernel.host().link(index=inside.peer_index).peer_index == inside.index
+    except NotFound:
+        return False
 
 
 class Quarantine:
