@@ -21,6 +21,9 @@ from vmplumbd.errors import AgentError
 from vmplumbd.journal import schema
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.record import Release
+from vmplumbd.operations.agent import CheckCall
+from vmplumbd.operations.book import Operation
+from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.rpc import convert, figures
 
 
@@ -194,3 +197,20 @@ def test_what_is_ready_stays_ready_over_a_restart(seam: Seam, place: FakePlace) 
         assert record_ is not None
         assert record_.phase is Phase.READY
         made.finish()
+
+
+def test_who_hears_of_an_end_may_call_again_at_once(seam: Seam, place: FakePlace) -> None:
+    with bench(seam, place, adopted=False) as made:
+        before = made.seen()
+        checks: list[CheckCall] = []
+        again: list[Operation] = []
+        first = made.agent.set_up(VM, made.order)
+        first.log.subscribe(lambda: checks.append(made.agent.check(VM)))
+        made.work(until=lambda: bool(checks) and checks[0].operation.log.finished)
+        torn = made.agent.tear_down(VM, TearDownOrder(timeout=60))
+        assert torn is not None
+        torn.log.subscribe(lambda: again.append(made.agent.set_up(VM, made.order)))
+        made.work(until=lambda: bool(again) and again[0].log.finished)
+        assert [one.log.error for one in (first, torn, *again)] == [None] * 3
+        made.finish()
+        assert made.seen() == before

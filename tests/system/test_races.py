@@ -87,7 +87,7 @@ def test_a_teardown_may_come_at_any_moment_of_a_set_up(
     daemon: Daemon, module_host: Host, network: str, longest: float
 ) -> None:
     seen = collections.Counter[str]()
-    rounds = 40
+    rounds = 24
     with ThreadPoolExecutor(1) as caller:
         for number in range(rounds):
             ending = caller.submit(outcome, lambda: daemon.set_up("raced", network))
