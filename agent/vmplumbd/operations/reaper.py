@@ -61,6 +61,7 @@ class Reaper:
         self._held: collections.OrderedDict[Uid, _Waiting] = collections.OrderedDict()
         self._last_taken = 0.0
         self._letting_go = False
+        self._hurried = False
         self._due: collections.deque[Release] = collections.deque()
         self._finishing = False
         self._closed = False
@@ -85,9 +86,9 @@ class Reaper:
     def hurry(self, release: Release) -> None:
         """See `tools.Reaper`."""
         with self._mutex:
-            found = self._held.pop(release.uid, None)
-        if found is not None:
-            _close(found)
+            if release.uid in self._held:
+                self._held.move_to_end(release.uid, last=False)
+                self._hurried = True
 
     def due(self, release: Release) -> None:
         """See `tools.Reaper`."""
@@ -115,8 +116,10 @@ class Reaper:
                 if not self._held:
                     self._letting_go = False
                     return
-                # While set-ups run there is no hurry, and no teardown to be quicker for waiting.
-                early = not set_ups and len(self._held) < LARGEST_BATCH and now < self._last_taken + _COMPANY
+                # While set-ups run batches are small anyway, and with somebody waiting this one is.
+                alone = not (set_ups or self._hurried) and len(self._held) < LARGEST_BATCH
+                early = alone and now < self._last_taken + _COMPANY
+                self._hurried = False
                 size = 0 if early else min(len(self._held), batch_size(len(self._held), set_ups))
                 batch = [self._held.popitem(last=False)[1] for _ in range(size)]
             if not batch:

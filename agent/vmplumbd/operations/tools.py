@@ -65,7 +65,7 @@ class Reaper(Protocol):
         """Let a namespace go when others do not suffer from it; `due` follows when its devices have gone."""
 
     def hurry(self, release: Release) -> None:
-        """Somebody waits for the devices of this one: let its namespace go now."""
+        """Somebody waits for the devices of this one: let its namespace go before the others."""
 
     def due(self, release: Release) -> None:
         """Take back what a release still holds; try again until it is."""

@@ -186,17 +186,23 @@ def test_one_alone_waits_for_company_and_many_do_not() -> None:
     assert [one.let_go for one in many] == [*[True] * LARGEST_BATCH, False]
 
 
-def test_who_is_waited_for_goes_at_once() -> None:
+def test_who_is_waited_for_goes_first_and_needs_no_company() -> None:
     stage = Stage()
     stage.set_ups = 1
     devices = stage.take(4)
     last = stage.owed[3]
     for release in (last, last, replace(last, uid=Uid("another's"))):
         stage.reaper.hurry(release)
-    assert [one.let_go for one in devices] == [False, False, False, True]
+    stage.run()
+    assert [one.let_go for one in devices] == [True, False, False, True]
     devices[3].go()
     stage.run()
     assert set(stage.owed) == {0, 1, 2}
+    alone = Stage()
+    (one,) = alone.take(1)
+    alone.reaper.hurry(alone.owed[0])
+    alone.run()
+    assert one.let_go
 
 
 def test_an_end_lets_go_of_all_and_of_what_comes_after() -> None:
