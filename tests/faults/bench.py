@@ -278,6 +278,7 @@ class Bench:
         chain: Callable[[Path], bytes] = chains.ptp,
         adopted: bool,
         strict: bool = False,
+        netns_path: str = "",
     ) -> None:
         self.place = place
         self.directory = directory
@@ -291,7 +292,10 @@ class Bench:
             place.adopt(NETNS)
         interface = NetworkInterface(cni=CniConfiguration(network_name=chains.NETWORK))
         self.order = SetUpOrder(
-            spec=NetworkSpec(interfaces=(interface,)), spec_bytes=b"spec", spec_hash=b"hash", timeout=60
+            spec=NetworkSpec(interfaces=(interface,), netns_path=netns_path),
+            spec_bytes=b"spec",
+            spec_hash=b"hash",
+            timeout=60,
         )
         self._lives = ExitStack()
 
@@ -451,11 +455,12 @@ def bench(
     chain: Callable[[Path], bytes] = chains.ptp,
     adopted: bool,
     strict: bool = False,
+    netns_path: str = "",
 ) -> Iterator[Bench]:
     """A bench in a directory of its own, its agent started; the seam stands in every door."""
     directory = Path(tempfile.mkdtemp(prefix="vmplumb-faults-", dir=_memory()))
     place.refresh()
-    made = Bench(place, directory, seam, chain=chain, adopted=adopted, strict=strict)
+    made = Bench(place, directory, seam, chain=chain, adopted=adopted, strict=strict, netns_path=netns_path)
     try:
         made.start()
         yield made

@@ -40,3 +40,25 @@ def test_a_refusal_of_the_kernel_at_any_step_leaves_nothing(host: Host, what: Wh
     place.leave()
     assert broken == []
     assert snapshot() == before
+
+
+@pytest.mark.parametrize("what", [What.SET_UP, What.ROLL_BACK, What.TEAR_DOWN], ids=lambda what: what.value)
+def test_a_directory_that_was_made_for_the_namespace_goes_with_it(host: Host, what: What) -> None:
+    before = snapshot()
+    place = HostPlace()
+
+    def make(seam: Seam) -> AbstractContextManager[Bench]:
+        return bench(seam, place, adopted=False, netns_path="/run/netns/of-mine/vm")
+
+    with standing(Seam()) as seam:
+        recorded = record(what, make, seam)
+        faults = [
+            one
+            for one in recorded.faults(every=False)
+            # A directory that is there after all is somebody else's, and stays.
+            if recorded.effects[one.number].place.endswith("_directory") and one.error != "EEXIST"
+        ]
+        assert faults
+        broken = all_broken(recorded, faults, make, seam, both=False)
+    assert broken == []
+    assert snapshot() == before

@@ -289,9 +289,13 @@ def prepare_directory(path: str, *, private: bool = False) -> net.NetnsDir:
     try:
         folders = [Path(path), *Path(path).parents]
         for folder in reversed([folder for folder in folders if not folder.is_dir()]):
-            with contextlib.suppress(FileExistsError):
+            # Known before it is made: what fails may have been done.
+            made.append(str(folder))
+            try:
                 folder.mkdir()
-                made.append(str(folder))
+            except FileExistsError:
+                made.pop()
+            else:
                 # Whatever the umask: others list and open namespaces by path.
                 folder.chmod(0o755)
         with _locked(path):
@@ -301,30 +305,45 @@ def prepare_directory(path: str, *, private: bool = False) -> net.NetnsDir:
                 if exc.errno != errno.EINVAL:
                     raise
                 # Only a mount point can be shared: bind the directory to itself first, as iproute2 does.
-                syscalls.mount(path, path, syscalls.MS_BIND | syscalls.MS_REC)
                 mounted = True
+                syscalls.mount(path, path, syscalls.MS_BIND | syscalls.MS_REC)
                 syscalls.mount("", path, kind | syscalls.MS_REC)
     except OSError as exc:
-        undo_directory(net.NetnsDir(path=path, made=tuple(made), mounted=mounted))
+        with contextlib.suppress(errors.KernelFault):
+            undo_directory(net.NetnsDir(path=path, made=tuple(made), mounted=mounted))
         raise _fault("prepare namespace directory", path, exc) from exc
     return net.NetnsDir(path=path, made=tuple(made), mounted=mounted)
 
 
 def undo_directory(made: net.NetnsDir) -> None:
-    """Take back what `prepare_directory` made, as far as it is empty."""
+    """Take back what `prepare_directory` made, as far as it is empty. Raises KernelFault."""
+    try:
+        _undo_directory(made)
+    except OSError as exc:
+        raise _fault("remove namespace directory", made.path, exc) from exc
+
+
+def _undo_directory(made: net.NetnsDir) -> None:
     with contextlib.suppress(FileNotFoundError):
         if made.mounted:
             with _locked(made.path):
                 if any(Path(made.path).iterdir()):
                     return
-            # Not detached by force: EBUSY tells that a namespace was bound here meanwhile.
-            with contextlib.suppress(OSError):
+            try:
                 syscalls.umount(made.path, syscalls.UMOUNT_NOFOLLOW)
+            except OSError as exc:
+                # Not detached by force: EBUSY tells that a namespace was bound here meanwhile.
+                if exc.errno not in (errno.EBUSY, errno.EINVAL):  # EINVAL: no mount
+                    raise
     for directory in reversed(made.made):
         try:
             Path(directory).rmdir()
-        except OSError:  # in use, or gone: both end the undoing here
-            return
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            if exc.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):  # in use
+                return
+            raise
 
 
 class _locked(contextlib.AbstractContextManager[None]):  # noqa: N801  reads as a participle in `with`

@@ -412,6 +412,8 @@ def _fail(tools: Tools, operation: Operation, record: Record | None, undo: Undo,
     tell_step(operation, Step.ROLLBACK, state)
     error.leftovers = leftovers
     told = failures.failure(error)
+    # Its plan may have grown since: a directory that was made for the namespace.
+    record = tools.book.get(operation.vm_id) or record
     plan = (
         record.plan if leftovers else replace(record.plan, attachments=(), netns_owned=False, netns_dir=None)
     )
