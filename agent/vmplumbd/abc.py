@@ -124,6 +124,12 @@ class Kernel(Protocol):
     def host(self) -> Netns:
         """The namespace the agent runs in, open for as long as the agent runs. Per thread."""
 
+    def expect_netns(self) -> None:
+        """A create_netns of this thread will most likely come soon: begin with what leaves nothing behind.
+
+        Does not block and raises nothing. What was begun in vain goes at `close_kept`.
+        """
+
     def create_netns(self, path: str) -> net.NetnsIdentity:
         """Make a namespace and bind it at `path`, whose parent exists. Raises Exists if the path is taken.
 

@@ -90,11 +90,13 @@ class Kernel:
     """How the kernel is used.
 
     `drain_group`: the number of a device group that nobody else on the host uses. `host_ipv6` false: the
-    host's devices of ptp networks that give no IPv6 address have IPv6 off, unlike the reference's.
+    host's devices of ptp networks that give no IPv6 address have IPv6 off, unlike the reference's. `ahead`: a
+    namespace is begun on a thread of its own while the request is still looked at and written down.
     """
 
     drain_group: int = 0x766D
     host_ipv6: bool = True
+    ahead: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,7 @@ def boot_id() -> str:
 def build(config: Config, log: Log) -> Daemon:
     """Join everything and reconcile; the agent is open afterwards. Raises JournalFailed, KernelFault."""
     clock = SystemClock()
-    kernel = LinuxKernel()
+    kernel = LinuxKernel(ahead=config.kernel.ahead)
     journal = SqliteJournal(f"{config.paths.state_dir}/journal.db")
     state = journal.load()
     boot = boot_id()

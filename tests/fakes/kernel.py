@@ -189,6 +189,9 @@ class FakeKernel:
     def host(self) -> FakeNetns:
         return FakeNetns(self, HOST, "the host")
 
+    def expect_netns(self) -> None:
+        pass
+
     def create_netns(self, path: str) -> net.NetnsIdentity:
         with self.lock:
             self._step(f"create network namespace {path}", path)

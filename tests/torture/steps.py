@@ -320,7 +320,7 @@ class _Interrupted(Exception):
 
 def walk(host: Host, *, network: str = "fcnet", adopted: bool = False, every: int = 1) -> Walk:
     """A walk in this host. Blocks. Leaves nothing if the agent keeps its promises."""
-    with installed(host) as agent:
+    with installed(host, {"kernel.ahead": "false"}) as agent:
         before = snapshot()
         walker = Walker(agent, host, network=network, adopted=adopted)
         walker.through(every=every)

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from vmplumbd import abc, errors
 from vmplumbd.kernel import device, links, netns, nft, requests, rtnl, shaping, sysctl, tap, tc, watch
+from vmplumbd.kernel.ahead import Asked, Maker
 from vmplumbd.kernel.rtnl import Channel, Message, Refused
 from vmplumbd.model import net
 
@@ -367,14 +368,18 @@ class LinuxNetns:
 class LinuxKernel:
     """The kernel of this host. Made in the namespace that is the host's; see `abc.Kernel`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ahead: bool = False) -> None:
+        """With `ahead`, `expect_netns` begins a namespace on a thread of its own; without, it does nothing."""
         self._home = netns.Home()
+        self._maker = Maker(self._home) if ahead else None
         self._threads = threading.local()
         self._kept = _Kept()
         self._prepared: dict[str, tuple[int, int]] = {}
 
     def close(self) -> None:
         """Give back what is held on behalf of all threads. Their host handles go with the threads."""
+        if self._maker is not None:
+            self._maker.close()
         self._kept.close()
         self._threads = threading.local()
         self._home.close()
@@ -398,8 +403,29 @@ class LinuxKernel:
             mine = self._threads.host = _ThreadsHost(self._home, channel)
         return mine.netns
 
+    def expect_netns(self) -> None:
+        if self._maker is not None:
+            self._forget_expected()
+            self._threads.expected = self._maker.ask()
+
+    def _forget_expected(self) -> None:
+        asked: Asked | None = getattr(self._threads, "expected", None)
+        if asked is not None and self._maker is not None:
+            self._threads.expected = None
+            self._maker.forget(asked)
+
     def create_netns(self, path: str) -> net.NetnsIdentity:
-        identity, opened = netns.create(self._home, path)
+        asked: Asked | None = getattr(self._threads, "expected", None)
+        self._threads.expected = None
+        opened = None if asked is None else asked.wait()
+        if opened is None:
+            identity, opened = netns.create(self._home, path)
+        else:
+            try:
+                identity = netns.name(opened, path)
+            except BaseException:
+                opened.close()
+                raise
         self._kept.put(path, identity, opened)
         return identity
 
@@ -494,6 +520,7 @@ class LinuxKernel:
         netns.undo_directory(made)
 
     def close_kept(self) -> None:
+        self._forget_expected()
         self._kept.drop_of_thread(threading.get_ident())
 
     def delete_group(self, group: int, indexes: Collection[int]) -> None:

@@ -161,6 +161,42 @@ def create(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
         raise
 
 
+def create_unnamed(home: Home) -> Opened:
+    """Make a namespace without a name, open as `create` opens it: it goes when that is closed. Raises OSError."""
+    channel: Channel | None = None
+    tun: int | None = None
+    try:
+        with Inside(home):
+            channel = Channel()
+            with contextlib.suppress(OSError):
+                tun = os.open(TUN_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+            return Opened(channel, tun, os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC))
+    except BaseException:
+        if channel is not None:
+            channel.close()
+        if tun is not None:
+            give_back(tun)
+        raise
+
+
+def name(opened: Opened, path: str) -> net.NetnsIdentity:
+    """Bind a namespace of `create_unnamed` at `path`. Leaves it nameless and open when it raises."""
+    try:
+        made = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    except OSError as exc:
+        raise _fault("create network namespace", path, exc) from exc
+    give_back(made)
+    try:
+        syscalls.mount(f"/proc/self/fd/{opened.fd()}", path, syscalls.MS_BIND)
+        return _identity(os.fstat(opened.fd()))
+    except BaseException as exc:
+        with contextlib.suppress(OSError):
+            _detach(path)
+        if isinstance(exc, OSError):
+            raise _fault("create network namespace", path, exc) from exc
+        raise
+
+
 def open_existing(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
     """A channel in the namespace at `path`."""
     fd, identity = _open(home, path)

@@ -21,7 +21,7 @@ from vmplumbd.model.spec import DEFAULT_IF_NAME, NetworkSpec
 from vmplumbd.operations import chain, namespace
 from vmplumbd.operations.chain import Chain
 from vmplumbd.operations.lanes import LaneName, Sleep, Work
-from vmplumbd.operations.tools import Tools
+from vmplumbd.operations.tools import Tools, needs_netns
 from vmplumbd.plugins.ahead import MadeAhead
 
 # A burst is over when nothing has come for this long. Seconds.
@@ -123,6 +123,16 @@ class Pools:
                 self._discard(member)
         for name in self._wanted:
             self.refill(name)
+
+    def would_miss(self, spec: NetworkSpec) -> bool:
+        """Whether the request will most likely need a namespace that is not there yet. Pure."""
+        if not needs_netns(spec):
+            return False
+        if not self._wanted or not _is_plain(spec):
+            return True
+        cni = spec.interfaces[0].cni
+        name = "" if cni is None else cni.network_name
+        return not any(one.ready and one.network == name for one in self._tools().book.members())
 
     def take(self, spec: NetworkSpec, chains: Sequence[Chain]) -> Member | None:
         """A member for this request, looked at once more; None is a miss, or not for a pool at all."""

@@ -113,6 +113,8 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
                 find_chains(tools, operation.vm_id, order.spec)
                 yield from _undo_the_old(tools, operation, old, order, bounds)
             yield from _settle(tools, operation, order, bounds)
+            if tools.pools.would_miss(order.spec):
+                tools.kernel.expect_netns()
             prepared = prepare(tools, operation.vm_id, order.spec)
             if tools.book.count() >= tools.settings.max_networks:
                 raise TooManyNetworks(

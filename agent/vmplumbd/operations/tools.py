@@ -77,6 +77,9 @@ class Reaper(Protocol):
 class Pools(Protocol):
     """Namespaces that were made ahead. `take`, and what fills a pool, run on the set-up lane."""
 
+    def would_miss(self, spec: NetworkSpec) -> bool:
+        """Whether the request will most likely need a namespace that is not there yet. Pure."""
+
     def take(self, spec: NetworkSpec, chains: Sequence[Chain]) -> Member | None:
         """A member for this request, looked at once more; None is a miss, or not for a pool at all."""
 
@@ -90,8 +93,17 @@ class Pools(Protocol):
         """Discard every member; answers how many. A network's next set-up fills its pool again. Blocks."""
 
 
+def needs_netns(spec: NetworkSpec) -> bool:
+    """Whether a request leaves its namespace to the agent. Pure."""
+    return not spec.netns_path and any(one.cni is not None for one in spec.interfaces)
+
+
 class NoPools:
     """Nothing is made ahead."""
+
+    def would_miss(self, spec: NetworkSpec) -> bool:
+        """Whether the request needs a namespace at all."""
+        return needs_netns(spec)
 
     def take(self, spec: NetworkSpec, chains: Sequence[Chain]) -> None:
         """A miss, always."""
