@@ -303,6 +303,7 @@ def import_networks(
     path = Path(config.paths.state_dir) / "journal.db"
     journal: SqliteJournal | None = None
     clock = SystemClock()
+    kernel = LinuxKernel()
     try:
         spec_of = (
             specs.from_file(rules, spec_file) if spec_file else specs.derived(rules, vm_if_name=vm_if_name)
@@ -313,7 +314,7 @@ def import_networks(
         book = Book(journal, clock, boot_id(), state) if journal is not None else None
         taken = take_over.take_over(
             take_over.Host(
-                kernel=LinuxKernel(),
+                kernel=kernel,
                 known=frozenset(one.vm_id for one in state.records),
                 boot_id=boot_id(),
                 write=book.write if book is not None else _refuse_to_write,
@@ -334,6 +335,7 @@ def import_networks(
         print(f"vmplumbd: {exc}", file=sys.stderr)
         return 3 if isinstance(exc, JournalFailed) else 1
     finally:
+        kernel.close()
         if journal is not None:
             journal.close()
     for one in taken:

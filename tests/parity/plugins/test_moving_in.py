@@ -6,6 +6,8 @@ through cnitool (libcni's shared cache, a namespace that somebody else made).
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -23,6 +25,8 @@ from tests.snapshot import namespace_snapshot, snapshot
 from tests.system.daemon import REDIRECT, Daemon, conflist, eventually, ptp, refused, request
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
+from vmplumbd import config as agent_config
+from vmplumbd import main
 from vmplumbd.cni import config, runtime
 from vmplumbd.cni.args import RuntimeConf
 from vmplumbd.cni.cache import Cache
@@ -113,11 +117,20 @@ def agent(host: Host, foreign: Foreign, tmp_path: Path, chain: str) -> Iterator[
         made.terminate()
 
 
-def take_over(agent: Daemon, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
+def take_over(agent: Daemon, *vm_ids: str, **options: Any) -> tuple[int, dict[str, dict[str, Any]]]:
+    """What `vmplumbd import` does, without a process of its own: exit status, and what it said by container id."""
+    loaded = agent_config.load(None, environment={}, flags=agent.settings)
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        status = main.import_networks(loaded, vm_ids=vm_ids, as_json=True, **options)
+    lines = [json.loads(line) for line in said.getvalue().splitlines()]
+    return status, {line["vm_id"]: line for line in lines}
+
+
+def command(agent: Daemon, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
     """`vmplumbd import`: its exit status, and what it said by container id."""
     flags = [word for key, value in agent.settings.items() for word in ("--set", f"{key}={value}")]
-    command = [sys.executable, "-m", "vmplumbd", "import", "--json", *flags, *words]
-    done: subprocess.CompletedProcess[str] = agent.host.run(command, check=False)
+    argv = [sys.executable, "-m", "vmplumbd", "import", "--json", *flags, *words]
+    done: subprocess.CompletedProcess[str] = agent.host.run(argv, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines or done.returncode, done.stderr
     return done.returncode, {line["vm_id"]: line for line in lines}
@@ -142,10 +155,10 @@ def test_an_sdk_vm_is_taken_over_untouched_and_torn_down_without_a_trace(
     before = snapshot(bridges=[BRIDGE])
     foreign.sdk("vm-1")
     left, inside = snapshot(), namespace_snapshot("/run/netns/vm-1")
-    assert take_over(agent)[0] == 0
+    assert command(agent)[0] == 0
     assert not (agent.directory / "state" / "journal.db").exists(), "a dry run writes nothing"
 
-    status, told = take_over(agent, "--apply", "--vm-if-name", "eth0")
+    status, told = command(agent, "--apply", "--vm-if-name", "eth0")
     assert (status, told["vm-1"]["done"], told["vm-1"]["why"]) == (0, True, "")
     assert (told["vm-1"]["tap"], told["vm-1"]["netns_owned"]) == ("fc0", True)
     assert (snapshot(), namespace_snapshot("/run/netns/vm-1")) == (left, inside)
@@ -175,7 +188,7 @@ def test_a_namespace_that_somebody_else_made_stays(host: Host, foreign: Foreign,
     host.run(["ip", "netns", "del", "empty"])
     before = snapshot()
     vm_id = foreign.cnitool("theirs")
-    status, told = take_over(agent, "--apply")
+    status, told = take_over(agent, apply=True)
     assert (status, told[vm_id]["netns_owned"], told[vm_id]["why"]) == (0, False, "")
     agent.start()
     assert agent.wait_for("reconciled")["adopted"] == 1
@@ -206,7 +219,7 @@ def test_what_does_not_stand_stays_with_its_runtime(host: Host, foreign: Foreign
     veth = json.loads((CNI / "no-host-end" / "results" / "fcnet-no-host-end-veth0").read_text())
     host.run(["ip", "link", "set", veth["result"]["interfaces"][0]["name"], "name", "renamed"])
     left = settled()
-    status, told = take_over(agent, "--apply")
+    status, told = take_over(agent, apply=True)
     assert settled() == left
     assert status == 1
     assert {vm_id: bool(one["why"]) for vm_id, one in told.items()} == {
@@ -240,10 +253,10 @@ def test_the_spec_that_callers_will_send_may_be_given(host: Host, foreign: Forei
     ):
         changed = {**body, "networkInterfaces": {"interfaces": [{"cniConfiguration": {**cni, **wrong}}]}}
         file.write_text(json.dumps(changed))
-        status, told = take_over(agent, "--spec", str(file))
+        status, told = take_over(agent, spec_file=str(file))
         assert (status, words in told["vm-1"]["why"]) == (1, True), told
     file.write_text(json.dumps({**body, "netnsPath": "/var/run/netns/$VM_ID"}))
-    assert take_over(agent, "--apply", "--keep-namespaces", "--spec", str(file))[0] == 0
+    assert take_over(agent, apply=True, keep_namespaces=True, spec_file=str(file))[0] == 0
     agent.start()
     asked = request("vm-1", netns_path="/var/run/netns/vm-1", tap={"name": "fc0"})
     asked.spec.network_interfaces.interfaces[0].allow_mmds = True
