@@ -218,6 +218,15 @@ MADE = [
         text="could not set bridge's mac",
     ),
     Case(
+        name="status of vlans that cannot be",
+        conf=bridge(vlan=4095),
+        steps=(Step(command=STATUS),),
+        cni_version="1.1.0",
+        # The reference looks at no option.
+        on_purpose=frozenset({"/0/code"}),
+        text="invalid VLAN ID 4095",
+    ),
+    Case(
         name="status and gc",
         conf=bridge(isGateway=True),
         steps=(Step(command=STATUS), Step(), Step(command=GC)),
