@@ -133,6 +133,22 @@ def test_an_address_that_the_host_has_itself_is_refused_and_found(daemon: Daemon
     assert daemon.result("after", args=asked).ip_boot_param.startswith("10.200.7.7:")
 
 
+def test_an_address_that_the_host_routes_elsewhere_is_refused(daemon: Daemon, module_host: Host) -> None:
+    sh(
+        module_host,
+        "ip tuntap add other mode tap; ip link set other up; ip route add 10.200.8.8/32 dev other",
+    )
+    asked = [{"key": "IP", "value": "10.200.8.8"}]
+    told = refused(lambda: daemon.set_up("vm", args=asked))
+    assert told.reason == "CNI_ADD_FAILED"
+    assert "10.200.8.8/32 is routed to ifindex" in told.message
+    assert "use this address" in told.failure.hint
+    assert reservations(module_host) == {}
+    assert "10.200.8.8 dev other" in sh(module_host, "ip route")
+    sh(module_host, "ip link del other")
+    assert daemon.result("vm", args=asked).ip_boot_param.startswith("10.200.8.8:")
+
+
 def test_a_lock_that_another_program_keeps_holds_its_own_network_alone(
     daemon: Daemon, module_host: Host
 ) -> None:

@@ -324,7 +324,9 @@ def _refuse_foreign(host: Netns, route: net.AddRoute, index: int) -> None:
     """A host route that is there already must be this link's, or the VM's traffic goes to someone else."""
     for each in host.routes():
         if each.dst == route.dst and each.table == route.table and each.index != index:
-            raise PluginFault(f"failed to add route on host: {route.dst} is routed to ifindex {each.index}")
+            fault = PluginFault(f"failed to add route on host: {route.dst} is routed to ifindex {each.index}")
+            fault.hint = "does another network, or another program, use this address?"
+            raise fault
 
 
 def _owner(call: Invocation, parsed: PtpConf) -> Owner:
