@@ -62,6 +62,24 @@ class Invocation:
     previous: Result | None = None
     ahead: object = None
 
+    def delegated(self, plugin: str, command: Command) -> Invocation:
+        """The same call of another plugin. Written out, since it is on the path of every set-up."""
+        return Invocation(
+            command=command,
+            plugin=plugin,
+            stdin=self.stdin,
+            container_id=self.container_id,
+            netns=self.netns,
+            if_name=self.if_name,
+            args=self.args,
+            path=self.path,
+            deadline=self.deadline,
+            cancelled=self.cancelled,
+            env=self.env,
+            previous=self.previous,
+            ahead=self.ahead,
+        )
+
     def environment(self) -> dict[str, str]:
         """The CNI_ variables of this call, over `env`."""
         return {

@@ -29,7 +29,7 @@ def delegate(invoker: Invoker, call: Invocation, plugin: str, command: Command) 
         raise PluginFault("no plugin name provided")
     try:
         if isinstance(invoker, InProcess) and invoker.takes(plugin, call.stdin):
-            invoker.call(dataclasses.replace(call, command=command, plugin=plugin))
+            invoker.call(call.delegated(plugin, command))
             return b""
         stdin = conf.with_prev_result(call.stdin, call.previous)
         return invoker.invoke(
@@ -42,7 +42,7 @@ def delegate(invoker: Invoker, call: Invocation, plugin: str, command: Command) 
 def add(invoker: Invoker, call: Invocation, plugin: str, cni_version: str) -> Result:
     """Take addresses. Raises CniError."""
     if isinstance(invoker, InProcess) and plugin and invoker.takes(plugin, call.stdin):
-        made = invoker.call(dataclasses.replace(call, plugin=plugin))
+        made = invoker.call(call.delegated(plugin, Command.ADD))
         assert made is not None, "ADD answers a result"
         return made
     return result.parse(delegate(invoker, call, plugin, Command.ADD), default_version=cni_version)
@@ -69,7 +69,7 @@ def dns_of(top: Section) -> result.DNS | None:
 def has_traces(invoker: Invoker, call: Invocation, plugin: str) -> bool:
     """Whether DEL of the IPAM plugin would find anything; True where it cannot be told. Raises CniError."""
     if isinstance(invoker, InProcess) and invoker.takes(plugin, call.stdin):
-        return invoker.has_traces(dataclasses.replace(call, plugin=plugin))
+        return invoker.has_traces(call.delegated(plugin, Command.DEL))
     return True
 
 

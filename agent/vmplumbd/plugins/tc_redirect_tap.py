@@ -12,8 +12,8 @@ and that sends back.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from vmplumbd.abc import Kernel, Netns
@@ -169,19 +169,23 @@ class TcRedirectTap:
                     )
 
 
-@contextmanager
-def _redirect_netns(kernel: Kernel, call: Invocation) -> Iterator[Netns]:
+class _redirect_netns(prev_result.open_netns):  # noqa: N801  reads as a participle in `with`
     """The namespace, with this plugin's words for one that is not there."""
-    if not call.if_name:
-        raise PluginFault("no device to redirect with was found, was IfName specified?")
-    with ExitStack() as stack:
+
+    __slots__ = ()
+
+    def __init__(self, kernel: Kernel, call: Invocation) -> None:
+        if not call.if_name:
+            raise PluginFault("no device to redirect with was found, was IfName specified?")
+        super().__init__(kernel, call.netns)
+
+    def __enter__(self) -> Netns:
         try:
-            netns = stack.enter_context(prev_result.open_netns(kernel, call.netns))
+            return super().__enter__()
         except PluginFault as exc:
             if isinstance(exc.__cause__, NotFound):
-                raise PluginFault(f'netns path "{call.netns}" does not exist') from exc
+                raise PluginFault(f'netns path "{self._path}" does not exist') from exc
             raise
-        yield netns
 
 
 def _parse(call: Invocation) -> Result | None:

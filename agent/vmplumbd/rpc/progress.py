@@ -17,12 +17,13 @@ _PATIENCE = 0.01
 
 
 class Bell:
-    """Rung on any thread, heard on the loop. Rings between two waits are one."""
+    """Rung on any thread, heard on the loop by one waiter. Rings between two waits are one."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._event = asyncio.Event()
         self._rung = False
+        self._heard = False
+        self._waiter: asyncio.Future[bool] | None = None
 
     def ring(self) -> None:
         """Wake who waits, or who waits next."""
@@ -30,17 +31,33 @@ class Bell:
             self._rung = True
             # The loop may be gone when the agent stops: then nobody listens any more.
             if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._event.set)
+                self._loop.call_soon_threadsafe(self._hear)
 
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait for a ring. False if `seconds` passed without one."""
-        try:
-            await asyncio.wait_for(self._event.wait(), seconds)
-        except TimeoutError:
-            return False
-        self._event.clear()
-        self._rung = False
+        if not self._heard:
+            # A future and a timer: asyncio.wait_for would make a task of it, and each wait is on somebody's path.
+            waiter = self._waiter = self._loop.create_future()
+            timer = None if seconds is None else self._loop.call_later(seconds, _give_up, waiter)
+            try:
+                if not await waiter:
+                    return False
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+        self._heard = self._rung = False
         return True
+
+    def _hear(self) -> None:
+        self._heard = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(True)
+
+
+def _give_up(waiter: asyncio.Future[bool]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)
 
 
 async def entries(log: EventLog, *, after: int) -> AsyncIterator[Entry]:
