@@ -360,8 +360,8 @@ def _look(
     try:
         with tools.kernel.open_netns(where) as inside:
             tap = inside.device(pair.tap.name)
-            if len(peers) == 1 and plan.netns_owned:
-                # One device of this network outside, and the namespace new: its pair.
+            if len(peers) == 1 and plan.netns_owned and tools.runs_in_process(attachment.conf_list):
+                # Our plugins name their pair; another's may name its bridge alone, which is not the VM's to lose.
                 with contextlib.suppress(NotFound):
                     devices = ((peers[0], tools.kernel.host().device(peers[0]).index),)
             elif peers:
