@@ -25,8 +25,8 @@ from tests.system.daemon import (
     steps,
 )
 from tests.system.test_life import SLOW
+from vmplumb.v1 import errors_pb2, vm_network_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
-from vmplumb.v1 import vm_network_pb2
 
 
 @pytest.fixture
@@ -289,3 +289,28 @@ def test_a_damaged_journal_is_set_aside_and_the_agent_says_so(host: Host, fresh:
     assert str(kept) in problem.message
     fresh.set_up("vm-1")
     assert fresh.tear_down("vm-1").devices_gone
+
+
+def test_a_journal_that_was_lost_keeps_gc_from_the_addresses_of_networks_it_knew(host: Host) -> None:
+    with daemon_in(host, cni__owned_networks="fcnet") as made:
+        before = snapshot()
+        made.set_up("vm-1")
+        made.terminate()
+        journal = made.directory / "state" / "journal.db"
+        journal.write_bytes(b"no journal at all, and long enough to be taken for one" * 40)
+        for suffix in ("-wal", "-shm"):
+            journal.with_name(f"journal.db{suffix}").unlink(missing_ok=True)
+        made.start()
+        assert made.networks() == []
+        held = reservations(host)
+        order = pb.CollectGarbageRequest(allow_empty=True, as_of_revision=made.status().revision)
+        told = made.stub.CollectGarbage(order, timeout=20)
+        assert [one.reason for one in told.cni_gc_failures] == [errors_pb2.ERROR_REASON_UNSUPPORTED]
+        assert list(told.cni_gc_networks) == []
+        assert reservations(host) == held == dict.fromkeys(held, "vm-1")
+        # Set up again, the id is taken back from what lies there; the namespace is adopted, and so stays.
+        made.set_up("vm-1")
+        made.tear_down("vm-1")
+        made.quiet()
+        host.run(["ip", "netns", "del", "vm-1"])
+    assert snapshot() == before

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vmplumbd.errors import AgentError, UidMismatch
+from vmplumbd.errors import AgentError, UidMismatch, Unsupported
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.record import Record
-from vmplumbd.operations import chain, drain, failures
+from vmplumbd.operations import chain, drain, failures, look
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.clear import Cleared, TearDown, clear, spared
 from vmplumbd.operations.lanes import GoTo, LaneName, WaitFor, Work
@@ -132,6 +132,13 @@ def _collect_cni(
     errors: list[AgentError] = []
     defaults = tools.settings.defaults
     names = tuple(sorted(tools.settings.owned_networks))
+    if names and not order.collect_leaks and (damaged := look.set_aside(tools.settings.state_dir)):
+        # Live networks may be unknown, and GC would free their addresses.
+        lost = Unsupported(
+            f"CNI GC is left out: {damaged[0].path} was set aside, so not every network is known",
+            hint="are all networks taken over (vmplumbd import), and can that file go?",
+        )
+        return (), (lost,)
     for name in () if order.dry_run else names:
         # An address that waits for its device to go is still in use.
         held = [(one.vm_id, one.plan) for one in tools.book.records()]

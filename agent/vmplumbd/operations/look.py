@@ -94,7 +94,7 @@ def look(tools: Tools) -> Views:
     }
     unnamed = _unnamed(tools, (*namespaces, *pool), before, inhabited)
     rules = _rules(tools, before, [one.name for one in networks])
-    set_aside = _set_aside(tools.settings.state_dir)
+    damaged = set_aside(tools.settings.state_dir)
     # What went meanwhile is nobody's leak.
     lasting = {(one.index, one.name) for one in host.links()}
     after = _journal(tools)
@@ -121,7 +121,7 @@ def look(tools: Tools) -> Views:
         all_processes_seen=lived_in.complete,
         pool=pool,
         members=before.members | after.members,
-        set_aside=set_aside,
+        set_aside=damaged,
     )
 
 
@@ -489,7 +489,8 @@ def _identity(kernel: Kernel, path: str) -> net.NetnsIdentity | None:
         return None
 
 
-def _set_aside(state_dir: str) -> tuple[FileSeen, ...]:
+def set_aside(state_dir: str) -> tuple[FileSeen, ...]:
+    """Journals that were damaged and kept: networks that they knew may live on unknown."""
     found: list[FileSeen] = []
     with contextlib.suppress(OSError):
         for name in sorted(os.listdir(state_dir)) if state_dir else ():  # noqa: PTH208 - names, not paths

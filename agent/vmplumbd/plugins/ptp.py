@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from vmplumbd.abc import Kernel, Netns
@@ -68,30 +67,6 @@ def _parse(stdin: bytes) -> PtpConf:
 def host_interface(made: Result) -> Interface | None:
     """The host end in a result of this plugin: its first interface outside any sandbox."""
     return next((each for each in made.interfaces if not each.sandbox), None)
-
-
-def requests_to_cut_off(made: Result, host_index: int) -> tuple[net.Request, ...]:
-    """What cuts a VM off the host: its host routes go, its host end goes down. One batch in the host.
-
-    Routes that are gone already are refused, which is no failure; the link goes down all the same.
-    """
-    gone = dict.fromkeys(ip.address.ip for ip in made.ips)
-    routes = tuple(net.DelRoute(dst=ipam.host_network(each), index=host_index) for each in gone)
-    return (*routes, net.SetLink(index=host_index, up=False))
-
-
-def cut_off(kernel: Kernel, made: Result) -> net.LinkInfo | None:
-    """Cut a VM off, and answer the host end that was left; None if there is none any more.
-
-    A link of that name with another MAC is not ours. Raises KernelFault.
-    """
-    interface = host_interface(made)
-    host = kernel.host()
-    link = None if interface is None else veth.own(host, interface.name, interface.mac)
-    if link is not None:
-        with suppress(NotFound):
-            host.apply(requests_to_cut_off(made, link.index))
-    return link
 
 
 class Ptp:

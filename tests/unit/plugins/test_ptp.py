@@ -11,12 +11,11 @@ import pytest
 
 from tests.fakes.kernel import FakeKernel
 from tests.unit.plugins.chains import IF_NAME, NETNS, VM, Bench, Executables
-from vmplumbd.cni import result
 from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command
 from vmplumbd.errors import NotFound
 from vmplumbd.model import net
-from vmplumbd.plugins import masquerade, ptp, veth
+from vmplumbd.plugins import masquerade, veth
 from vmplumbd.plugins.builtin import BuiltinInvoker
 
 V4, V6 = "10.200.0.0/16", "2001:db8:1::/64"
@@ -256,17 +255,6 @@ def test_sparing_del_leaves_addresses_and_links(bench: Bench) -> None:
     bench.call(Command.DEL, conf(bench), prev=made)
     assert bench.kernel.snapshot() == before
     assert bench.reserved() == {"10.200.0.2"}
-
-
-def test_cutting_off_takes_the_routes_and_sets_the_link_down(bench: Bench) -> None:
-    made = result.parse(bench.call(Command.ADD, conf(bench, V4, V6)))
-    link = ptp.cut_off(bench.kernel, made)
-    assert link is not None
-    assert routes(bench.kernel) == []
-    assert not bench.kernel.host().link(index=link.index).up
-    assert ptp.cut_off(bench.kernel, made) is not None
-    bench.kernel.host().apply([net.DelLink(index=link.index)])
-    assert ptp.cut_off(bench.kernel, made) is None
 
 
 @pytest.mark.parametrize(
