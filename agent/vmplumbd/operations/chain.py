@@ -208,7 +208,7 @@ def delete(
             invoker=invoker,
             path=attachment.bin_path,
             # The record has what the file has; without it ADD did not end, and the file may know more.
-            cache=None if attachment.result else cache,
+            cache=None if attachment.result or not last else cache,
             prev_result=attachment.result or None,
             deadline=deadline,
             cancelled=cancelled,
