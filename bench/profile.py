@@ -1,6 +1,6 @@
 """Where the time of one set-up goes: an agent in this process, its seams timed, each second counted once.
 
-    python -m bench.profile [--count 200] [--json FILE]
+    python -m bench.profile [--count 200] [--json FILE] [--set SECTION.KEY=VALUE]
 
 What is timed inside something timed is taken from it, so the parts add up to the whole. The clock costs
 some tenths of a microsecond a seam; the whole is measured without it as well.
@@ -26,6 +26,7 @@ from vmplumbd import config, main, vmconf
 from vmplumbd.cni.cache import Cache
 from vmplumbd.journal.store import SqliteJournal
 from vmplumbd.kernel import device, netns, requests, sysctl, tap
+from vmplumbd.kernel.ahead import Asked
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.kernel.rtnl import Channel
 from vmplumbd.model.ids import VmId
@@ -42,6 +43,8 @@ NETWORK = "in-process"
 # The seams, by what they are for. What none of them covers is "python in between".
 SEAMS: tuple[tuple[str, object, str], ...] = (
     ("kernel: namespace (unshare, socket, tun, bind mount)", netns, "create"),
+    ("kernel: namespace, begun ahead: waited for", Asked, "wait"),
+    ("kernel: namespace, begun ahead: bind mount", netns, "name"),
     ("kernel: netlink", Channel, "exchange"),
     ("kernel: tap", tap, "claim"),
     ("kernel: tap", tap, "persist"),
@@ -90,9 +93,10 @@ class Clock:
         return timed
 
 
-def profile(here: World, count: int) -> dict[str, Any]:
+def profile(here: World, count: int, flags: list[str]) -> dict[str, Any]:
     """Set up `count` networks without the clock and `count` with it; answers milliseconds a set-up."""
     given = {"paths.state_dir": str(world.TOP / "state"), "paths.conf_dir": str(world.CONF_DIR)}
+    given |= dict(flag.split("=", 1) for flag in flags)
     daemon = main.build(config.load(None, {}, given), Log(io.StringIO(), level="error"))
     agent, order = daemon.agent, in_process.order(NETWORK)
 
@@ -151,9 +155,10 @@ def run() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     asked = parser.parse_args()
     main.tune_interpreter()
-    found = world.in_world(lambda here: profile(here, asked.count))
+    found = world.in_world(lambda here: profile(here, asked.count, asked.set))
     print(
         f"one set-up, cold, in process: p50 {found['plain']:.2f} ms; with the clock {found['timed']:.2f} ms"
     )
