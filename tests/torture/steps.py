@@ -35,6 +35,7 @@ from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 VM = "vm-1"
 ADOPTED = "adopted"
 _NUMBERS = struct.Struct("=qq")
+_COUNT = slice(8, 16)
 _SIZE = 512
 # No operation has as many changes.
 _END = 1000
@@ -60,7 +61,8 @@ class Control:
         die_after, count = _NUMBERS.unpack(self._memory[: _NUMBERS.size])
         room = _SIZE - _NUMBERS.size
         self._memory[_NUMBERS.size :] = name.encode()[:room].ljust(room, b"\0")
-        self._memory[: _NUMBERS.size] = _NUMBERS.pack(die_after, count + 1)
+        # The first number is the test's to write.
+        self._memory[_COUNT] = struct.pack("=q", count + 1)
         return bool(count + 1 == die_after)
 
     @property
@@ -145,6 +147,9 @@ class Walker:
         self.agent.start(
             serving=serving, hook=Hook(function="tests.torture.steps:stand", argument=str(self.control.path))
         )
+        if serving:
+            # It answers, so all of its start is over, and is not counted with what comes.
+            until(self._nothing_is_due, "nothing is due")
 
     def through(self, *, every: int = 1) -> None:
         """Kill at every `every`th step of set-up, of teardown and release, and of the start after a kill."""

@@ -37,5 +37,6 @@ def test_a_kill_after_any_change_leaves_nothing_and_the_repeated_call_goes_well(
     assert {name: one.broken for name, one in done.items()} == {"made": [], "adopted": []}
     for one in done.values():
         assert set(one.kills) == {"set-up", "teardown", "recovery"}
-    # Every change of a set-up was the last one of a daemon: the list is the run's own.
+    # Every change of a set-up was the last one of a daemon, to its commit: the list is the run's own.
     assert done["made"].kills["set-up"] > 20
+    assert done["made"].steps["set-up"][-1].startswith("journal INSERT")
