@@ -156,6 +156,7 @@ def build(config: Config, log: Log) -> Daemon:
         note=lambda event, fields: log.info(event, **fields),
         preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
         full=functools.partial(_full, invoker),
+        free=lambda raw, owners: invoker.free(parse_list(raw), owners),
         locked=invoker.locked_elsewhere,
     )
     holder.append(tools)

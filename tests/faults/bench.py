@@ -331,6 +331,7 @@ class Bench:
                     runs_in_process=functools.lru_cache(lambda raw: invoker.runs_in_process(parse_list(raw))),
                     holders=lambda *_: (),
                     preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
+                    free=lambda raw, owners: invoker.free(parse_list(raw), owners),
                     full=lambda *_: None,  # a handful of VMs in a /16
                 )
             )

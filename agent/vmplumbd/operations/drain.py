@@ -8,11 +8,13 @@ whoever holds the VM's.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AgentError, AgentNotReady, KernelFault
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Happening, Phase, after
@@ -81,11 +83,12 @@ def drain(tools: Tools, records: Sequence[Record]) -> tuple[Drained, ...]:
     _take_back(tools, later, taken)
     done: list[Record] = []
     fates: list[Drained] = []
+    free = _free(tools, [one for one in marked if not _fault_of(taken, one)]) if together else frozenset()
     for record in marked:
         operation = operations[record.vm_id]
         found = taken.get(record.vm_id)
-        failed = _unreached(record) if found is None else found.failed
-        if found is not None and not failed:
+        failed = _fault_of(taken, record)
+        if not failed and record.vm_id not in free:
             failed = reap.free(tools, record) if together else _one_by_one(tools, record)
         for step, well in found.steps if found is not None else ():
             tell_step(operation, step, StepState.SUCCEEDED if well else StepState.FAILED)
@@ -153,8 +156,27 @@ def _one_by_one(tools: Tools, record: Record) -> tuple[AgentError, ...]:
     return reap.take_back(tools, record, deadline=deadline, tell=_silence, defer=False).failed
 
 
-def _unreached(record: Record) -> tuple[AgentError, ...]:
+def _fault_of(taken: dict[VmId, reap.TakenBack], record: Record) -> tuple[AgentError, ...]:
+    found = taken.get(record.vm_id)
+    if found is not None:
+        return found.failed
     return (AgentNotReady(f"the agent ended before the network of {record.vm_id} was taken back"),)
+
+
+def _free(tools: Tools, records: Sequence[Record]) -> frozenset[VmId]:
+    """Give back addresses, a network at a time; answers whose are free. The others' are tried one by one."""
+    owners: dict[bytes, list[tuple[str, str]]] = {}
+    for record in records:
+        for one in record.plan.attachments:
+            owners.setdefault(one.conf_list, []).append((record.vm_id, one.if_name))
+    given: set[bytes] = set()
+    for conf_list, listed in owners.items():
+        with contextlib.suppress(OSError, CniError):
+            if tools.free(conf_list, listed):
+                given.add(conf_list)
+    return frozenset(
+        record.vm_id for record in records if all(one.conf_list in given for one in record.plan.attachments)
+    )
 
 
 def _destroy(tools: Tools, records: Sequence[Record]) -> bool:

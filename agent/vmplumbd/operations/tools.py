@@ -132,6 +132,8 @@ class Tools:
     `decode_spec` reads a record's spec, which the edge encoded. `runs_in_process` says whether no plugin
     of a conflist is executed, `preflight` what keeps a list from being added here, `full` (network, vm_id,
     if_name) which range of addresses has none left, `locked` which directory another process keeps.
+    `free` gives back, at once, what (vm_id, if_name)s hold of a conflist; False where it cannot, and it may
+    raise OSError and CniError half-way.
     `sparing_invoker` does all that DEL does but leaves addresses reserved, and links to the end of their namespace;
     `freeing_invoker` gives back addresses whose links have been seen to go.
     `holders` says who lives in the namespace with an inode; `probe` what the host offers. `note` takes an
@@ -154,6 +156,7 @@ class Tools:
     preflight: Preflight
     full: Callable[[NetworkConfigList, str, str], Full | None]
     locked: Callable[[NetworkConfigList], str] = lambda network: ""  # noqa: ARG005 - nothing is locked
+    free: Callable[[bytes, Sequence[tuple[str, str]]], bool]
     holders: Callable[[int, str], tuple[Holder, ...]]
     probe: Probe
     note: Callable[[str, Mapping[str, str]], None] = _unheard

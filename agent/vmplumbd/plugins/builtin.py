@@ -24,7 +24,7 @@ from vmplumbd.plugins.bandwidth.plugin import Bandwidth
 from vmplumbd.plugins.bridge.plugin import Bridge
 from vmplumbd.plugins.bridge.spoof_check import SpoofCheck
 from vmplumbd.plugins.host_local.allocator import Full
-from vmplumbd.plugins.host_local.plugin import HostLocal
+from vmplumbd.plugins.host_local.plugin import HostLocal, directory_of
 from vmplumbd.plugins.loopback import Loopback
 from vmplumbd.plugins.masquerade import Masquerade
 from vmplumbd.plugins.ptp import Ptp
@@ -221,6 +221,23 @@ class BuiltinInvoker(InProcess):
                     if directory:
                         return directory
         return ""
+
+    def free(self, network: NetworkConfigList, owners: Sequence[tuple[str, str]]) -> bool:
+        """Give back what attachments, (container_id, if_name), hold of a network, all else of which is gone.
+
+        False, with nothing given back, where not all of its addresses are given in process. Raises OSError,
+        CniError, with some given back.
+        """
+        directories = []
+        for plugin in network.plugins:
+            for kind, stdin in _calls(network, plugin):
+                if self._in_process(kind, stdin) is None:
+                    return False
+                if kind == "host-local":
+                    directories.append(directory_of(stdin))
+        for directory in directories:
+            self._host_local.release_all(directory, owners)
+        return True
 
     def _in_process(self, kind: str, stdin: bytes) -> Plugin | None:
         if not self.built_in(kind):

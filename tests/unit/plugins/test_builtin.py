@@ -223,3 +223,16 @@ def test_loopback_goes_up_and_down(tmp_path: Path) -> None:
 def test_loopback_passes_a_previous_result_on(tmp_path: Path) -> None:
     prev = {"cniVersion": "1.1.0", "interfaces": [{"name": "eth0"}], "dns": {"nameservers": ["1.1.1.1"]}}
     assert Bench(tmp_path).call(Command.ADD, {"type": "loopback"}, prev=prev) == prev
+
+
+@pytest.mark.parametrize(
+    ("ipam", "freed"),
+    [("host-local", True), ("static", True), ("dhcp", False)],
+    ids=["here", "none", "executed"],
+)
+def test_addresses_are_given_back_together_where_they_are_given_in_process(
+    tmp_path: Path, ipam: str, freed: bool
+) -> None:
+    invoker = BuiltinInvoker(FakeKernel(), NoExecutables())
+    conf = {"type": ipam, "subnet": "10.0.0.0/24", "dataDir": str(tmp_path)}
+    assert invoker.free(network({"type": "ptp", "ipam": conf}), [("vm", "eth0")]) is freed

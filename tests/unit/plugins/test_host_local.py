@@ -331,6 +331,14 @@ def test_a_full_range_is_known_before_an_add_and_nothing_is_made_to_know_it(tmp_
     assert HostLocal().full(b"{}", "vm-5", "eth0") is None
 
 
+def test_many_are_freed_under_one_lock_and_whose_nothing_is_held_is_no_matter(tmp_path: Path) -> None:
+    plugin = HostLocal()
+    for number in range(3):
+        add(plugin, tmp_path, f"vm-{number}")
+    plugin.release_all(str(tmp_path / "net"), [("vm-0", "eth0"), ("vm-2", "eth0"), ("vm-9", "eth0")])
+    assert [one.container_id for one in plugin.survey(str(tmp_path / "net"))] == ["vm-1"]
+
+
 def test_exhaustion_is_told_by_class(tmp_path: Path) -> None:
     plugin = HostLocal()
     add(plugin, tmp_path, subnet="10.0.0.0/30")

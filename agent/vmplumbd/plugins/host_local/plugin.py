@@ -7,7 +7,7 @@ took itself, and a file that cannot be removed on DEL is an error, not silence.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +158,12 @@ class HostLocal:
         """Free what an attachment holds in a directory, whatever its configuration says now."""
         with self._locked(directory) as index:
             return tuple(allocator.release(index, container_id=container_id, if_name=if_name))
+
+    def release_all(self, directory: str, owners: Iterable[tuple[str, str]]) -> None:
+        """The same for many attachments, (container_id, if_name), under one lock. Raises OSError, PluginFault."""
+        with self._locked(directory) as index:
+            for container_id, if_name in owners:
+                allocator.release(index, container_id=container_id, if_name=if_name)
 
     def survey(self, directory: str) -> tuple[Reservation, ...]:
         """Everything that is reserved in a directory. Raises FileNotFoundError if there is none."""
