@@ -13,7 +13,7 @@ help:
 	@echo 'make test      every test;  ARGS="-k redirect" for some'
 	@echo 'make lint      ruff, mypy, import contracts, fences, the contract and its generated code'
 	@echo 'make bench     set-up and teardown, measured beside their peers'
-	@echo 'make torture   1000 kills of the agent under load; ARGS="--kills 60 --seed 7" for others'
+	@echo 'make torture   1000 kills of the agent under load; ARGS="--kills 60 --seed 7" for others, ARGS=--every-step in turn'
 	@echo 'make soak      10 minutes at half the top rate, nothing may grow; ARGS="--seconds 60 --seed 7" for others'
 	@echo 'make generate  the code that is made from protos/'
 	@echo 'make lock      requirements.lock, anew'

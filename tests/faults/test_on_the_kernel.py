@@ -35,7 +35,7 @@ def test_a_refusal_of_the_kernel_at_any_step_leaves_nothing(host: Host, what: Wh
                 fitting.setdefault(one.number, []).append(one)
         faults = [some[number // 2 % len(some)] for number, some in fitting.items()]
         # An adopted namespace has most of its acts in common with one that is made.
-        faults = faults[::2] if adopted else faults
+        faults = faults[::3] if adopted else faults
         broken = all_broken(recorded, faults, make, seam, both=False)
     place.leave()
     assert broken == []

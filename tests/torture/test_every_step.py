@@ -27,7 +27,7 @@ def test_a_kill_after_any_change_leaves_nothing_and_the_repeated_call_goes_well(
         done["made"] = hosts.in_host_with(walk)
 
     def adopted() -> None:
-        done["adopted"] = hosts.in_host_with(lambda host: walk(host, adopted=True, every=6))
+        done["adopted"] = hosts.in_host_with(lambda host: walk(host, adopted=True, every=10))
 
     threads = [threading.Thread(target=one) for one in (made, adopted)]
     for thread in threads:
