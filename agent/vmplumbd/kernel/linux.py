@@ -445,7 +445,9 @@ class LinuxKernel:
                 self._kept.drop(path)
                 kept = None
         if kept is not None:
-            handle = LinuxNetns(self._home, path, kept.identity, kept.opened, is_home=False, is_new=True)
+            handle = LinuxNetns(
+                self._home, path, kept.identity, kept.opened, is_home=False, is_new=kept.is_new
+            )
             try:
                 yield handle
             except BaseException:
@@ -488,6 +490,10 @@ class LinuxKernel:
     def move_netns(self, source: str, target: str) -> None:
         self._kept.drop(source)
         netns.move(self._home, source, target)
+        # Opened once for all that is done in it next. Where that fails, who opens it is told why.
+        with contextlib.suppress(errors.AgentError):
+            identity, opened = netns.open_existing(self._home, target)
+            self._kept.put(target, identity, opened, is_new=False)
 
     def delete_netns(self, path: str) -> None:
         netns.delete(path)
@@ -576,13 +582,14 @@ class _ThreadsHost:
 
 
 class _KeptNetns:
-    """What create_netns opened, and who has it."""
+    """What create_netns or move_netns opened, and who has it."""
 
-    __slots__ = ("identity", "in_use", "opened", "thread", "unwanted")
+    __slots__ = ("identity", "in_use", "is_new", "opened", "thread", "unwanted")
 
-    def __init__(self, identity: net.NetnsIdentity, opened: netns.Opened) -> None:
+    def __init__(self, identity: net.NetnsIdentity, opened: netns.Opened, *, is_new: bool) -> None:
         self.identity = identity
         self.opened = opened
+        self.is_new = is_new
         self.thread = threading.get_ident()
         self.in_use = False
         self.unwanted = False
@@ -595,11 +602,13 @@ class _Kept:
         self._lock = threading.Lock()
         self._by_path: dict[str, _KeptNetns] = {}
 
-    def put(self, path: str, identity: net.NetnsIdentity, opened: netns.Opened) -> None:
+    def put(
+        self, path: str, identity: net.NetnsIdentity, opened: netns.Opened, *, is_new: bool = True
+    ) -> None:
         self.drop_of_thread(threading.get_ident())
         self.drop(path)
         with self._lock:
-            self._by_path[path] = _KeptNetns(identity, opened)
+            self._by_path[path] = _KeptNetns(identity, opened, is_new=is_new)
 
     def borrow(self, path: str) -> _KeptNetns | None:
         """The calling thread's, unless it is lent already."""

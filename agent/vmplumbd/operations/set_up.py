@@ -113,7 +113,8 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
                 find_chains(tools, operation.vm_id, order.spec)
                 yield from _undo_the_old(tools, operation, old, order, bounds)
             yield from _settle(tools, operation, order, bounds)
-            if tools.pools.would_miss(order.spec):
+            named = {one.cni.network_name for one in order.spec.interfaces if one.cni is not None}
+            if named and named <= tools.built_in_networks and tools.pools.would_miss(order.spec):
                 tools.kernel.expect_netns()
             prepared = prepare(tools, operation.vm_id, order.spec)
             if tools.book.count() >= tools.settings.max_networks:
@@ -121,7 +122,11 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
                     f"{tools.book.count()} networks are held, the limit is {tools.settings.max_networks}"
                 )
             if not all(tools.runs_in_process(one.conf_list) for one in prepared.plan.attachments):
+                tools.built_in_networks.difference_update(named)
+                tools.kernel.close_kept()  # what this thread expected is not that one's
                 yield GoTo(lane=LaneName.EXEC)
+            else:
+                tools.built_in_networks.update(named - {""})
             for found in prepared.chains:
                 chain.check_plugins(found, tools.preflight)
                 yield from addresses.make_room(tools, operation.vm_id, found, bounds)

@@ -137,7 +137,8 @@ class Tools:
     `sparing_invoker` does all that DEL does but leaves addresses reserved, and links to the end of their namespace;
     `freeing_invoker` gives back addresses whose links have been seen to go.
     `holders` says who lives in the namespace with an inode; `probe` what the host offers. `note` takes an
-    event and its fields for the log.
+    event and its fields for the log. `built_in_networks` are those whose last set-up ran in process, as the next
+    one most likely will: a guess, for speed alone.
     """
 
     kernel: Kernel
@@ -146,6 +147,7 @@ class Tools:
     clock: Clock
     invoker: Invoker
     pools: Pools = field(default_factory=NoPools)
+    built_in_networks: set[str] = field(default_factory=set)
     sparing_invoker: Invoker
     freeing_invoker: Invoker
     lanes: Lanes

@@ -38,7 +38,8 @@ _SOURCE_NAT = net.Hook(kind="nat", number=net.HOOK_POSTROUTING, priority=100)
 _LONGEST_COMMENT = 128
 _HASH = 16
 _KEY = 2 * _HASH + 1
-_TRIES = 16
+# Each time somebody else was quicker, so somebody goes on; beside thirty others one may lose many times.
+_TRIES = 200
 _AT_ONCE = 256  # owners; the kernel takes some two thousand removals in one send
 
 _COUNT, _MOST = "net/netfilter/nf_conntrack_count", "net/netfilter/nf_conntrack_max"

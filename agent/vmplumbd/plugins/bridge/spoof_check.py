@@ -29,7 +29,8 @@ _PREFIX = "macspoofchk-"
 _FILTER = net.Hook(kind="filter", number=net.HOOK_PREROUTING, priority=-300)
 _LONGEST_NAME = 16  # IFNAMSIZ: a name is compared with its zero bytes
 _LONGEST_COMMENT = 127
-_TRIES = 16
+# As many as masquerading has: somebody always goes on, and one may lose many times.
+_TRIES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
