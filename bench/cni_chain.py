@@ -1,4 +1,4 @@
-"""Our CNI runtime alone, beside what libcni does: a namespace, DEL, ADD, with the cache file.
+"""Our CNI runtime alone, beside what libcni does: the conflist, a namespace, DEL, ADD, with the cache file.
 
 Usage: python -m bench.cni_chain built-in|executed|executed-fresh NETNS_DIR CONF_DIR PLUGIN_DIR CACHE_DIR
 """
@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 from bench import jobs
-from vmplumbd.cni import confdir, runtime
+from vmplumbd.cni import runtime
 from vmplumbd.cni.args import RuntimeConf
 from vmplumbd.cni.cache import Cache
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.cni.invoke import Invoker
 from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.operations import chain
 from vmplumbd.plugins.builtin import BuiltinInvoker
 
 
@@ -40,7 +41,7 @@ def run(arguments: list[str]) -> None:
         )
 
     def set_up(network: str, number: int) -> None:
-        found = confdir.load(conf_dir, network)
+        found = chain.load(conf_dir, network)
         wanted = conf(number)
         kernel.create_netns(wanted.netns)
         # As the agent does: DEL, unless the namespace is new and its own plugins see that nothing lies outside.
@@ -53,7 +54,7 @@ def run(arguments: list[str]) -> None:
         kernel.close_kept()
 
     def tear_down(network: str, number: int) -> None:
-        found = confdir.load(conf_dir, network)
+        found = chain.load(conf_dir, network)
         wanted = conf(number)
         runtime.del_(found, wanted, invoker=invoker, path=path, cache=cache)
         kernel.delete_netns(wanted.netns)
