@@ -36,7 +36,8 @@ from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.events import EventLog
 from vmplumbd.operations.tear_down import TearDownOrder
-from vmplumbd.plugins.host_local.plugin import HostLocal
+from vmplumbd.plugins.host_local import allocator
+from vmplumbd.plugins.host_local.store import Store
 
 NETWORK = "in-process"
 
@@ -54,7 +55,9 @@ SEAMS: tuple[tuple[str, object, str], ...] = (
     ("kernel: whose address is it", LinuxKernel, "is_own_address"),
     ("messages encoded", requests, "encode"),
     ("journal", SqliteJournal, "put"),
-    ("reservation", HostLocal, "add"),
+    ("reservation", allocator, "allocate"),
+    ("reservation", Store, "_take"),
+    ("reservation", Store, "stamp"),
     ("cache file", Cache, "write"),
     ("conflist, paths, plugins looked at", set_up, "prepare"),
     ("conflist, paths, plugins looked at", chain, "check_plugins"),

@@ -45,17 +45,21 @@ class Attempts:
 
         Raises what the last attempt raised.
         """
-        stop = tenacity.stop_after_attempt(self.policy.attempts)
-        wait = tenacity.wait_random_exponential(multiplier=self.policy.first, max=self.policy.longest)
-        retry = tenacity.retry_if_exception(self.transient)
-        # tenacity's own loop keeps its statistics by thread, and a parked operation goes on on another one:
-        # its policies are asked here, with a state that is the operation's.
-        state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
+        state: tenacity.RetryCallState | None = None
         while True:
-            self.number = state.attempt_number
             try:
                 act(self.number)
             except Exception as error:
+                if state is None:
+                    # Most acts succeed at once, and need no policy.
+                    stop = tenacity.stop_after_attempt(self.policy.attempts)
+                    wait = tenacity.wait_random_exponential(
+                        multiplier=self.policy.first, max=self.policy.longest
+                    )
+                    retry = tenacity.retry_if_exception(self.transient)
+                    # tenacity's own loop keeps its statistics by thread, and a parked operation goes on on
+                    # another one: its policies are asked here, with a state that is the operation's.
+                    state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
                 state.set_exception(sys.exc_info())  # type: ignore[arg-type]  # inside except it is never None
                 if not retry(state) or stop(state):
                     raise
@@ -64,6 +68,7 @@ class Attempts:
             else:
                 return
             state.prepare_for_next_attempt()
+            self.number = state.attempt_number
 
 
 def is_transient(error: BaseException) -> bool:
