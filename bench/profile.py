@@ -133,7 +133,8 @@ def profile(here: World, count: int, flags: list[str]) -> dict[str, Any]:
         for name, seconds in clock.spent.items():
             parts[name].append(seconds * 1e3)
     # A shared machine stalls now and then: medians, as everywhere.
-    spent = {name: statistics.median(each) for name, each in parts.items()}
+    spent = {name: statistics.median([*each, *[0.0] * (count - len(each))]) for name, each in parts.items()}
+    spent = {name: value for name, value in spent.items() if value}
     calls = {name: number / count for name, number in clock.calls.items()}
     for number in range(10 * count, 11 * count):
         ended(agent.tear_down(VmId(f"p{number}"), TearDownOrder(timeout=60.0)))
