@@ -134,11 +134,7 @@ class Opened:
 
 def create(home: Home, path: str) -> tuple[net.NetnsIdentity, Opened]:
     """Make a namespace, bind it at `path`, and open what a set-up needs in it, entering once."""
-    try:
-        made = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-    except OSError as exc:
-        raise _fault("create network namespace", path, exc) from exc
-    give_back(made)
+    _make_mount_point(path)
     channel: Channel | None = None
     tun: int | None = None
     try:
@@ -181,11 +177,7 @@ def create_unnamed(home: Home) -> Opened:
 
 def name(opened: Opened, path: str) -> net.NetnsIdentity:
     """Bind a namespace of `create_unnamed` at `path`. Leaves it nameless and open when it raises."""
-    try:
-        made = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-    except OSError as exc:
-        raise _fault("create network namespace", path, exc) from exc
-    give_back(made)
+    _make_mount_point(path)
     try:
         syscalls.mount(f"/proc/self/fd/{opened.fd()}", path, syscalls.MS_BIND)
         return _identity(os.fstat(opened.fd()))
@@ -284,10 +276,7 @@ def hold(path: str) -> Held | None:
 
 def move(home: Home, source: str, target: str) -> None:
     """Bind the namespace at `source` at `target`, then take it from `source`."""
-    try:
-        os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
-    except OSError as exc:
-        raise _fault("create network namespace", target, exc) from exc
+    _make_mount_point(target)
     try:
         identity(home, source)
         try:
@@ -434,6 +423,15 @@ def give_back(fd: int) -> None:
     """Give a descriptor back. Linux does so whatever it answers, and nothing was written to ours."""
     with contextlib.suppress(OSError):
         os.close(fd)
+
+
+def _make_mount_point(path: str) -> None:
+    """The file that a namespace is bound over. Raises Exists if the path is taken."""
+    try:
+        made = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    except OSError as exc:
+        raise _fault("create network namespace", path, exc) from exc
+    give_back(made)
 
 
 def _detach(path: str) -> None:
