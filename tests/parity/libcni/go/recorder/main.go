@@ -69,7 +69,10 @@ func main() {
 	os.Stderr.WriteString(given.Stderr)
 	if given.Signal != 0 {
 		must(syscall.Kill(os.Getpid(), syscall.Signal(given.Signal)))
-		select {}
+		// The signal may come a moment later. An empty select would be told as a deadlock meanwhile.
+		for {
+			time.Sleep(time.Hour)
+		}
 	}
 	os.Exit(given.Exit)
 }
