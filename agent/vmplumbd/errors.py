@@ -71,6 +71,7 @@ class Reason(enum.StrEnum):
     UNSUPPORTED = "UNSUPPORTED"
     TOO_MANY_NETWORKS = "TOO_MANY_NETWORKS"
     HOST_LIMIT_REACHED = "HOST_LIMIT_REACHED"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,8 @@ class AgentError(Exception):
 
     reason: Reason = Reason.INTERNAL
     retryable: bool = False
+    # The name of the limit that was reached, where a limit is the fault.
+    limit: str = ""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -244,6 +247,7 @@ class AddressesExhausted(PluginFailed):
     """The IPAM plugin has no address left."""
 
     reason = Reason.ADDRESSES_EXHAUSTED
+    limit = "addresses"
 
 
 class OperationTimeout(AgentError):
@@ -264,18 +268,44 @@ class TooManyOperations(AgentError):
 
     reason = Reason.TOO_MANY_OPERATIONS
     retryable = True
+    limit = "limits.max_operations"
 
 
 class TooManyNetworks(AgentError):
     """The agent holds as many networks as it may."""
 
     reason = Reason.TOO_MANY_NETWORKS
+    limit = "limits.max_networks"
+
+
+class LimitExceeded(AgentError):
+    """A limit of one caller or one request is reached; `limit` names it."""
+
+    reason = Reason.LIMIT_EXCEEDED
+    retryable = True
+
+    def __init__(self, message: str, *, limit: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.limit = limit
+
+
+class AccessDenied(AgentError):
+    """The caller is known and may not do this."""
+
+    reason = Reason.ACCESS_DENIED
+
+
+class Unauthenticated(AgentError):
+    """The caller did not say who it is, in a way the agent takes."""
+
+    reason = Reason.UNAUTHENTICATED
 
 
 class HostLimitReached(AgentError):
     """A limit of the host's kernel is reached: the ports of a bridge, a full conntrack."""
 
     reason = Reason.HOST_LIMIT_REACHED
+    limit = "host"
 
 
 class AgentNotReady(AgentError):

@@ -57,6 +57,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.UNSUPPORTED: _C.FAILED_PRECONDITION,
     Reason.TOO_MANY_NETWORKS: _C.RESOURCE_EXHAUSTED,
     Reason.HOST_LIMIT_REACHED: _C.RESOURCE_EXHAUSTED,
+    Reason.LIMIT_EXCEEDED: _C.RESOURCE_EXHAUSTED,
 }
 
 _RETRY_INFO = frozenset({Reason.OPERATION_PENDING, Reason.CNI_TRY_AGAIN_LATER, Reason.AGENT_NOT_READY})
@@ -75,6 +76,8 @@ def status_of(error: AgentError, *, vm_id: str = "") -> tuple[grpc.StatusCode, s
     info = error_details_pb2.ErrorInfo(domain=DOMAIN, reason=error.reason.value)
     if vm_id:
         info.metadata["vm_id"] = vm_id
+    if error.limit:
+        info.metadata["limit"] = error.limit
     _add(proto, info)
     room = MAX_DETAILS - proto.ByteSize() - _ENVELOPE
     _add(proto, _fitting(convert.failure_of(error), room))

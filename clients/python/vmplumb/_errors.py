@@ -268,6 +268,12 @@ class HostLimitReached(VmplumbError):
     REASON = "HOST_LIMIT_REACHED"
 
 
+class LimitExceeded(VmplumbError):
+    """A limit that the operator sets for this caller or for one call is reached; `metadata["limit"]` names it."""
+
+    REASON = "LIMIT_EXCEEDED"
+
+
 class AgentUnreachable(VmplumbError):
     """No agent answers at the target, or the connection broke and did not come back."""
 

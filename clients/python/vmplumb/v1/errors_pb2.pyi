@@ -117,6 +117,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     bridge, conntrack entries); the message has the number. Told before any
     effect.
     """
+    ERROR_REASON_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 32
+    """RESOURCE_EXHAUSTED: a limit that the operator sets for one caller or one
+    request is reached; ErrorInfo.metadata["limit"] names it.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the closed list of google.rpc.ErrorInfo.reason values of the
@@ -214,6 +218,10 @@ ERROR_REASON_HOST_LIMIT_REACHED: ErrorReason.ValueType  # 31
 """RESOURCE_EXHAUSTED: a limit of this host's kernel is reached (ports of a
 bridge, conntrack entries); the message has the number. Told before any
 effect.
+"""
+ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 32
+"""RESOURCE_EXHAUSTED: a limit that the operator sets for one caller or one
+request is reached; ErrorInfo.metadata["limit"] names it.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

@@ -54,18 +54,24 @@ class NetworkAgentServiceStub:
     6. At most one operation runs on a vm_id at a time.
     7. A path in a request is compared with the operator's lists after its links
     and ".." are resolved.
-    8. Errors of every RPC, in addition to its own table:
+    8. Where the server knows callers by identity, a caller sees and touches only
+    the networks it made itself, unless it is an administrator: another's is to
+    it as if it were not there (VM_NOT_FOUND, existed = false, absent from
+    lists and watches). Only SetupNetwork must tell that a vm_id is taken: it
+    answers SPEC_CONFLICT, whatever the other's spec and phase are.
+    9. Errors of every RPC, in addition to its own table:
 
-    | condition                          | code              | reason          | caller                   |
-    |------------------------------------|-------------------|-----------------|--------------------------|
-    | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
-    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
-    | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
-    | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
-    | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
-    | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
-    | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
-    | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
+    | condition                           | code               | reason          | caller                    |
+    |-------------------------------------|--------------------|-----------------|---------------------------|
+    | a rule is violated                  | INVALID_ARGUMENT   | INVALID_REQUEST | MUST fix the request      |
+    | a field is unknown (mutating RPCs)  | INVALID_ARGUMENT   | UNKNOWN_FIELD   | MUST send less or update  |
+    | agent starting or draining          | UNAVAILABLE        | AGENT_NOT_READY | MAY retry with back-off   |
+    | journal cannot be read or written   | UNAVAILABLE        | JOURNAL_FAILED  | MAY retry with back-off   |
+    | caller is not allowed               | PERMISSION_DENIED  | ACCESS_DENIED   | MUST NOT retry            |
+    | caller is not authenticated         | UNAUTHENTICATED    | UNAUTHENTICATED | MUST authenticate first   |
+    | a limit of the caller or of a call  | RESOURCE_EXHAUSTED | LIMIT_EXCEEDED  | MAY retry with back-off   |
+    | a fault of the agent itself         | INTERNAL           | INTERNAL        | MAY retry; tell operator  |
+    | no such RPC on this server          | UNIMPLEMENTED      | (none)          | MUST NOT retry            |
     """
 
     def __init__(self, channel):
@@ -155,18 +161,24 @@ class NetworkAgentServiceServicer:
     6. At most one operation runs on a vm_id at a time.
     7. A path in a request is compared with the operator's lists after its links
     and ".." are resolved.
-    8. Errors of every RPC, in addition to its own table:
+    8. Where the server knows callers by identity, a caller sees and touches only
+    the networks it made itself, unless it is an administrator: another's is to
+    it as if it were not there (VM_NOT_FOUND, existed = false, absent from
+    lists and watches). Only SetupNetwork must tell that a vm_id is taken: it
+    answers SPEC_CONFLICT, whatever the other's spec and phase are.
+    9. Errors of every RPC, in addition to its own table:
 
-    | condition                          | code              | reason          | caller                   |
-    |------------------------------------|-------------------|-----------------|--------------------------|
-    | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
-    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
-    | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
-    | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
-    | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
-    | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
-    | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
-    | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
+    | condition                           | code               | reason          | caller                    |
+    |-------------------------------------|--------------------|-----------------|---------------------------|
+    | a rule is violated                  | INVALID_ARGUMENT   | INVALID_REQUEST | MUST fix the request      |
+    | a field is unknown (mutating RPCs)  | INVALID_ARGUMENT   | UNKNOWN_FIELD   | MUST send less or update  |
+    | agent starting or draining          | UNAVAILABLE        | AGENT_NOT_READY | MAY retry with back-off   |
+    | journal cannot be read or written   | UNAVAILABLE        | JOURNAL_FAILED  | MAY retry with back-off   |
+    | caller is not allowed               | PERMISSION_DENIED  | ACCESS_DENIED   | MUST NOT retry            |
+    | caller is not authenticated         | UNAUTHENTICATED    | UNAUTHENTICATED | MUST authenticate first   |
+    | a limit of the caller or of a call  | RESOURCE_EXHAUSTED | LIMIT_EXCEEDED  | MAY retry with back-off   |
+    | a fault of the agent itself         | INTERNAL           | INTERNAL        | MAY retry; tell operator  |
+    | no such RPC on this server          | UNIMPLEMENTED      | (none)          | MUST NOT retry            |
     """
 
     def SetupNetwork(self, request, context):
@@ -202,7 +214,7 @@ class NetworkAgentServiceServicer:
 
         | condition                               | code                | reason                 | caller                                 |
         |-----------------------------------------|---------------------|------------------------|----------------------------------------|
-        | vm_id exists with another spec          | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id |
+        | vm_id exists with another spec or owner | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id |
         | teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              |
         | set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 |
         | a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   |
@@ -497,18 +509,24 @@ class NetworkAgentService:
     6. At most one operation runs on a vm_id at a time.
     7. A path in a request is compared with the operator's lists after its links
     and ".." are resolved.
-    8. Errors of every RPC, in addition to its own table:
+    8. Where the server knows callers by identity, a caller sees and touches only
+    the networks it made itself, unless it is an administrator: another's is to
+    it as if it were not there (VM_NOT_FOUND, existed = false, absent from
+    lists and watches). Only SetupNetwork must tell that a vm_id is taken: it
+    answers SPEC_CONFLICT, whatever the other's spec and phase are.
+    9. Errors of every RPC, in addition to its own table:
 
-    | condition                          | code              | reason          | caller                   |
-    |------------------------------------|-------------------|-----------------|--------------------------|
-    | a rule is violated                 | INVALID_ARGUMENT  | INVALID_REQUEST | MUST fix the request     |
-    | a field is unknown (mutating RPCs) | INVALID_ARGUMENT  | UNKNOWN_FIELD   | MUST send less or update |
-    | agent starting or draining         | UNAVAILABLE       | AGENT_NOT_READY | MAY retry with back-off  |
-    | journal cannot be read or written  | UNAVAILABLE       | JOURNAL_FAILED  | MAY retry with back-off  |
-    | caller is not allowed              | PERMISSION_DENIED | ACCESS_DENIED   | MUST NOT retry           |
-    | caller is not authenticated        | UNAUTHENTICATED   | UNAUTHENTICATED | MUST authenticate first  |
-    | a fault of the agent itself        | INTERNAL          | INTERNAL        | MAY retry; tell operator |
-    | no such RPC on this server         | UNIMPLEMENTED     | (none)          | MUST NOT retry           |
+    | condition                           | code               | reason          | caller                    |
+    |-------------------------------------|--------------------|-----------------|---------------------------|
+    | a rule is violated                  | INVALID_ARGUMENT   | INVALID_REQUEST | MUST fix the request      |
+    | a field is unknown (mutating RPCs)  | INVALID_ARGUMENT   | UNKNOWN_FIELD   | MUST send less or update  |
+    | agent starting or draining          | UNAVAILABLE        | AGENT_NOT_READY | MAY retry with back-off   |
+    | journal cannot be read or written   | UNAVAILABLE        | JOURNAL_FAILED  | MAY retry with back-off   |
+    | caller is not allowed               | PERMISSION_DENIED  | ACCESS_DENIED   | MUST NOT retry            |
+    | caller is not authenticated         | UNAUTHENTICATED    | UNAUTHENTICATED | MUST authenticate first   |
+    | a limit of the caller or of a call  | RESOURCE_EXHAUSTED | LIMIT_EXCEEDED  | MAY retry with back-off   |
+    | a fault of the agent itself         | INTERNAL           | INTERNAL        | MAY retry; tell operator  |
+    | no such RPC on this server          | UNIMPLEMENTED      | (none)          | MUST NOT retry            |
     """
 
     @staticmethod

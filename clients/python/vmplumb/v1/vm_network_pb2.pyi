@@ -545,6 +545,7 @@ class VMNetwork(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     SPEC_HASH_FIELD_NUMBER: _builtins.int
     LEFTOVERS_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     vm_id: _builtins.str
     """Caller-chosen identifier; the CNI container ID."""
     uid: _builtins.str
@@ -558,6 +559,11 @@ class VMNetwork(_message.Message):
     different. Opaque: made with a key of the agent, so that no secret can be
     guessed from it. (To compare with a spec at hand, call SetupNetwork with
     validate_only.)
+    """
+    owner: _builtins.str
+    """Who made it: the identity that set it up, as the operator's policy names it.
+    Others see the network only if they are administrators. Empty if the server
+    knows no identities.
     """
     @_builtins.property
     def spec(self) -> Global___NetworkSpec:
@@ -600,10 +606,11 @@ class VMNetwork(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         spec_hash: _builtins.str = ...,
         leftovers: _abc.Iterable[_errors_pb2.Leftover] | None = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_failure", b"last_failure", "result", b"result", "spec", b"spec", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_failure", b"last_failure", "leftovers", b"leftovers", "phase", b"phase", "result", b"result", "revision", b"revision", "spec", b"spec", "spec_hash", b"spec_hash", "uid", b"uid", "update_time", b"update_time", "vm_id", b"vm_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_failure", b"last_failure", "leftovers", b"leftovers", "owner", b"owner", "phase", b"phase", "result", b"result", "revision", b"revision", "spec", b"spec", "spec_hash", b"spec_hash", "uid", b"uid", "update_time", b"update_time", "vm_id", b"vm_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
