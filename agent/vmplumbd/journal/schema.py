@@ -66,6 +66,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # The boot in which the journal began, "" before it is known.
         "ALTER TABLE agent ADD COLUMN first_boot_id TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # Who made a network. Before there were identities, callers of the agent's own socket did.
+        "ALTER TABLE networks ADD COLUMN owner TEXT NOT NULL DEFAULT 'local'",
+        "ALTER TABLE releases ADD COLUMN owner TEXT NOT NULL DEFAULT 'local'",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -26,14 +26,14 @@ from vmplumbd.model.record import JournalState, Member, Record, Release
 
 _NETWORKS = (
     "vm_id, uid, revision, phase, spec, spec_hash, boot_id, plan, failure, create_time, update_time, "
-    "last_sequence, release_attempts, release_at"
+    "last_sequence, release_attempts, release_at, owner"
 )
-_PUT = f"INSERT OR REPLACE INTO networks ({_NETWORKS}) VALUES ({','.join('?' * 14)})"
+_PUT = f"INSERT OR REPLACE INTO networks ({_NETWORKS}) VALUES ({','.join('?' * 15)})"
 _MEMBERS = (
     "member_id, network, conf_list, boot_id, path, ready, netns_device, netns_inode, host_name, host_index, "
     "host_mac, if_name, tap"
 )
-_RELEASES = "release_id, vm_id, uid, boot_id, plan, host_devices, created, attempts, last_error"
+_RELEASES = "release_id, vm_id, uid, boot_id, plan, host_devices, created, attempts, last_error, owner"
 _HINTS = {
     "SQLITE_FULL": "is the disk full?",
     "SQLITE_READONLY": "is the disk read-only?",
@@ -152,7 +152,7 @@ class SqliteJournal:
             if release is None:
                 return None
             cursor = self._db.execute(
-                f"INSERT INTO releases ({_RELEASES}) VALUES (NULL,?,?,?,?,?,?,?,?)",
+                f"INSERT INTO releases ({_RELEASES}) VALUES (NULL,?,?,?,?,?,?,?,?,?)",
                 (
                     release.vm_id,
                     release.uid,
@@ -162,6 +162,7 @@ class SqliteJournal:
                     release.created,
                     release.attempts,
                     release.last_error,
+                    release.owner,
                 ),
             )
             assert cursor.lastrowid is not None, "a row was inserted"
@@ -290,6 +291,7 @@ def _row(record: Record) -> tuple[object, ...]:
         record.last_sequence,
         record.release_attempts,
         record.release_at,
+        record.owner,
     )
 
 
@@ -310,6 +312,7 @@ def _record(row: tuple) -> Record:  # type: ignore[type-arg]  # SQLite's rows ar
             last_sequence=row[11],
             release_attempts=row[12],
             release_at=row[13],
+            owner=row[14],
         )
     except (ValueError, KeyError, TypeError) as exc:
         raise JournalFailed(f"the journal's row of {row[0]} cannot be read: {exc}") from exc
@@ -343,4 +346,5 @@ def _release(row: tuple) -> Release:  # type: ignore[type-arg]  # SQLite's rows 
         created=row[6],
         attempts=row[7],
         last_error=row[8],
+        owner=row[9],
     )

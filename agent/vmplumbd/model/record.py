@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vmplumbd.model.caller import LOCAL_OWNER
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.outcome import Plan
@@ -16,7 +17,7 @@ class Record:
 
     Times are seconds since the epoch. `boot_id` is the boot in which the kernel state was made.
     `last_sequence` is the number of the newest event. `release_attempts` counts tries to take back
-    what a failure left; `release_at` is when the next one is due.
+    what a failure left; `release_at` is when the next one is due. `owner` is the identity that made it.
     """
 
     vm_id: VmId
@@ -33,6 +34,7 @@ class Record:
     last_sequence: int = 0
     release_attempts: int = 0
     release_at: float = 0.0
+    owner: str = LOCAL_OWNER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Release:
     created: float
     attempts: int = 0
     last_error: str = ""
+    owner: str = LOCAL_OWNER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

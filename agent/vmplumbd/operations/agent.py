@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from vmplumbd.errors import (
     AgentNotReady,
+    LimitExceeded,
     OperationPending,
     ResumePositionLost,
     SpecConflict,
@@ -19,6 +20,7 @@ from vmplumbd.errors import (
     VmNotFound,
     WrongPhase,
 )
+from vmplumbd.model.caller import LOCAL, Caller
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.outcome import Outcome
@@ -88,55 +90,72 @@ class Agent:
         self.tools.book.wake_watchers()
         return self.tools.lanes.drained(seconds)
 
-    def validate(self, vm_id: VmId, spec: NetworkSpec, spec_hash: bytes) -> None:
+    def validate(self, vm_id: VmId, spec: NetworkSpec, spec_hash: bytes, by: Caller = LOCAL) -> None:
         """Check as `set_up` would, and do nothing. Blocks for the host's files. Raises as it would."""
         with self.tools.book.mutex:
-            self._decide_set_up(vm_id, spec_hash)
+            if self._decide_set_up(vm_id, spec_hash, by) is None:
+                self._check_limits(vm_id, by, adds=True)
         self._check_inline(spec)
         prepared = set_up.prepare(self.tools, vm_id, spec)
         for found in prepared.chains:
             chain.check_plugins(found, self.tools.preflight)
             addresses.refuse_if_full(self.tools, vm_id, found)
 
-    def set_up(self, vm_id: VmId, order: SetUpOrder, resume: Resume | None = None) -> Operation:
+    def set_up(
+        self, vm_id: VmId, order: SetUpOrder, resume: Resume | None = None, by: Caller = LOCAL
+    ) -> Operation:
         """Begin, attach to, or replay a set-up.
 
-        Raises SpecConflict, OperationPending, ResumePositionLost, TooManyOperations, AgentNotReady.
+        Raises SpecConflict, OperationPending, ResumePositionLost, TooManyOperations, LimitExceeded,
+        AgentNotReady.
         """
         if resume is not None:
-            return self._resume(vm_id, resume, Kind.SET_UP)
+            return self._resume(vm_id, resume, Kind.SET_UP, by)
         self._check_ready()
         self._check_inline(order.spec)
         with self.tools.book.mutex:
-            found = self._decide_set_up(vm_id, order.spec_hash)
+            found = self._decide_set_up(vm_id, order.spec_hash, by)
             if found is not None:
                 return found
+            self._check_limits(vm_id, by, adds=True)
+            former = self.tools.book.get(vm_id)
             operation = Operation(
                 kind=Kind.SET_UP,
                 vm_id=vm_id,
                 uid=Uid(uuid.uuid4().hex),
                 spec_hash=order.spec_hash,
                 log=EventLog(self.tools.clock),
+                owner=by.identity if former is None else former.owner,
             )
             self.tools.lanes.submit(set_up.set_up(self.tools, operation, order), LaneName.BUILT_IN)
             self.tools.book.running[vm_id] = operation
             self._keep(operation)
         return operation
 
-    def tear_down(self, vm_id: VmId, order: TearDownOrder, resume: Resume | None = None) -> Operation | None:
-        """Begin or attach to a teardown; None if nothing is known of the VM.
+    def tear_down(
+        self, vm_id: VmId, order: TearDownOrder, resume: Resume | None = None, by: Caller = LOCAL
+    ) -> Operation | None:
+        """Begin or attach to a teardown; None if the caller has no such VM.
 
         Raises TooManyOperations, AgentNotReady, ResumePositionLost.
         """
         if resume is not None:
-            return self._resume(vm_id, resume, Kind.TEAR_DOWN)
+            return self._resume(vm_id, resume, Kind.TEAR_DOWN, by)
         self._check_ready()
         book = self.tools.book
         with book.mutex:
             running = book.running.get(vm_id)
+            record = book.get(vm_id)
+            owner = by.identity
+            if record is not None:
+                owner = record.owner
+            elif running is not None:
+                owner = running.owner
+            if not by.sees(owner):
+                return None
             if running is not None and running.kind is Kind.TEAR_DOWN:
                 return running
-            if running is None and book.get(vm_id) is None:
+            if running is None and record is None:
                 return None
             operation = Operation(
                 kind=Kind.TEAR_DOWN,
@@ -144,6 +163,7 @@ class Agent:
                 uid=Uid(uuid.uuid4().hex),
                 spec_hash=b"",
                 log=EventLog(self.tools.clock),
+                owner=owner,
             )
             work = tear_down.tear_down(self.tools, operation, order, running)
             self.tools.lanes.submit(work, LaneName.TEAR_DOWN, always=True)
@@ -153,29 +173,31 @@ class Agent:
             running.token.cancel()
         return operation
 
-    def get(self, vm_id: VmId) -> Record:
-        """The record. Raises VmNotFound."""
+    def get(self, vm_id: VmId, by: Caller = LOCAL) -> Record:
+        """The record. Raises VmNotFound, for another's too."""
         record = self.tools.book.get(vm_id)
-        if record is None:
+        if record is None or not by.sees(record.owner):
             raise VmNotFound(f"no network of {vm_id}")
         return record
 
-    def list(self) -> Sequence[Record]:
-        """Every record, in byte order of vm_id."""
-        return self.tools.book.records()
+    def list(self, by: Caller = LOCAL) -> Sequence[Record]:
+        """Every record that the caller sees, in byte order of vm_id."""
+        records = self.tools.book.records()
+        return records if by.sees_all else [one for one in records if by.sees(one.owner)]
 
     def outcome(self, record: Record) -> Outcome | None:
         """The answer that a READY record stands for."""
         return answer.of_record(self.tools, record) if record.phase is Phase.READY else None
 
-    def check(self, vm_id: VmId) -> CheckCall:
-        """Begin a check. Raises VmNotFound, WrongPhase, OperationPending, TooManyOperations."""
+    def check(self, vm_id: VmId, by: Caller = LOCAL) -> CheckCall:
+        """Begin a check. Raises VmNotFound, WrongPhase, OperationPending, TooManyOperations, LimitExceeded."""
         book = self.tools.book
         self._check_ready()
         with book.mutex:
-            record = self.get(vm_id)
+            record = self.get(vm_id, by)
             if vm_id in book.running:
                 raise OperationPending(f"an operation runs on {vm_id}")
+            self._check_limits(vm_id, by, adds=False)
             if record.phase is not Phase.READY:
                 raise WrongPhase(f"the network of {vm_id} is {record.phase.name}, not READY")
             operation = Operation(
@@ -184,6 +206,7 @@ class Agent:
                 uid=record.uid,
                 spec_hash=record.spec_hash,
                 log=EventLog(self.tools.clock),
+                owner=record.owner,
             )
             call = CheckCall(operation=operation)
             work = check(self.tools, operation, record, call.answer)
@@ -226,10 +249,31 @@ class Agent:
         self.tools.book.watch(wake)
         return lambda: self.tools.book.unwatch(wake)
 
-    def _decide_set_up(self, vm_id: VmId, spec_hash: bytes) -> Operation | None:
+    def _check_limits(self, vm_id: VmId, by: Caller, *, adds: bool) -> None:
+        """Raises LimitExceeded if the caller has as much as it may. The mutex is held."""
+        book = self.tools.book
+        if by.max_operations is not None and (count := book.under_way(by.identity)) >= by.max_operations:
+            raise LimitExceeded(
+                f"{count} operations of {by.identity} are under way, its limit is {by.max_operations}",
+                limit="policy.max_operations",
+            )
+        if not adds or by.max_networks is None or book.get(vm_id) is not None:
+            return
+        if (count := book.held_by(by.identity)) >= by.max_networks:
+            raise LimitExceeded(
+                f"{by.identity} has {count} networks, its limit is {by.max_networks}",
+                limit="policy.max_networks",
+            )
+
+    def _decide_set_up(self, vm_id: VmId, spec_hash: bytes, by: Caller) -> Operation | None:
         """The operation to attach to, None to begin. Raises what the idempotency table says."""
         book = self.tools.book
         running = book.running.get(vm_id)
+        if not by.sees_all:
+            taken = book.get(vm_id) or running
+            if taken is not None and not by.sees(taken.owner):
+                # That the id is taken cannot be hidden; by whom, for what and since when can.
+                raise SpecConflict(f"{vm_id} is taken on this host", hint="does another id do?")
         if running is not None and running.kind is Kind.SET_UP:
             if running.spec_hash != spec_hash:
                 raise SpecConflict(f"a set-up of {vm_id} with another spec is running")
@@ -253,22 +297,29 @@ class Agent:
             return kept
         log = EventLog(self.tools.clock, first=max(1, record.last_sequence))
         operation = Operation(
-            kind=Kind.SET_UP, vm_id=record.vm_id, uid=record.uid, spec_hash=record.spec_hash, log=log
+            kind=Kind.SET_UP,
+            vm_id=record.vm_id,
+            uid=record.uid,
+            spec_hash=record.spec_hash,
+            log=log,
+            owner=record.owner,
         )
         if record.phase is Phase.READY:
             log.finish(outcome=answer.of_record(self.tools, record))
         operation.end()
         return operation
 
-    def _resume(self, vm_id: VmId, resume: Resume, kind: Kind) -> Operation:
+    def _resume(self, vm_id: VmId, resume: Resume, kind: Kind, by: Caller) -> Operation:
         with self.tools.book.mutex:
             held = self._finished.get(resume.uid)
+            if held is not None and not by.sees(held.owner):
+                held = None
             if held is not None and held.kind is kind and held.vm_id == vm_id:
                 if resume.sequence <= held.log.last_sequence:
                     return held
             elif kind is Kind.SET_UP:
                 record = self.tools.book.get(vm_id)
-                if record is not None and record.uid == resume.uid:
+                if record is not None and record.uid == resume.uid and by.sees(record.owner):
                     if record.phase is Phase.READY and resume.sequence <= record.last_sequence:
                         return self._replay(record)
                     if record.phase is Phase.FAILED and record.failure is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from vmplumbd.abc import Clock, Journal
 from vmplumbd.errors import AgentError
+from vmplumbd.model.caller import LOCAL_OWNER
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.progress import Holder, Leftover
@@ -42,6 +43,7 @@ class Operation:
     uid: Uid
     spec_hash: bytes
     log: EventLog
+    owner: str = LOCAL_OWNER
     token: CancelToken = field(default_factory=CancelToken)
     existed: bool = True
     network_uid: str = ""
@@ -84,6 +86,7 @@ class Book:
         self._writers = threading.Lock()
         self._mutex = threading.Lock()
         self._records: dict[VmId, Record] = {one.vm_id: one for one in state.records}
+        self._owned = collections.Counter(one.owner for one in state.records)
         self._releases: dict[int, Release] = {one.release_id: one for one in state.releases}
         self._members: dict[int, Member] = {one.member_id: one for one in state.members}
         self._releases_of: dict[VmId, set[int]] = {}
@@ -131,6 +134,18 @@ class Book:
     def count(self) -> int:
         """How many records there are."""
         return len(self._records)
+
+    def held_by(self, owner: str) -> int:
+        """Networks of an owner, those that are being set up for the first time too. The mutex is held."""
+        begun = sum(
+            one.kind is Kind.SET_UP and one.owner == owner and vm_id not in self._records
+            for vm_id, one in self.running.items()
+        )
+        return self._owned[owner] + begun
+
+    def under_way(self, owner: str) -> int:
+        """Operations of an owner that run now. The mutex is held."""
+        return sum(one.owner == owner for one in self.running.values())
 
     def releases(self) -> list[Release]:
         """Addresses that wait for their device to go."""
@@ -322,9 +337,15 @@ class Book:
         with self._mutex:
             self._revision = record.revision
             if record.phase is Phase.REMOVED:
-                self._records.pop(record.vm_id, None)
+                former = self._records.pop(record.vm_id, None)
             else:
+                former = self._records.get(record.vm_id)
                 self._records[record.vm_id] = record
+                self._owned[record.owner] += 1
+            if former is not None:
+                self._owned[former.owner] -= 1
+                if not self._owned[former.owner]:
+                    del self._owned[former.owner]
             self._history.append(record)
             watchers = list(self._watchers)
         for wake in watchers:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vmplumbd.errors import AgentError, UidMismatch, Unsupported
+from vmplumbd.model.caller import LOCAL, Caller
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, drain, failures, look
@@ -21,7 +22,8 @@ class CollectOrder:
     """One request. Records with a revision after `as_of_revision` are kept.
 
     `as_one_group`: what suits goes together (`drain`), and every device has gone before the answer.
-    `drain_pools`: members of warm pools go too.
+    `drain_pools`: members of warm pools go too. `by` is whose networks are concerned; CNI GC is the
+    administrators'.
     """
 
     valid_vm_ids: frozenset[str]
@@ -31,6 +33,7 @@ class CollectOrder:
     quarantine: bool = False
     as_one_group: bool = False
     drain_pools: bool = False
+    by: Caller = LOCAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,8 @@ def _collect_cni(
 
     `spared` are attachments (network, vm_id, interface) that stay though the journal does not know them.
     """
+    if not order.by.sees_all:
+        return (), ()
     errors: list[AgentError] = []
     defaults = tools.settings.defaults
     names = tuple(sorted(tools.settings.owned_networks))
@@ -166,7 +171,8 @@ def _stale(tools: Tools, order: CollectOrder) -> list[Record]:
     return [
         record
         for record in tools.book.records()
-        if record.vm_id not in order.valid_vm_ids
+        if order.by.sees(record.owner)
+        and record.vm_id not in order.valid_vm_ids
         and record.revision <= order.as_of_revision
         and record.vm_id not in tools.book.running
     ]

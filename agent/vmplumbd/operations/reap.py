@@ -157,6 +157,7 @@ def release_of(record: Record, devices: tuple[tuple[str, int], ...], tools: Tool
         plan=record.plan,
         host_devices=devices,
         created=tools.clock.now(),
+        owner=record.owner,
     )
 
 

@@ -569,4 +569,5 @@ def _new_record(tools: Tools, operation: Operation, order: SetUpOrder, plan: Pla
         plan=plan,
         create_time=now,
         update_time=now,
+        owner=operation.owner,
     )

@@ -46,7 +46,7 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
         operation.network_uid = record.uid
         try:
             if order.uid and order.uid != record.uid:
-                raise UidMismatch(f"the network of {record.vm_id} has uid {record.uid}, not {order.uid}")
+                raise UidMismatch(f"the network of {record.vm_id} has another uid than {order.uid}")
             record = tools.book.write(
                 replace(record, phase=after(record.phase, Happening.TEAR_DOWN), release_at=0.0)
             )

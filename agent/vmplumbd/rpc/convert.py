@@ -165,6 +165,7 @@ def network(record: Record, outcome: Outcome | None, *, key: bytes) -> vm_networ
         create_time=timestamp(record.create_time),
         update_time=timestamp(record.update_time),
         spec_hash=hmac.digest(key, record.spec_hash, hashlib.sha256).hex(),
+        owner=record.owner,
     )
     message.spec.CopyFrom(redacted(vm_network_pb2.NetworkSpec.FromString(record.spec)))
     if outcome is not None:
