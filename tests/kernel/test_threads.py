@@ -16,10 +16,10 @@ from tests import host as hosts
 from tests.kernel.test_end_state import ONE
 from tests.snapshot import snapshot
 from vmplumbd import errors
+from vmplumbd.compose import SystemClock
 from vmplumbd.kernel import netns as netns_module
 from vmplumbd.kernel import syscalls
 from vmplumbd.kernel.linux import LinuxKernel
-from vmplumbd.main import SystemClock
 from vmplumbd.model import net
 from vmplumbd.operations.lanes import LaneName, Lanes, Sleep, Work
 

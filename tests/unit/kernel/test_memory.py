@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vmplumbd import main
+from vmplumbd import compose
 from vmplumbd.kernel import memory
 
 HOST = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -41,4 +41,4 @@ def test_the_least_limit_counts(
 
 @pytest.mark.parametrize(("mebibytes", "networks"), [(512, 327), (24_576, 15_728), (16, 16)])
 def test_networks_may_take_a_quarter_of_it(mebibytes: int, networks: int) -> None:
-    assert main.networks_that_fit(mebibytes * MIB) == networks
+    assert compose.networks_that_fit(mebibytes * MIB) == networks
