@@ -65,6 +65,9 @@ def test_the_contract_passes(contract: lint.Contract, name: str) -> None:
             "_TORN_UP = 7;",
             "TORN_UP: unknown to the agent",
         ),
+        ("requirements", SERVICE, "[REQ-RULE-010]", "[REQ-RULE-011]", "REQ-RULE-011: stands 2 times"),
+        ("requirements", SERVICE, "[REQ-RULE-010]", "[REQ-RULE-10]", "REQ-RULE-10: not of the form"),
+        ("requirements", SERVICE, "| REQ-RULE-109 |", "|              |", "every RPC: UNIMPLEMENTED / (none)"),
         ("error tables", SERVICE, "| NOT_FOUND | VM_NOT_FOUND | MUST NOT retry |", "", "GetNetwork: "),
     ],
 )

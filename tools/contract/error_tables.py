@@ -23,18 +23,19 @@ CODES = frozenset(
 COMMON = "every RPC"
 NO_REASON = "(none)"
 _PREFIX = "ERROR_REASON_"
-_HEADER = ["condition", "code", "reason", "caller"]
+_HEADER = ["condition", "code", "reason", "caller", "requirement"]
 # Field numbers of descriptor.proto, of which the paths of source comments are made.
 _FILE_ENUM, _FILE_SERVICE, _ENUM_VALUE, _SERVICE_METHOD = 5, 6, 2, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One error: `where` it can happen (an RPC, or COMMON), with which code and reason."""
+    """One error: `where` it can happen (an RPC, or COMMON), with which code and reason, and its id."""
 
     where: str
     code: str
     reason: str
+    requirement: str
 
 
 def codes(full: FileDescriptorSet) -> dict[str, str]:
@@ -115,4 +116,4 @@ def _rows(where: str, comment: str) -> Iterator[Row]:
         elif inside and not set(cells[0]) <= {"-"}:
             if len(cells) != len(_HEADER):
                 raise ValueError(f"{where}: a row of its error table has {len(cells)} cells: {line.strip()}")
-            yield Row(where=where, code=cells[1], reason=cells[2])
+            yield Row(where=where, code=cells[1], reason=cells[2], requirement=cells[4])

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet  # noqa: E402  after the path, as below
 
-from tools.contract import error_tables, generate, image, rules_lock  # noqa: E402  run as a file, from a clone
+from tools.contract import error_tables, generate, image, requirements, rules_lock  # noqa: E402  run as a file, from a clone
 from vmplumbd import errors  # noqa: E402
 from vmplumbd.rpc import status  # noqa: E402
 
@@ -84,6 +84,12 @@ def tables(contract: Contract) -> Verdict:
     return Verdict(faults=found, note=f"{uses} rows, {len(error_tables.codes(contract.full))} reasons")
 
 
+def requirement_ids(contract: Contract) -> Verdict:
+    """Ids of requirements are well formed and stand once; every row of an error table has one."""
+    found = requirements.faults(contract.full)
+    return Verdict(faults=found, note=f"{len(requirements.ids(contract.full))} ids")
+
+
 def generated(contract: Contract) -> Verdict:
     """What is generated is committed as it is generated."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -107,6 +113,7 @@ CHECKS: dict[str, Check] = {
     "buf format": buf_format,
     "rules lock": locked_rules,
     "error tables": tables,
+    "requirements": requirement_ids,
     "generated code": generated,
     "buf breaking": buf_breaking,
 }

@@ -60,8 +60,8 @@ class NetworkConfigList(_message.Message):
     exactly as it would lie in the configuration directory, which reaches the
     plugins without a number, key order or duplicate key having been rewritten.
     The other fields are libcni's parsed view of it. A client MAY leave them
-    unset; one that is set MUST equal what `json` says, otherwise the server MUST
-    answer INVALID_ARGUMENT / CONFIG_LIST_MISMATCH.
+    unset; one that is set MUST equal what `json` says, [REQ-CNI-001] otherwise
+    the server MUST answer INVALID_ARGUMENT / CONFIG_LIST_MISMATCH.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -188,7 +188,7 @@ class CNIError(_message.Message):
     """"type" of the failing plugin, if known."""
     stderr_tail: _builtins.str
     """End of the plugin's standard error: up to 4 KiB in a record, up to 1 KiB in
-    the details of a gRPC status.
+    the details of a gRPC status. [REQ-CNI-002]
     """
     def __init__(
         self,

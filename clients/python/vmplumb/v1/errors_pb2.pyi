@@ -125,8 +125,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the closed list of google.rpc.ErrorInfo.reason values of the
     domain "vmplumb.v1". On the wire the reason is the value's name without the
-    prefix ERROR_REASON_, e.g. "SPEC_CONFLICT" (AIP-193). Each comment begins with
-    the one gRPC code the reason stands with.
+    prefix ERROR_REASON_, e.g. "SPEC_CONFLICT" (AIP-193). [REQ-ERROR-001] Each
+    comment begins with the one gRPC code the reason stands with.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -390,9 +390,9 @@ class Failure(_message.Message):
     HINT_FIELD_NUMBER: _builtins.int
     KERNEL_ERROR_FIELD_NUMBER: _builtins.int
     grpc_code: _builtins.int
-    """Canonical gRPC status code, as a number."""
+    """Canonical gRPC status code, as a number. [REQ-ERROR-002]"""
     reason: Global___ErrorReason.ValueType
-    """Machine-readable reason."""
+    """Machine-readable reason. [REQ-ERROR-003]"""
     message: _builtins.str
     """For people; begins with the Go SDK's constant wording where it has one."""
     retryable: _builtins.bool
@@ -403,11 +403,13 @@ class Failure(_message.Message):
     """What to look at, as a question; empty if the server has no idea."""
     @_builtins.property
     def cni_error(self) -> _cni_pb2.CNIError:
-        """The CNI plugin's error, if a plugin was the cause."""
+        """The CNI plugin's error, if a plugin was the cause. [REQ-ERROR-004]"""
 
     @_builtins.property
     def leftovers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Leftover]:
-        """What stayed behind, and where. Empty if the undoing was complete."""
+        """What stayed behind, and where. Empty if the undoing was complete.
+        [REQ-ERROR-005]
+        """
 
     @_builtins.property
     def kernel_error(self) -> Global___KernelError:
@@ -513,7 +515,7 @@ Global___Leftover: _TypeAlias = Leftover  # noqa: Y015
 class PendingRelease(_message.Message):
     """PendingRelease is something the agent still has to give back for a network
     that is gone: it stays in the journal and is tried again with back-off until
-    it succeeds. OUTPUT ONLY.
+    it succeeds. [REQ-ERROR-006] OUTPUT ONLY.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

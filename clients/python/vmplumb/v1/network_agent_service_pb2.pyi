@@ -169,11 +169,12 @@ class SetupNetworkRequest(_message.Message):
     kernel_args: _builtins.str
     """OPTIONAL. The VM's kernel command line, only read to refuse an "ip"
     argument beside an IP configuration. Empty means "no arguments". ASCII
-    whitespace separates arguments. Not part of the spec.
+    whitespace separates arguments. Not part of the spec. [REQ-SETUP-023]
     """
     validate_only: _builtins.bool
     """OPTIONAL. If true, the request is checked as usual (idempotency table
     included) and nothing is done; the stream ends with OK and no event.
+    [REQ-SETUP-021]
     """
     @_builtins.property
     def spec(self) -> _vm_network_pb2.NetworkSpec:
@@ -187,7 +188,7 @@ class SetupNetworkRequest(_message.Message):
     def operation_timeout(self) -> _duration_pb2.Duration:
         """OPTIONAL. Bound on the operation, retries included, undoing excluded.
         Absent means the server's default. Ignored when attaching. Not part of the
-        spec.
+        spec. [REQ-SETUP-022]
         """
 
     def __init__(
@@ -251,10 +252,10 @@ class SetupNetworkResponse(_message.Message):
     sequence: _builtins.int
     """Position within uid, from 1."""
     replayed: _builtins.bool
-    """True if the event happened before this call attached."""
+    """True if the event happened before this call attached. [REQ-EVENT-002]"""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
-        """When it happened (not when it was sent)."""
+        """When it happened (not when it was sent). [REQ-EVENT-001]"""
 
     @_builtins.property
     def progress(self) -> _vm_network_pb2.Progress:
@@ -299,10 +300,13 @@ class TeardownNetworkRequest(_message.Message):
     vm_id: _builtins.str
     """REQUIRED."""
     uid: _builtins.str
-    """OPTIONAL. If set, only this incarnation (VMNetwork.uid) is torn down."""
+    """OPTIONAL. If set, only this incarnation (VMNetwork.uid) is torn down.
+    [REQ-TEARDOWN-012]
+    """
     force: _builtins.bool
     """OPTIONAL. If true, the record is forgotten even if CNI DEL fails; what was
     not released is kept as a PendingRelease and tried again.
+    [REQ-TEARDOWN-013]
     """
     wait_for_devices: _builtins.bool
     """OPTIONAL. If true, the result comes only when the devices are gone and their
@@ -351,7 +355,8 @@ class TeardownNetworkResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     uid: _builtins.str
     """Identifies this teardown. Not VMNetwork.uid, since a record can see more
-    than one teardown until one succeeds. Empty if nothing was known of vm_id.
+    than one teardown until one succeeds. [REQ-TEARDOWN-014] Empty if nothing
+    was known of vm_id.
     """
     sequence: _builtins.int
     """Position within uid, from 1."""
@@ -405,14 +410,14 @@ class TeardownResult(_message.Message):
     existed: _builtins.bool
     """Whether there was anything to tear down."""
     network_uid: _builtins.str
-    """VMNetwork.uid of what was torn down."""
+    """VMNetwork.uid of what was torn down. [REQ-TEARDOWN-015]"""
     devices_gone: _builtins.bool
     """Whether the devices are gone and their addresses free. Without
     wait_for_devices this may be false for some milliseconds more.
     """
     @_builtins.property
     def ignored_failures(self) -> _containers.RepeatedCompositeFieldContainer[_errors_pb2.Failure]:
-        """Failures which `force` overrode."""
+        """Failures which `force` overrode. [REQ-TEARDOWN-016]"""
 
     @_builtins.property
     def leftovers(self) -> _containers.RepeatedCompositeFieldContainer[_errors_pb2.Leftover]:
@@ -504,13 +509,13 @@ class ListNetworksRequest(_message.Message):
     PHASES_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most this many; 0 means the server's default, and the server MAY send
-    fewer. More than 1000 is treated as 1000 (AIP-158).
+    fewer. More than 1000 is treated as 1000 (AIP-158). [REQ-LIST-004]
     """
     page_token: _builtins.str
     """next_page_token of the page before; empty for the first page. Opaque."""
     @_builtins.property
     def phases(self) -> _containers.RepeatedScalarFieldContainer[_vm_network_pb2.Phase.ValueType]:
-        """Only records in one of these phases; empty means all."""
+        """Only records in one of these phases; empty means all. [REQ-LIST-005]"""
 
     def __init__(
         self,
@@ -540,8 +545,9 @@ class ListNetworksResponse(_message.Message):
     """Empty at the end."""
     revision: _builtins.int
     """Revision of the agent when the page was read: a value for
-    WatchNetworksRequest.after_revision and CollectGarbageRequest.as_of_revision
-    (of several pages, the first page's).
+    WatchNetworksRequest.after_revision and
+    CollectGarbageRequest.as_of_revision (of several pages, the first page's).
+    [REQ-LIST-006]
     """
     @_builtins.property
     def networks(self) -> _containers.RepeatedCompositeFieldContainer[_vm_network_pb2.VMNetwork]:
@@ -571,10 +577,12 @@ class WatchNetworksRequest(_message.Message):
     VM_IDS_FIELD_NUMBER: _builtins.int
     AFTER_REVISION_FIELD_NUMBER: _builtins.int
     after_revision: _builtins.int
-    """Only changes after this revision. Absent means "from a snapshot"."""
+    """Only changes after this revision. [REQ-WATCH-004] Absent means "from a
+    snapshot".
+    """
     @_builtins.property
     def vm_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these VMs, at most 1000; empty means all."""
+        """Only these VMs, at most 1000; empty means all. [REQ-WATCH-003]"""
 
     def __init__(
         self,
@@ -602,7 +610,7 @@ class WatchNetworksResponse(_message.Message):
     NETWORK_FIELD_NUMBER: _builtins.int
     BOOKMARK_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Revision of the event: a value for after_revision."""
+    """Revision of the event: a value for after_revision. [REQ-WATCH-005]"""
     @_builtins.property
     def network(self) -> _vm_network_pb2.VMNetwork:
         """A record after a change; PHASE_REMOVED says it is gone."""
@@ -677,11 +685,11 @@ class CheckNetworkResponse(_message.Message):
     CNI_CHECK_SKIPPED_FIELD_NUMBER: _builtins.int
     cni_check_skipped: _builtins.bool
     """True if CNI CHECK was not invoked because disableCheck is set or the
-    cniVersion is below 0.4.0.
+    cniVersion is below 0.4.0. [REQ-CHECK-003]
     """
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[_errors_pb2.Failure]:
-        """What is not as it should be; empty means all is well."""
+        """What is not as it should be; empty means all is well. [REQ-CHECK-002]"""
 
     def __init__(
         self,
@@ -778,11 +786,12 @@ class CollectGarbageRequest(_message.Message):
     allow_empty: _builtins.bool
     """MUST be true for valid_vm_ids to be empty."""
     dry_run: _builtins.bool
-    """If true, only tell what would be done."""
+    """If true, only tell what would be done. [REQ-COLLECT-005]"""
     as_of_revision: _builtins.int
     """REQUIRED. The agent's revision (ListNetworksResponse.revision or
     GetStatusResponse.revision) as of which valid_vm_ids was drawn up. Records
     made after it are kept: their VMs are younger than the list.
+    [REQ-COLLECT-006]
     """
     collect_leaks: _builtins.bool
     """If true, also removes what DiagnoseHost would report with an action. There
@@ -922,9 +931,9 @@ class DiagnoseHostRequest(_message.Message):
     SKIP_FINDINGS_FIELD_NUMBER: _builtins.int
     SKIP_PREFLIGHT_FIELD_NUMBER: _builtins.int
     skip_findings: _builtins.bool
-    """If true, the four views are not compared."""
+    """If true, the four views are not compared. [REQ-DIAGNOSE-002]"""
     skip_preflight: _builtins.bool
-    """If true, the host is not checked for what it must offer."""
+    """If true, the host is not checked for what it must offer. [REQ-DIAGNOSE-003]"""
     def __init__(
         self,
         *,
@@ -1136,11 +1145,13 @@ class GetStatusResponse(_message.Message):
     agent_version: _builtins.str
     """Version of the implementation (semver)."""
     contract_version: _builtins.str
-    """Version of this contract the server was built from (semver), e.g. "1.0.0"."""
+    """Version of this contract the server was built from (semver), e.g. "1.0.0".
+    [REQ-STATUS-002]
+    """
     ready: _builtins.bool
-    """Whether SetupNetwork would be accepted now."""
+    """Whether SetupNetwork would be accepted now. [REQ-STATUS-003]"""
     revision: _builtins.int
-    """Revision of the newest change."""
+    """Revision of the newest change. [REQ-STATUS-004]"""
     boot_id: _builtins.str
     """The host's boot id (/proc/sys/kernel/random/boot_id)."""
     @_builtins.property
@@ -1166,7 +1177,7 @@ class GetStatusResponse(_message.Message):
     @_builtins.property
     def pending_releases(self) -> _containers.RepeatedCompositeFieldContainer[_errors_pb2.PendingRelease]:
         """What is still to be given back for networks that are gone: the oldest 100;
-        figures.pending_releases counts all.
+        figures.pending_releases counts all. [REQ-STATUS-006]
         """
 
     @_builtins.property
@@ -1214,7 +1225,7 @@ class AgentFigures(_message.Message):
     FAILED_RELEASES_FIELD_NUMBER: _builtins.int
     LAST_RELEASE_FAILURE_FIELD_NUMBER: _builtins.int
     ready_networks: _builtins.int
-    """Records in PHASE_READY."""
+    """Records in PHASE_READY. [REQ-STATUS-005]"""
     networks: _builtins.int
     """Records in any phase."""
     max_networks: _builtins.int

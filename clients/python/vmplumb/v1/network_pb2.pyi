@@ -113,10 +113,10 @@ class CNIConfiguration(_message.Message):
     fields containerID and netNSPath are SetupNetworkRequest.vm_id and
     NetworkSpec.netns_path.
 
-    One bound has no rule of its own, since CEL cannot add up: the pairs of `args`
-    joined as CNI_ARGS MUST NOT exceed 64 KiB. A server refuses more with
+    One bound has no rule of its own, since CEL cannot add up: the pairs of
+    `args` joined as CNI_ARGS MUST NOT exceed 64 KiB. A server refuses more with
     INVALID_ARGUMENT / INVALID_REQUEST and the rule id
-    "cni_configuration.args_size".
+    "cni_configuration.args_size". [REQ-CNI-003]
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -137,8 +137,8 @@ class CNIConfiguration(_message.Message):
     network_name and network_config is REQUIRED.
     """
     if_name: _builtins.str
-    """CNI_IFNAME. Empty means "eth0", unlike in Go, where an empty name reaches
-    the plugins and every one of them refuses it.
+    """CNI_IFNAME. Empty means "eth0", [REQ-CNI-005] unlike in Go, where an empty
+    name reaches the plugins and every one of them refuses it.
     """
     vm_if_name: _builtins.str
     """Interface name inside the VM, the sixth field of ip=. OPTIONAL."""
@@ -152,7 +152,7 @@ class CNIConfiguration(_message.Message):
     """
     force: _builtins.bool
     """If true, a failing DEL of a pre-existing network is told as a warning and
-    kept as a leftover, and ADD is invoked anyway.
+    kept as a leftover, and ADD is invoked anyway. [REQ-CNI-006]
     """
     capability_args: _builtins.bytes
     """Capability arguments: a UTF-8 JSON object from capability name to value
@@ -160,7 +160,7 @@ class CNIConfiguration(_message.Message):
     those it declares, as runtimeConfig. No part of the Go SDK, whose CNI calls
     carry none. It may carry secrets: left out of debug output and of records.
     Empty means none; what is no JSON object is refused with the rule id
-    "cni_configuration.capability_args".
+    "cni_configuration.capability_args". [REQ-CNI-004]
     """
     @_builtins.property
     def network_config(self) -> _cni_pb2.NetworkConfigList:

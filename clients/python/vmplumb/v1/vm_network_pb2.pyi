@@ -47,7 +47,7 @@ class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
     """Phase is the state of a VMNetwork.
 
       SETTING_UP -> READY | FAILED;  FAILED -> SETTING_UP (SetupNetwork again);
-      SETTING_UP | READY | FAILED -> TEARING_DOWN -> (gone) | FAILED.
+      SETTING_UP | READY | FAILED -> TEARING_DOWN -> (gone) | FAILED. [REQ-RECORD-001]
     """
 
 PHASE_UNSPECIFIED: Phase.ValueType  # 0
@@ -157,7 +157,7 @@ class _StepStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StepState.V
     STEP_STATE_STARTED: _StepState.ValueType  # 1
     """The step (or a further attempt of it) began."""
     STEP_STATE_RETRYING: _StepState.ValueType  # 2
-    """The attempt failed; another follows after retry_delay."""
+    """The attempt failed; another follows after retry_delay. [REQ-PROGRESS-001]"""
     STEP_STATE_SUCCEEDED: _StepState.ValueType  # 3
     """The step ended well."""
     STEP_STATE_FAILED: _StepState.ValueType  # 4
@@ -165,8 +165,8 @@ class _StepStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StepState.V
     STEP_STATE_SKIPPED: _StepState.ValueType  # 5
     """The step was not needed."""
     STEP_STATE_PLUGIN_CALLED: _StepState.ValueType  # 6
-    """One plugin call of the step ended, well or not, as plugin_call says. The
-    step goes on.
+    """One plugin call of the step ended, well or not, as plugin_call says.
+    [REQ-PROGRESS-004] The step goes on.
     """
 
 class StepState(_StepState, metaclass=_StepStateEnumTypeWrapper):
@@ -179,7 +179,7 @@ STEP_STATE_UNSPECIFIED: StepState.ValueType  # 0
 STEP_STATE_STARTED: StepState.ValueType  # 1
 """The step (or a further attempt of it) began."""
 STEP_STATE_RETRYING: StepState.ValueType  # 2
-"""The attempt failed; another follows after retry_delay."""
+"""The attempt failed; another follows after retry_delay. [REQ-PROGRESS-001]"""
 STEP_STATE_SUCCEEDED: StepState.ValueType  # 3
 """The step ended well."""
 STEP_STATE_FAILED: StepState.ValueType  # 4
@@ -187,8 +187,8 @@ STEP_STATE_FAILED: StepState.ValueType  # 4
 STEP_STATE_SKIPPED: StepState.ValueType  # 5
 """The step was not needed."""
 STEP_STATE_PLUGIN_CALLED: StepState.ValueType  # 6
-"""One plugin call of the step ended, well or not, as plugin_call says. The
-step goes on.
+"""One plugin call of the step ended, well or not, as plugin_call says.
+[REQ-PROGRESS-004] The step goes on.
 """
 Global___StepState: _TypeAlias = StepState  # noqa: Y015
 
@@ -231,7 +231,7 @@ class NetworkSpec(_message.Message):
     """NetworkSpec is all that a caller wants of one VM's network. Two specs are the
     same if they are equal field by field as sent, before defaults are applied;
     NetworkConfigList.json and CNIConfiguration.capability_args are compared byte
-    by byte.
+    by byte. [REQ-SPEC-001]
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -244,15 +244,15 @@ class NetworkSpec(_message.Message):
     links are resolved. Empty means "/var/run/netns/<vm_id>" if an interface has
     a cni_configuration, else "no namespace".
 
-    A namespace that exists there is used and never removed by the agent; what
-    else exists there is refused with NOT_A_NETNS, the agent's own network
-    namespace too. Without a cni_configuration nothing is made: the namespace
-    MUST exist.
+    A namespace that exists there is used and never removed by the agent;
+    [REQ-SPEC-002] what else exists there is refused with NOT_A_NETNS, the
+    agent's own network namespace too. Without a cni_configuration nothing is
+    made: the namespace MUST exist. [REQ-SPEC-003]
     """
     firecracker_accepts_mtu: _builtins.bool
     """Whether the VMM takes `mtu` in the body of a network interface, which
     Firecracker does from 1.16 on and refuses before. Only then is it there in
-    FirecrackerInterface.json.
+    FirecrackerInterface.json. [REQ-SPEC-004]
     """
     @_builtins.property
     def network_interfaces(self) -> _network_pb2.NetworkInterfaces:
@@ -292,7 +292,7 @@ class Progress(_message.Message):
     state: Global___StepState.ValueType
     """Its state."""
     attempt: _builtins.int
-    """Attempt number within the step, from 1."""
+    """Attempt number within the step, from 1. [REQ-PROGRESS-002]"""
     max_attempts: _builtins.int
     """Attempts the server will make at most; 0 if it does not know."""
     @_builtins.property
@@ -301,7 +301,7 @@ class Progress(_message.Message):
 
     @_builtins.property
     def failure(self) -> _errors_pb2.Failure:
-        """With RETRYING and FAILED: why."""
+        """With RETRYING and FAILED: why. [REQ-PROGRESS-003]"""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_errors_pb2.Warning]:
@@ -410,7 +410,7 @@ class InterfaceResult(_message.Message):
     @_builtins.property
     def static_configuration(self) -> _network_pb2.StaticNetworkConfiguration:
         """The final static configuration: the one of the request, or the one read
-        from the CNI result. Always set.
+        from the CNI result. Always set. [REQ-RESULT-001]
         """
 
     @_builtins.property
@@ -453,12 +453,14 @@ class FirecrackerInterface(_message.Message):
     IFACE_ID_FIELD_NUMBER: _builtins.int
     JSON_FIELD_NUMBER: _builtins.int
     iface_id: _builtins.str
-    """The interface's place in the spec, from 1, in decimal: the Go SDK's choice."""
+    """The interface's place in the spec, from 1, in decimal: the Go SDK's choice.
+    [REQ-RESULT-002]
+    """
     json: _builtins.bytes
     """The body, to be sent as it is: a UTF-8 JSON object in Firecracker's names
-    (iface_id, host_dev_name, guest_mac, rx_rate_limiter, tx_rate_limiter, mtu),
-    numbers as JSON numbers, what is unset left out. It is no proto JSON, which
-    would write 64-bit numbers as strings.
+    (iface_id, host_dev_name, guest_mac, rx_rate_limiter, tx_rate_limiter,
+    mtu), numbers as JSON numbers, what is unset left out. [REQ-RESULT-003] It
+    is no proto JSON, which would write 64-bit numbers as strings.
     """
     def __init__(
         self,
@@ -487,21 +489,25 @@ class SetupResult(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     NETNS_ADOPTED_FIELD_NUMBER: _builtins.int
     netns_path: _builtins.str
-    """The namespace the VMM must run in; empty if none was asked for or made."""
+    """The namespace the VMM must run in; empty if none was asked for or made.
+    [REQ-RESULT-005]
+    """
     ip_boot_param: _builtins.str
     """The value for the "ip=" kernel argument, if an interface has an IP
-    configuration (IPBootParam in Go); empty otherwise.
+    configuration (IPBootParam in Go); empty otherwise. [REQ-RESULT-006]
     """
     netns_adopted: _builtins.bool
-    """Whether the namespace was there already: the agent will not remove it."""
+    """Whether the namespace was there already: the agent will not remove it.
+    [REQ-RESULT-008]
+    """
     @_builtins.property
     def interfaces(self) -> _containers.RepeatedCompositeFieldContainer[Global___InterfaceResult]:
-        """One entry per interface of the spec, in order."""
+        """One entry per interface of the spec, in order. [REQ-RESULT-004]"""
 
     @_builtins.property
     def mmds_interface_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """iface_id of every interface with allow_mmds: network_interfaces of
-        Firecracker's PUT /mmds/config.
+        Firecracker's PUT /mmds/config. [REQ-RESULT-007]
         """
 
     @_builtins.property
@@ -528,8 +534,9 @@ Global___SetupResult: _TypeAlias = SetupResult  # noqa: Y015
 
 @_typing.final
 class VMNetwork(_message.Message):
-    """VMNetwork is the agent's record of one VM's network. It stays below 1 MiB, so
-    that one record always fits a page of ListNetworks. OUTPUT ONLY.
+    """VMNetwork is the agent's record of one VM's network. It stays below 1 MiB,
+    [REQ-RECORD-010] so that one record always fits a page of ListNetworks.
+    OUTPUT ONLY.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -549,36 +556,41 @@ class VMNetwork(_message.Message):
     vm_id: _builtins.str
     """Caller-chosen identifier; the CNI container ID."""
     uid: _builtins.str
-    """Server-assigned; a vm_id which is removed and set up again gets a new one."""
+    """Server-assigned; a vm_id which is removed and set up again gets a new one.
+    [REQ-RECORD-002]
+    """
     revision: _builtins.int
-    """Increases by at least 1 with every change, over all VMs of the agent."""
+    """Increases by at least 1 with every change, over all VMs of the agent.
+    [REQ-RECORD-003]
+    """
     phase: Global___Phase.ValueType
     """State."""
     spec_hash: _builtins.str
     """Equal for equal specs of one agent, secrets included, and otherwise
-    different. Opaque: made with a key of the agent, so that no secret can be
-    guessed from it. (To compare with a spec at hand, call SetupNetwork with
-    validate_only.)
+    different. [REQ-RECORD-007] Opaque: made with a key of the agent, so that
+    no secret can be guessed from it. (To compare with a spec at hand, call
+    SetupNetwork with validate_only.)
     """
     owner: _builtins.str
-    """Who made it: the identity that set it up, as the operator's policy names it.
-    Others see the network only if they are administrators. Empty if the server
-    knows no identities.
+    """Who made it: the identity that set it up, as the operator's policy names
+    it. [REQ-RECORD-009] Others see the network only if they are
+    administrators. Empty if the server knows no identities.
     """
     @_builtins.property
     def spec(self) -> Global___NetworkSpec:
         """The spec as it was sent, but for what may be secret: CNIArg.value,
         CNIConfiguration.capability_args, NetworkConfigList.json and
-        PluginConfig.json are left empty. To be compared by spec_hash.
+        PluginConfig.json are left empty. [REQ-RECORD-004] To be compared by
+        spec_hash.
         """
 
     @_builtins.property
     def result(self) -> Global___SetupResult:
-        """With PHASE_READY: the result."""
+        """With PHASE_READY: the result. [REQ-RECORD-005]"""
 
     @_builtins.property
     def last_failure(self) -> _errors_pb2.Failure:
-        """With PHASE_FAILED: why."""
+        """With PHASE_FAILED: why. [REQ-RECORD-006]"""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -590,7 +602,9 @@ class VMNetwork(_message.Message):
 
     @_builtins.property
     def leftovers(self) -> _containers.RepeatedCompositeFieldContainer[_errors_pb2.Leftover]:
-        """What `force` or a failed undoing left behind for this vm_id."""
+        """What `force` or a failed undoing left behind for this vm_id.
+        [REQ-RECORD-008]
+        """
 
     def __init__(
         self,
