@@ -67,7 +67,13 @@ def test_the_contract_passes(contract: lint.Contract, name: str) -> None:
         ),
         ("requirements", SERVICE, "[REQ-RULE-010]", "[REQ-RULE-011]", "REQ-RULE-011: stands 2 times"),
         ("requirements", SERVICE, "[REQ-RULE-010]", "[REQ-RULE-10]", "REQ-RULE-10: not of the form"),
-        ("requirements", SERVICE, "| REQ-RULE-109 |", "|              |", "every RPC: UNIMPLEMENTED / (none)"),
+        (
+            "requirements",
+            SERVICE,
+            "| REQ-RULE-109 |",
+            "|              |",
+            "every RPC: UNIMPLEMENTED / (none)",
+        ),
         ("error tables", SERVICE, "| NOT_FOUND | VM_NOT_FOUND | MUST NOT retry |", "", "GetNetwork: "),
     ],
 )
