@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import collections
 import functools
+import itertools
 import json
 import random
 import sys
@@ -37,7 +38,7 @@ from tests import host as hosts
 from tests.snapshot import namespace_snapshot, snapshot
 from tests.system.daemon import refusal, request
 from tests.torture.rig import Installed, installed, until
-from tests.torture.steps import walk
+from tests.torture.steps import Namespace, walk
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 
@@ -344,15 +345,15 @@ def _difference(was: Any, found: Any) -> str:  # noqa: ANN401 - JSON
 def every_step() -> int:
     """Walk through every step of every kind of life, and print what was killed where."""
     broken = 0
-    for network, adopted in (("fcnet", False), ("fcnet", True), ("mixed", False), ("mixed", True)):
+    for network, namespace in itertools.product(("fcnet", "mixed"), Namespace):
         began = time.monotonic()
-        done = hosts.in_host_with(functools.partial(walk, network=network, adopted=adopted))
+        done = hosts.in_host_with(functools.partial(walk, network=network, namespace=namespace))
         broken += len(done.broken)
         print(
             json.dumps(
                 {
                     "network": network,
-                    "namespace": "adopted" if adopted else "made",
+                    "namespace": namespace.name,
                     "kills": done.kills,
                     "seconds": round(time.monotonic() - began, 1),
                     "broken": done.broken,

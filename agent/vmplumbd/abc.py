@@ -174,6 +174,9 @@ class Kernel(Protocol):
         this call itself made.
         """
 
+    def plan_netns_dir(self, path: str) -> net.NetnsDir:
+        """What prepare_netns_dir would make now. Changes nothing."""
+
     def undo_netns_dir(self, made: net.NetnsDir) -> None:
         """Take back exactly what prepare_netns_dir made. A directory in use stays as it is."""
 

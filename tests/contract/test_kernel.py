@@ -180,7 +180,11 @@ def test_a_path_can_be_used_again_on_the_same_thread(kernel: abc.Kernel) -> None
 
 
 def test_preparing_a_directory_twice_makes_it_once(kernel: abc.Kernel) -> None:
+    planned = kernel.plan_netns_dir("/run/vm-netns")
+    assert planned == kernel.plan_netns_dir("/run/vm-netns")
     first = kernel.prepare_netns_dir("/run/vm-netns")
+    assert planned == first
+    assert kernel.plan_netns_dir("/run/vm-netns") == net.NetnsDir(path="/run/vm-netns")
     again = kernel.prepare_netns_dir("/run/vm-netns")
     assert first == net.NetnsDir(path="/run/vm-netns", made=("/run/vm-netns",), mounted=True)
     assert again == net.NetnsDir(path="/run/vm-netns")

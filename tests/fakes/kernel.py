@@ -280,6 +280,12 @@ class FakeKernel:
             self.world = replace(self.world, directories=self.world.directories | {path})
             return net.NetnsDir(path=path, made=(path,), mounted=True)
 
+    def plan_netns_dir(self, path: str) -> net.NetnsDir:
+        with self.lock:
+            if path in self.world.directories:
+                return net.NetnsDir(path=path)
+            return net.NetnsDir(path=path, made=(path,), mounted=True)
+
     def undo_netns_dir(self, made: net.NetnsDir) -> None:
         with self.lock:
             in_use = any(str(PurePosixPath(path).parent) == made.path for path in self.world.paths)

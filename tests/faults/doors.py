@@ -103,6 +103,7 @@ DOORS: Mapping[str, Door] = {
     "kernel.create_netns": Door(before=("EEXIST", "ENOSPC", "EMFILE", "EPERM")),
     "kernel.add_tap": Door(before=("EEXIST", "EMFILE", "EPERM", "EBUSY")),
     "kernel.prepare_netns_dir": Door(before=("ENOSPC", "EPERM", "EROFS")),
+    "kernel.plan_netns_dir": _reads("EMFILE", "EIO"),
     "kernel.undo_netns_dir": Door(before=("EBUSY", "EPERM")),
     "kernel.delete_netns": Door(before=("EPERM", "ENOMEM"), after=("EBUSY",)),
     "kernel.unlink_netns": Door(before=("EPERM", "ENOMEM")),

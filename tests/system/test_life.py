@@ -297,6 +297,18 @@ def test_directories_that_the_set_up_made_go_with_it(daemon: Daemon, module_host
     assert not (module_host.netns_dir / "pool").exists()
 
 
+def test_directories_that_several_set_ups_use_go_with_the_last(daemon: Daemon, module_host: Host) -> None:
+    before = snapshot()
+    for number, path in enumerate(("shared/one", "shared/two", "shared/three")):
+        daemon.set_up(f"life-{number}", netns_path=f"/run/netns/{path}")
+    for number in range(3):
+        assert (module_host.netns_dir / "shared").exists()
+        daemon.tear_down(f"life-{number}")
+    assert not (module_host.netns_dir / "shared").exists()
+    daemon.quiet()
+    assert snapshot() == before
+
+
 def test_static_interfaces_are_answered_and_nothing_is_made(daemon: Daemon) -> None:
     before = snapshot()
     (last,) = [

@@ -7,6 +7,7 @@ kill between two changes is a kill after the first of them, so these are all the
 
 from __future__ import annotations
 
+import enum
 import mmap
 import os
 import posix
@@ -33,7 +34,6 @@ from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 
 VM = "vm-1"
-ADOPTED = "adopted"
 _NUMBERS = struct.Struct("=qq")
 _COUNT = slice(8, 16)
 _SIZE = 512
@@ -105,6 +105,14 @@ class _Killer(Seam):
                 signal.pause()
 
 
+class Namespace(enum.Enum):
+    """Where the network's namespace lies: what the caller names."""
+
+    MADE = ""
+    ADOPTED = "/run/netns/adopted"
+    MADE_ELSEWHERE = "/run/netns/of/mine/vm"
+
+
 _standing: list[AbstractContextManager[Seam]] = []
 
 
@@ -130,15 +138,15 @@ class _Broken(Exception):
 class Walker:
     """Walks through one kind of life: a network that is set up and torn down, killed on its way."""
 
-    def __init__(self, agent: Installed, host: Host, *, network: str, adopted: bool) -> None:
+    def __init__(self, agent: Installed, host: Host, *, network: str, namespace: Namespace) -> None:
         self.agent = agent
         self.host = host
         self.network = network
-        self.netns = f"/run/netns/{ADOPTED}" if adopted else ""
+        self.netns = namespace.value
         self.control = Control(agent.directory / "control")
         self.walk = Walk()
         self.place = HostPlace()
-        if adopted:
+        if namespace is Namespace.ADOPTED:
             self.place.adopt(self.netns)
         self.before = self._seen()
 
@@ -323,11 +331,13 @@ class _Interrupted(Exception):
     """The agent died under the call."""
 
 
-def walk(host: Host, *, network: str = "fcnet", adopted: bool = False, every: int = 1) -> Walk:
+def walk(
+    host: Host, *, network: str = "fcnet", namespace: Namespace = Namespace.MADE, every: int = 1
+) -> Walk:
     """A walk in this host. Blocks. Leaves nothing if the agent keeps its promises."""
     with installed(host, {"kernel.ahead": "false"}) as agent:
         before = snapshot()
-        walker = Walker(agent, host, network=network, adopted=adopted)
+        walker = Walker(agent, host, network=network, namespace=namespace)
         walker.through(every=every)
         told = walker.walk
         for event in ("operation.fault", "crashed", "not JSON", "start.failed"):

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from tests import host as hosts
-from tests.torture.steps import Walk, walk
+from tests.torture.steps import Namespace, Walk, walk
 
 
 @pytest.mark.slow
@@ -26,15 +26,23 @@ def test_a_kill_after_any_change_leaves_nothing_and_the_repeated_call_goes_well(
     def made() -> None:
         done["made"] = hosts.in_host_with(walk)
 
-    def adopted() -> None:
-        done["adopted"] = hosts.in_host_with(lambda host: walk(host, adopted=True, every=10))
+    def others() -> None:
+        for name, namespace, every in (
+            ("adopted", Namespace.ADOPTED, 10),
+            ("made elsewhere", Namespace.MADE_ELSEWHERE, 6),
+        ):
+            done[name] = hosts.in_host_with(lambda host: walk(host, namespace=namespace, every=every))  # noqa: B023
 
-    threads = [threading.Thread(target=one) for one in (made, adopted)]
+    threads = [threading.Thread(target=one) for one in (made, others)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {name: one.broken for name, one in done.items()} == {"made": [], "adopted": []}
+    assert {name: one.broken for name, one in done.items()} == {
+        "made": [],
+        "adopted": [],
+        "made elsewhere": [],
+    }
     for one in done.values():
         assert set(one.kills) == {"set-up", "teardown", "recovery"}
     # Every change of a set-up was the last one of a daemon, to its commit: the list is the run's own.

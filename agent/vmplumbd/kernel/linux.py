@@ -509,17 +509,25 @@ class LinuxKernel:
             raise
         return held
 
+    def plan_netns_dir(self, path: str) -> net.NetnsDir:
+        return net.NetnsDir(path=path) if self._is_prepared(path) else netns.plan_directory(path)
+
     def prepare_netns_dir(self, path: str, *, private: bool = False) -> net.NetnsDir:
-        # Once for each directory: another one at this path is another inode.
-        with contextlib.suppress(OSError):
-            found = os.stat(path)  # noqa: PTH116  on the path of every set-up
-            if self._prepared.get(path) == (found.st_dev, found.st_ino):
-                return net.NetnsDir(path=path)
+        # Once for each directory.
+        if self._is_prepared(path):
+            return net.NetnsDir(path=path)
         made = netns.prepare_directory(path, private=private)
         with contextlib.suppress(OSError):
             found = os.stat(path)  # noqa: PTH116  as above
             self._prepared[path] = found.st_dev, found.st_ino
         return made
+
+    def _is_prepared(self, path: str) -> bool:
+        with contextlib.suppress(OSError):
+            found = os.stat(path)  # noqa: PTH116  on the path of every set-up
+            # Another one at this path is another inode.
+            return self._prepared.get(path) == (found.st_dev, found.st_ino)
+        return False
 
     def undo_netns_dir(self, made: net.NetnsDir) -> None:
         self._prepared.pop(made.path, None)

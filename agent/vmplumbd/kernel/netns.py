@@ -303,6 +303,32 @@ def delete(path: str) -> None:
         raise _fault("delete network namespace", path, exc) from exc
 
 
+def plan_directory(path: str) -> net.NetnsDir:
+    """What `prepare_directory` would make now. Changes nothing. Raises KernelFault."""
+    try:
+        made = _missing(path)
+        mounted = bool(made) or _mount_of(path) == _mount_of(str(Path(path).parent))
+    except OSError as exc:
+        raise _fault("look at namespace directory", path, exc) from exc
+    return net.NetnsDir(path=path, made=tuple(made), mounted=mounted)
+
+
+def _missing(path: str) -> list[str]:
+    """The directories that are not there, outermost first."""
+    folders = [Path(path), *Path(path).parents]
+    return [str(folder) for folder in reversed(folders) if not folder.is_dir()]
+
+
+def _mount_of(path: str) -> str:
+    """Which mount a directory lies on: the kernel's number of it. A bind mount of a directory on itself is one."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        told = Path(f"/proc/self/fdinfo/{fd}").read_text("ascii")
+    finally:
+        give_back(fd)
+    return next(line for line in told.splitlines() if line.startswith("mnt_id:"))
+
+
 def prepare_directory(path: str, *, private: bool = False) -> net.NetnsDir:
     """Make a directory in which a mount made here is seen in every mount namespace that shares it.
 
@@ -312,17 +338,16 @@ def prepare_directory(path: str, *, private: bool = False) -> net.NetnsDir:
     made: list[str] = []
     mounted = False
     try:
-        folders = [Path(path), *Path(path).parents]
-        for folder in reversed([folder for folder in folders if not folder.is_dir()]):
+        for folder in _missing(path):
             # Known before it is made: what fails may have been done.
-            made.append(str(folder))
+            made.append(folder)
             try:
-                folder.mkdir()
+                Path(folder).mkdir()
             except FileExistsError:
                 made.pop()
             else:
                 # Whatever the umask: others list and open namespaces by path.
-                folder.chmod(0o755)
+                Path(folder).chmod(0o755)
         with _locked(path):
             try:
                 syscalls.mount("", path, kind | syscalls.MS_REC)

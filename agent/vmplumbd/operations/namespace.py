@@ -7,6 +7,7 @@ directory is usable (0755) and a shared mount, as `ip netns` makes it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from vmplumbd.abc import Held, Kernel
 from vmplumbd.errors import AgentError, KernelFault, NetnsSetupFailed, NotANetns, NotFound, PathNotAllowed
@@ -35,6 +36,31 @@ def find(kernel: Kernel, path: str) -> net.NetnsIdentity | None:
         raise NotANetns(
             f'path "{path}" does not appear to be a mounted netns: {exc.message}', hint=exc.hint
         ) from exc
+
+
+def plan_parent(kernel: Kernel, path: str) -> net.NetnsDir:
+    """What `make_parent` would make now. Changes nothing. Raises NetnsSetupFailed."""
+    parent = os.path.dirname(path)  # noqa: PTH120 - text in, text out
+    try:
+        return kernel.plan_netns_dir(parent)
+    except KernelFault as exc:
+        raise NetnsSetupFailed(f'cannot look at netns parent dir "{parent}": {exc}', hint=exc.hint) from exc
+
+
+def shared(made: net.NetnsDir, others: Iterable[net.NetnsDir]) -> net.NetnsDir:
+    """What a namespace's directory owes, with what was made for `others` of which it is a part as well.
+
+    Who leaves it last takes it away.
+    """
+    inherited = {
+        one for other in others for one in other.made if one == made.path or paths.is_below(made.path, (one,))
+    }
+    return net.NetnsDir(
+        path=made.path,
+        # The outermost first, as they are made.
+        made=tuple(sorted({*made.made, *inherited}, key=lambda one: (one.count("/"), one))),
+        mounted=made.mounted or any(other.mounted and other.path == made.path for other in others),
+    )
 
 
 def make_parent(kernel: Kernel, path: str) -> net.NetnsDir:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
@@ -83,6 +84,7 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec) -> Prepared:
         plan=Plan(
             netns_path=netns_path,
             netns_owned=owned,
+            netns_dir=_planned_dir(tools, vm_id, netns_path) if owned else None,
             attachments=tuple(one.attachment for one in chains),
         ),
         chains=chains,
@@ -230,19 +232,50 @@ def _claiming(plan: Plan, member: Member) -> Plan:
     )
 
 
-def _make_parent(tools: Tools, operation: Operation, plan: Plan, undo: Undo) -> Plan:
-    made = namespace.make_parent(tools.kernel, plan.netns_path)
-    if made.path == tools.settings.netns_dir or not (made.made or made.mounted):
+def _planned_dir(tools: Tools, vm_id: VmId, netns_path: str) -> net.NetnsDir | None:
+    """What must be made for the namespace to lie in, and goes with it. Touches nothing."""
+    if os.path.dirname(netns_path) == tools.settings.netns_dir:  # noqa: PTH120 - text in, text out
         # The agent's own directory stays, as `ip netns` leaves its own.
+        return None
+    return _with_others(tools, vm_id, namespace.plan_parent(tools.kernel, netns_path))
+
+
+def _with_others(tools: Tools, vm_id: VmId, made: net.NetnsDir) -> net.NetnsDir | None:
+    others = [
+        one.plan.netns_dir
+        for one in tools.book.records()
+        if one.plan.netns_dir is not None and one.vm_id != vm_id
+    ]
+    owed = namespace.shared(made, others)
+    return owed if owed.made or owed.mounted else None
+
+
+def _make_parent(tools: Tools, operation: Operation, plan: Plan, undo: Undo) -> Plan:
+    if plan.netns_dir is not None:
+        what = plan.netns_dir.path
+        undo.push(ResourceKind.FILE, what, "", functools.partial(_remove_parent, tools, operation.vm_id))
+    made = namespace.make_parent(tools.kernel, plan.netns_path)
+    if made.path == tools.settings.netns_dir:
         return plan
-    undo.push(
-        ResourceKind.FILE, made.path, "", functools.partial(namespace.remove_parent, tools.kernel, made)
-    )
-    plan = replace(plan, netns_dir=made)
+    owed = _with_others(tools, operation.vm_id, made)
+    if owed == plan.netns_dir:
+        return plan
+    # Another one has made it, or taken it away, since it was looked at.
+    if owed is not None:
+        undo.push(
+            ResourceKind.FILE, made.path, "", functools.partial(namespace.remove_parent, tools.kernel, owed)
+        )
+    plan = replace(plan, netns_dir=owed)
     record = tools.book.get(operation.vm_id)
     assert record is not None
     tools.book.write(replace(record, plan=plan))
     return plan
+
+
+def _remove_parent(tools: Tools, vm_id: VmId) -> None:
+    record = tools.book.get(vm_id)
+    if record is not None:
+        namespace.remove_parent(tools.kernel, record.plan.netns_dir)
 
 
 def _del_first(
