@@ -6,11 +6,12 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo test lint bench torture soak generate lock guest reference-plugins env clean
+.PHONY: help demo test clients lint bench torture soak generate lock guest reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
 	@echo 'make test      every test;  ARGS="-k redirect" for some'
+	@echo 'make clients   the clients in every language, built and tested against a live agent;  ARGS=go for one'
 	@echo 'make lint      ruff, mypy, import contracts, fences, the contract and its generated code'
 	@echo 'make bench     set-up and teardown, measured beside their peers'
 	@echo 'make torture   1000 kills of the agent under load; ARGS="--kills 60 --seed 7" for others, ARGS=--every-step in turn'
@@ -32,6 +33,10 @@ test: env
 	@tools/iptables.sh >/dev/null || true
 	@$(PYTHON) -m tools.guest.build >/dev/null || true
 	$(PYTHON) -m pytest $(ARGS)
+
+clients: env
+	@tools/system_packages.sh iproute2 openssl || true
+	@$(PYTHON) -m tools.clients $(ARGS)
 
 lint: env
 	.venv/bin/ruff check .
@@ -56,6 +61,7 @@ soak: env
 
 generate: env
 	$(PYTHON) tools/contract/generate.py
+	$(PYTHON) -m tools.clients --write
 
 lock: env
 	tools/lock.sh $(ARGS)

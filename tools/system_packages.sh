@@ -2,7 +2,7 @@
 # tools/system_packages.sh NAME...
 # Finds the programs that a target can use; installs what is missing with apt-get, as root, where there is
 # one; says what is left out and why. Exit 0: all are there. Exit 1: some are left out.
-# Names: qemu iproute2 nftables go gcc kernel-build
+# Names: qemu iproute2 nftables go gcc kernel-build openssl cargo node maven jdk
 set -u
 
 install() {
@@ -57,6 +57,14 @@ for wanted; do
                 }
             }
             ;;
+        openssl) want openssl openssl "certificates for tests" openssl ;;
+        cargo) want Rust cargo "the Rust client" cargo ;;
+        node)
+            want Node.js node "the TypeScript client" nodejs npm &&
+                want npm npm "the TypeScript client" npm
+            ;;
+        maven) want Maven mvn "the Java client" maven ;;
+        jdk) want "a JDK" javac "the Java client" openjdk-17-jdk-headless ;;
         *)
             echo "system_packages.sh: no such name: $wanted" >&2
             exit 2

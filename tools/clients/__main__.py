@@ -1,0 +1,161 @@
+"""The clients in every language: generated code compared, built, tested against a live agent.
+
+python -m tools.clients [LANGUAGE...]           check, build and test; a line a language and a total
+python -m tools.clients --write [LANGUAGE...]   write the generated code anew
+python -m tools.clients --check [LANGUAGE...]   only compare the generated code
+
+A language whose programs are not here, and cannot be installed, is left out with the reason; with CI=true
+that fails. `tools/clients/languages` has a file for each. Exit 1 when one fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.clients.language import BUILD, ROOT, Broken, Count, Language, Workshop, write_contract
+
+LAST_LINES = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one language."""
+
+    name: str
+    count: Count | None = None
+    failure: str = ""
+    left_out: str = ""
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        took = f"  ({self.name}: {self.seconds:.0f} s)" if self.seconds else ""
+        if self.left_out:
+            return f"{self.name}: left out: {self.left_out}"
+        if self.failure:
+            return f"{self.name}: FAILED{took}"
+        return f"{self.name}: {self.count or 'as it is generated'}{took}"
+
+
+def languages() -> dict[str, Language]:
+    """Every language, by name: one for each file beside this one."""
+    found = {}
+    for path in sorted((Path(__file__).parent / "languages").glob("*.py")):
+        one: Language = importlib.import_module(f"tools.clients.languages.{path.stem}").LANGUAGE
+        found[one.name] = one
+    return found
+
+
+def lacking(language: Language) -> str:
+    """Why the language cannot be worked with here; empty if it can. Installs what can be installed."""
+    command = [str(ROOT / "tools" / "system_packages.sh"), *language.packages]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode == 0:
+        return ""
+    reasons = [line.removeprefix("left out: ") for line in done.stderr.splitlines() if "left out: " in line]
+    return "; ".join(reasons) or done.stderr.strip() or "its programs are not here"
+
+
+def differences(language: Language, fresh: Path) -> list[str]:
+    """What of the committed generated code is not as `fresh` has it."""
+    there, made = _files(language, ROOT), _files(language, fresh)
+    return [
+        *(f"missing: {path}" for path in sorted(made.keys() - there.keys())),
+        *(f"not generated: {path}" for path in sorted(there.keys() - made.keys())),
+        *(f"differs: {path}" for path in sorted(there.keys() & made.keys()) if there[path] != made[path]),
+    ]
+
+
+def compare(language: Language, shop: Workshop, *, write: bool) -> str:
+    """Generate and compare, or write; answers the differences as text, empty when there are none."""
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch)
+        language.generate(shop, fresh)
+        if not write:
+            return "\n".join(differences(language, fresh))
+        for directory in language.generated:
+            shutil.rmtree(ROOT / directory, ignore_errors=True)
+            shutil.copytree(fresh / directory, ROOT / directory)
+    return ""
+
+
+def work(language: Language, *, write: bool, check_only: bool) -> Outcome:
+    """Everything that is to be done for one language. Raises nothing that a command did."""
+    start = time.monotonic()
+    shop = Workshop(name=language.name)
+    shop.log.unlink(missing_ok=True)
+    count = None
+    try:
+        failure = compare(language, shop, write=write)
+        if failure:
+            failure = f"{failure}\ngenerated code is not as committed: make generate"
+        elif not (write or check_only):
+            language.build(shop)
+            count = language.test(shop)
+            if not count.passed:
+                failure = "no test ran"
+            elif count.failed:
+                failure = f"{count.failed} tests failed"
+            elif count.skipped and os.environ.get("CI") == "true":
+                failure = f"{count.skipped} tests were skipped"
+    except Broken as exc:
+        failure = str(exc)
+    return Outcome(name=language.name, count=count, failure=failure, seconds=time.monotonic() - start)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what is asked; 1 if something failed."""
+    table = languages()
+    parser = argparse.ArgumentParser(
+        prog="tools.clients", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="write the generated code anew")
+    parser.add_argument("--check", action="store_true", help="only compare the generated code")
+    parser.add_argument("--jobs", type=int, default=2, help="languages at once (2)")
+    parser.add_argument("languages", nargs="*", choices=[*table, []], help="all if none is named")
+    asked = parser.parse_args(arguments)
+    write_contract()
+    outcomes, here = [], []
+    for name in asked.languages or table:
+        reason = lacking(table[name])
+        if reason:
+            outcomes.append(Outcome(name=name, left_out=reason))
+        else:
+            here.append(table[name])
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        outcomes += pool.map(lambda one: work(one, write=asked.write, check_only=asked.check), here)
+    for one in outcomes:
+        if one.failure:
+            lines = one.failure.splitlines()
+            print(f"== {one.name}: the end of {(BUILD / f'{one.name}.log').relative_to(ROOT)}")
+            print("\n".join(lines[-LAST_LINES:]))
+    for one in sorted(outcomes, key=lambda one: one.name):
+        print(one)
+    total = sum((one.count for one in outcomes if one.count), Count())
+    if not (asked.write or asked.check):
+        print(f"clients: {total}")
+    bad = [one for one in outcomes if one.failure or (one.left_out and os.environ.get("CI") == "true")]
+    return 1 if bad else 0
+
+
+def _files(language: Language, root: Path) -> dict[Path, bytes]:
+    return {
+        path.relative_to(root): path.read_bytes()
+        for directory in language.generated
+        for path in sorted((root / directory).rglob("*"))
+        if path.is_file()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
