@@ -45,6 +45,7 @@ lint: env
 	.venv/bin/lint-imports
 	$(PYTHON) tools/fences.py
 	$(PYTHON) tools/contract/lint.py
+	$(PYTHON) -m tools.clients --stale
 
 bench: env
 	@tools/system_packages.sh iproute2 nftables gcc go || true

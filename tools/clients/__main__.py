@@ -3,6 +3,7 @@
 python -m tools.clients [LANGUAGE...]           check, build and test; a line a language and a total
 python -m tools.clients --write [LANGUAGE...]   write the generated code anew
 python -m tools.clients --check [LANGUAGE...]   only compare the generated code
+python -m tools.clients --stale                 which committed code is made of another contract; needs no tool
 
 A language whose programs are not here, and cannot be installed, is left out with the reason; with CI=true
 that fails. `tools/clients/languages` has a file for each. Exit 1 when one fails.
@@ -11,6 +12,7 @@ that fails. `tools/clients/languages` has a file for each. Exit 1 when one fails
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import os
 import shutil
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,12 +83,32 @@ def compare(language: Language, shop: Workshop, *, write: bool) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch)
         language.generate(shop, fresh)
+        (fresh / _sum(language)).write_text(contract_sum())
         if not write:
             return "\n".join(differences(language, fresh))
         for directory in language.generated:
             shutil.rmtree(ROOT / directory, ignore_errors=True)
             shutil.copytree(fresh / directory, ROOT / directory)
     return ""
+
+
+def contract_sum() -> str:
+    """What tells one state of `protos/` from another."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "protos").rglob("*.proto")):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode())
+        digest.update(path.read_bytes())
+    return f"{digest.hexdigest()}\n"
+
+
+def stale(table: Mapping[str, Language]) -> list[str]:
+    """The languages whose committed code is made of another contract than the one that is here."""
+    now = contract_sum()
+    return [
+        name
+        for name, one in table.items()
+        if not (ROOT / _sum(one)).exists() or (ROOT / _sum(one)).read_text() != now
+    ]
 
 
 def work(language: Language, *, write: bool, check_only: bool) -> Outcome:
@@ -121,9 +143,18 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--write", action="store_true", help="write the generated code anew")
     parser.add_argument("--check", action="store_true", help="only compare the generated code")
+    parser.add_argument("--stale", action="store_true", help="which committed code is of another contract")
     parser.add_argument("--jobs", type=int, default=2, help="languages at once (2)")
     parser.add_argument("languages", nargs="*", choices=[*table, []], help="all if none is named")
     asked = parser.parse_args(arguments)
+    if asked.stale:
+        old = stale(table)
+        print(
+            f"clients' generated code: of another contract: {', '.join(old)}; make generate"
+            if old
+            else f"clients' generated code is of this contract: {', '.join(table)}"
+        )
+        return 1 if old else 0
     write_contract()
     outcomes, here = [], []
     for name in asked.languages or table:
@@ -146,6 +177,10 @@ def main(arguments: Sequence[str]) -> int:
         print(f"clients: {total}")
     bad = [one for one in outcomes if one.failure or (one.left_out and os.environ.get("CI") == "true")]
     return 1 if bad else 0
+
+
+def _sum(language: Language) -> Path:
+    return language.generated[0] / "contract.sha256"
 
 
 def _files(language: Language, root: Path) -> dict[Path, bytes]:

@@ -140,7 +140,8 @@ class Language:
     packages: tuple[str, ...]
     """What it needs, as `tools/system_packages.sh` names it."""
     generated: tuple[Path, ...]
-    """Directories of the repository that hold generated files and nothing else."""
+    """Directories of the repository that hold generated files and nothing else. The first one also gets
+    `contract.sha256`, which says of which contract they are made."""
     generate: Callable[[Workshop, Path], None]
     build: Callable[[Workshop], None]
     """Whatever needs a registry is done when it ends: tests run in a network of their own."""

@@ -88,8 +88,8 @@ func (x *CNIArg) GetValue() string {
 // exactly as it would lie in the configuration directory, which reaches the
 // plugins without a number, key order or duplicate key having been rewritten.
 // The other fields are libcni's parsed view of it. A client MAY leave them
-// unset; one that is set MUST equal what `json` says, otherwise the server MUST
-// answer INVALID_ARGUMENT / CONFIG_LIST_MISMATCH.
+// unset; one that is set MUST equal what `json` says, [REQ-CNI-001] otherwise
+// the server MUST answer INVALID_ARGUMENT / CONFIG_LIST_MISMATCH.
 type NetworkConfigList struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "name" of the list.
@@ -315,7 +315,7 @@ type CNIError struct {
 	// "type" of the failing plugin, if known.
 	Plugin string `protobuf:"bytes,4,opt,name=plugin,proto3" json:"plugin,omitempty"`
 	// End of the plugin's standard error: up to 4 KiB in a record, up to 1 KiB in
-	// the details of a gRPC status.
+	// the details of a gRPC status. [REQ-CNI-002]
 	StderrTail    string `protobuf:"bytes,5,opt,name=stderr_tail,json=stderrTail,proto3" json:"stderr_tail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

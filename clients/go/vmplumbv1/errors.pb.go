@@ -24,8 +24,8 @@ const (
 
 // ErrorReason is the closed list of google.rpc.ErrorInfo.reason values of the
 // domain "vmplumb.v1". On the wire the reason is the value's name without the
-// prefix ERROR_REASON_, e.g. "SPEC_CONFLICT" (AIP-193). Each comment begins with
-// the one gRPC code the reason stands with.
+// prefix ERROR_REASON_, e.g. "SPEC_CONFLICT" (AIP-193). [REQ-ERROR-001] Each
+// comment begins with the one gRPC code the reason stands with.
 type ErrorReason int32
 
 const (
@@ -403,18 +403,19 @@ func (WarningReason) EnumDescriptor() ([]byte, []int) {
 // streamed and carried by a gRPC status, without a dependency on google.rpc.
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Canonical gRPC status code, as a number.
+	// Canonical gRPC status code, as a number. [REQ-ERROR-002]
 	GrpcCode int32 `protobuf:"varint,1,opt,name=grpc_code,json=grpcCode,proto3" json:"grpc_code,omitempty"`
-	// Machine-readable reason.
+	// Machine-readable reason. [REQ-ERROR-003]
 	Reason ErrorReason `protobuf:"varint,2,opt,name=reason,proto3,enum=vmplumb.v1.ErrorReason" json:"reason,omitempty"`
 	// For people; begins with the Go SDK's constant wording where it has one.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// Whether the server counts the error as transient: the same request may
 	// succeed later without a change by anyone.
 	Retryable bool `protobuf:"varint,4,opt,name=retryable,proto3" json:"retryable,omitempty"`
-	// The CNI plugin's error, if a plugin was the cause.
+	// The CNI plugin's error, if a plugin was the cause. [REQ-ERROR-004]
 	CniError *CNIError `protobuf:"bytes,5,opt,name=cni_error,json=cniError,proto3" json:"cni_error,omitempty"`
 	// What stayed behind, and where. Empty if the undoing was complete.
+	// [REQ-ERROR-005]
 	Leftovers []*Leftover `protobuf:"bytes,6,rep,name=leftovers,proto3" json:"leftovers,omitempty"`
 	// What to look at, as a question; empty if the server has no idea.
 	Hint string `protobuf:"bytes,7,opt,name=hint,proto3" json:"hint,omitempty"`
@@ -669,7 +670,7 @@ func (x *Leftover) GetCause() string {
 
 // PendingRelease is something the agent still has to give back for a network
 // that is gone: it stays in the journal and is tried again with back-off until
-// it succeeds. OUTPUT ONLY.
+// it succeeds. [REQ-ERROR-006] OUTPUT ONLY.
 type PendingRelease struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The VM it belonged to. The id may be in use again.

@@ -167,10 +167,10 @@ func (x *NetworkInterface) GetOutRateLimiter() *RateLimiter {
 // fields containerID and netNSPath are SetupNetworkRequest.vm_id and
 // NetworkSpec.netns_path.
 //
-// One bound has no rule of its own, since CEL cannot add up: the pairs of `args`
-// joined as CNI_ARGS MUST NOT exceed 64 KiB. A server refuses more with
+// One bound has no rule of its own, since CEL cannot add up: the pairs of
+// `args` joined as CNI_ARGS MUST NOT exceed 64 KiB. A server refuses more with
 // INVALID_ARGUMENT / INVALID_REQUEST and the rule id
-// "cni_configuration.args_size".
+// "cni_configuration.args_size". [REQ-CNI-003]
 type CNIConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of a network in conf_dir, at most 128 bytes. Exactly one of
@@ -179,8 +179,8 @@ type CNIConfiguration struct {
 	// An inline network configuration list. A server takes it if GetStatus has
 	// CAPABILITY_INLINE_CONFIG, else it answers UNSUPPORTED.
 	NetworkConfig *NetworkConfigList `protobuf:"bytes,2,opt,name=network_config,json=networkConfig,proto3" json:"network_config,omitempty"`
-	// CNI_IFNAME. Empty means "eth0", unlike in Go, where an empty name reaches
-	// the plugins and every one of them refuses it.
+	// CNI_IFNAME. Empty means "eth0", [REQ-CNI-005] unlike in Go, where an empty
+	// name reaches the plugins and every one of them refuses it.
 	IfName string `protobuf:"bytes,3,opt,name=if_name,json=ifName,proto3" json:"if_name,omitempty"`
 	// Interface name inside the VM, the sixth field of ip=. OPTIONAL.
 	VmIfName string `protobuf:"bytes,4,opt,name=vm_if_name,json=vmIfName,proto3" json:"vm_if_name,omitempty"`
@@ -196,7 +196,7 @@ type CNIConfiguration struct {
 	// operator's list, as bin_path.
 	CacheDir string `protobuf:"bytes,8,opt,name=cache_dir,json=cacheDir,proto3" json:"cache_dir,omitempty"`
 	// If true, a failing DEL of a pre-existing network is told as a warning and
-	// kept as a leftover, and ADD is invoked anyway.
+	// kept as a leftover, and ADD is invoked anyway. [REQ-CNI-006]
 	Force bool `protobuf:"varint,9,opt,name=force,proto3" json:"force,omitempty"`
 	// Name and owner of the tap device. MUST NOT stand together with args whose
 	// key begins with TC_REDIRECT_TAP_ or is IgnoreUnknown, in which it is passed
@@ -207,7 +207,7 @@ type CNIConfiguration struct {
 	// those it declares, as runtimeConfig. No part of the Go SDK, whose CNI calls
 	// carry none. It may carry secrets: left out of debug output and of records.
 	// Empty means none; what is no JSON object is refused with the rule id
-	// "cni_configuration.capability_args".
+	// "cni_configuration.capability_args". [REQ-CNI-004]
 	CapabilityArgs []byte `protobuf:"bytes,11,opt,name=capability_args,json=capabilityArgs,proto3" json:"capability_args,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

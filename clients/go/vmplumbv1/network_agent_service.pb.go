@@ -245,16 +245,17 @@ type SetupNetworkRequest struct {
 	Spec *NetworkSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	// OPTIONAL. The VM's kernel command line, only read to refuse an "ip"
 	// argument beside an IP configuration. Empty means "no arguments". ASCII
-	// whitespace separates arguments. Not part of the spec.
+	// whitespace separates arguments. Not part of the spec. [REQ-SETUP-023]
 	KernelArgs string `protobuf:"bytes,3,opt,name=kernel_args,json=kernelArgs,proto3" json:"kernel_args,omitempty"`
 	// OPTIONAL. Where to go on after a broken stream. Nothing begins then.
 	Resume *ResumePosition `protobuf:"bytes,4,opt,name=resume,proto3" json:"resume,omitempty"`
 	// OPTIONAL. Bound on the operation, retries included, undoing excluded.
 	// Absent means the server's default. Ignored when attaching. Not part of the
-	// spec.
+	// spec. [REQ-SETUP-022]
 	OperationTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=operation_timeout,json=operationTimeout,proto3" json:"operation_timeout,omitempty"`
 	// OPTIONAL. If true, the request is checked as usual (idempotency table
 	// included) and nothing is done; the stream ends with OK and no event.
+	// [REQ-SETUP-021]
 	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -394,9 +395,9 @@ type SetupNetworkResponse struct {
 	Uid string `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Position within uid, from 1.
 	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// When it happened (not when it was sent).
+	// When it happened (not when it was sent). [REQ-EVENT-001]
 	EventTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=event_time,json=eventTime,proto3" json:"event_time,omitempty"`
-	// True if the event happened before this call attached.
+	// True if the event happened before this call attached. [REQ-EVENT-002]
 	Replayed bool `protobuf:"varint,4,opt,name=replayed,proto3" json:"replayed,omitempty"`
 	// The event. Receivers MUST skip an event whose kind they do not know.
 	//
@@ -516,9 +517,11 @@ type TeardownNetworkRequest struct {
 	// REQUIRED.
 	VmId string `protobuf:"bytes,1,opt,name=vm_id,json=vmId,proto3" json:"vm_id,omitempty"`
 	// OPTIONAL. If set, only this incarnation (VMNetwork.uid) is torn down.
+	// [REQ-TEARDOWN-012]
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// OPTIONAL. If true, the record is forgotten even if CNI DEL fails; what was
 	// not released is kept as a PendingRelease and tried again.
+	// [REQ-TEARDOWN-013]
 	Force bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
 	// OPTIONAL. Bound on the operation, retries included. Absent means the
 	// server's default. Ignored when attaching.
@@ -609,7 +612,8 @@ func (x *TeardownNetworkRequest) GetResume() *ResumePosition {
 type TeardownNetworkResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifies this teardown. Not VMNetwork.uid, since a record can see more
-	// than one teardown until one succeeds. Empty if nothing was known of vm_id.
+	// than one teardown until one succeeds. [REQ-TEARDOWN-014] Empty if nothing
+	// was known of vm_id.
 	Uid string `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Position within uid, from 1.
 	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
@@ -734,9 +738,9 @@ type TeardownResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether there was anything to tear down.
 	Existed bool `protobuf:"varint,1,opt,name=existed,proto3" json:"existed,omitempty"`
-	// VMNetwork.uid of what was torn down.
+	// VMNetwork.uid of what was torn down. [REQ-TEARDOWN-015]
 	NetworkUid string `protobuf:"bytes,2,opt,name=network_uid,json=networkUid,proto3" json:"network_uid,omitempty"`
-	// Failures which `force` overrode.
+	// Failures which `force` overrode. [REQ-TEARDOWN-016]
 	IgnoredFailures []*Failure `protobuf:"bytes,3,rep,name=ignored_failures,json=ignoredFailures,proto3" json:"ignored_failures,omitempty"`
 	// What stayed behind.
 	Leftovers []*Leftover `protobuf:"bytes,4,rep,name=leftovers,proto3" json:"leftovers,omitempty"`
@@ -927,11 +931,11 @@ func (x *GetNetworkResponse) GetNetwork() *VMNetwork {
 type ListNetworksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most this many; 0 means the server's default, and the server MAY send
-	// fewer. More than 1000 is treated as 1000 (AIP-158).
+	// fewer. More than 1000 is treated as 1000 (AIP-158). [REQ-LIST-004]
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before; empty for the first page. Opaque.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only records in one of these phases; empty means all.
+	// Only records in one of these phases; empty means all. [REQ-LIST-005]
 	Phases        []Phase `protobuf:"varint,3,rep,packed,name=phases,proto3,enum=vmplumb.v1.Phase" json:"phases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -996,8 +1000,9 @@ type ListNetworksResponse struct {
 	// Empty at the end.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Revision of the agent when the page was read: a value for
-	// WatchNetworksRequest.after_revision and CollectGarbageRequest.as_of_revision
-	// (of several pages, the first page's).
+	// WatchNetworksRequest.after_revision and
+	// CollectGarbageRequest.as_of_revision (of several pages, the first page's).
+	// [REQ-LIST-006]
 	Revision      uint64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1057,9 +1062,10 @@ func (x *ListNetworksResponse) GetRevision() uint64 {
 // WatchNetworksRequest is the request of WatchNetworks.
 type WatchNetworksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only these VMs, at most 1000; empty means all.
+	// Only these VMs, at most 1000; empty means all. [REQ-WATCH-003]
 	VmIds []string `protobuf:"bytes,1,rep,name=vm_ids,json=vmIds,proto3" json:"vm_ids,omitempty"`
-	// Only changes after this revision. Absent means "from a snapshot".
+	// Only changes after this revision. [REQ-WATCH-004] Absent means "from a
+	// snapshot".
 	AfterRevision *uint64 `protobuf:"varint,2,opt,name=after_revision,json=afterRevision,proto3,oneof" json:"after_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1112,7 +1118,7 @@ func (x *WatchNetworksRequest) GetAfterRevision() uint64 {
 // WatchNetworksResponse is one event of a watch.
 type WatchNetworksResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Revision of the event: a value for after_revision.
+	// Revision of the event: a value for after_revision. [REQ-WATCH-005]
 	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The event. Receivers MUST skip an event whose kind they do not know.
 	//
@@ -1291,10 +1297,10 @@ func (x *CheckNetworkRequest) GetVmId() string {
 // CheckNetworkResponse is the response of CheckNetwork.
 type CheckNetworkResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What is not as it should be; empty means all is well.
+	// What is not as it should be; empty means all is well. [REQ-CHECK-002]
 	Findings []*Failure `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
 	// True if CNI CHECK was not invoked because disableCheck is set or the
-	// cniVersion is below 0.4.0.
+	// cniVersion is below 0.4.0. [REQ-CHECK-003]
 	CniCheckSkipped bool `protobuf:"varint,2,opt,name=cni_check_skipped,json=cniCheckSkipped,proto3" json:"cni_check_skipped,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -1471,11 +1477,12 @@ type CollectGarbageRequest struct {
 	ValidVmIds []string `protobuf:"bytes,1,rep,name=valid_vm_ids,json=validVmIds,proto3" json:"valid_vm_ids,omitempty"`
 	// MUST be true for valid_vm_ids to be empty.
 	AllowEmpty bool `protobuf:"varint,2,opt,name=allow_empty,json=allowEmpty,proto3" json:"allow_empty,omitempty"`
-	// If true, only tell what would be done.
+	// If true, only tell what would be done. [REQ-COLLECT-005]
 	DryRun bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	// REQUIRED. The agent's revision (ListNetworksResponse.revision or
 	// GetStatusResponse.revision) as of which valid_vm_ids was drawn up. Records
 	// made after it are kept: their VMs are younger than the list.
+	// [REQ-COLLECT-006]
 	AsOfRevision *uint64 `protobuf:"varint,4,opt,name=as_of_revision,json=asOfRevision,proto3,oneof" json:"as_of_revision,omitempty"`
 	// If true, also removes what DiagnoseHost would report with an action. There
 	// if GetStatus has CAPABILITY_COLLECT_LEAKS.
@@ -1742,9 +1749,9 @@ func (x *CollectedNetwork) GetUid() string {
 // DiagnoseHostRequest is the request of DiagnoseHost.
 type DiagnoseHostRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// If true, the four views are not compared.
+	// If true, the four views are not compared. [REQ-DIAGNOSE-002]
 	SkipFindings bool `protobuf:"varint,1,opt,name=skip_findings,json=skipFindings,proto3" json:"skip_findings,omitempty"`
-	// If true, the host is not checked for what it must offer.
+	// If true, the host is not checked for what it must offer. [REQ-DIAGNOSE-003]
 	SkipPreflight bool `protobuf:"varint,2,opt,name=skip_preflight,json=skipPreflight,proto3" json:"skip_preflight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2135,16 +2142,17 @@ type GetStatusResponse struct {
 	// Version of the implementation (semver).
 	AgentVersion string `protobuf:"bytes,2,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
 	// Version of this contract the server was built from (semver), e.g. "1.0.0".
+	// [REQ-STATUS-002]
 	ContractVersion string `protobuf:"bytes,3,opt,name=contract_version,json=contractVersion,proto3" json:"contract_version,omitempty"`
 	// Optional things the server can do.
 	Capabilities []Capability `protobuf:"varint,4,rep,packed,name=capabilities,proto3,enum=vmplumb.v1.Capability" json:"capabilities,omitempty"`
-	// Whether SetupNetwork would be accepted now.
+	// Whether SetupNetwork would be accepted now. [REQ-STATUS-003]
 	Ready bool `protobuf:"varint,5,opt,name=ready,proto3" json:"ready,omitempty"`
 	// Why not, and what else an operator should look at.
 	Problems []*Failure `protobuf:"bytes,6,rep,name=problems,proto3" json:"problems,omitempty"`
 	// CNI spec versions the server speaks.
 	CniVersions []string `protobuf:"bytes,7,rep,name=cni_versions,json=cniVersions,proto3" json:"cni_versions,omitempty"`
-	// Revision of the newest change.
+	// Revision of the newest change. [REQ-STATUS-004]
 	Revision uint64 `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
 	// When the agent started.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
@@ -2153,7 +2161,7 @@ type GetStatusResponse struct {
 	// What the agent holds and does now.
 	Figures *AgentFigures `protobuf:"bytes,11,opt,name=figures,proto3" json:"figures,omitempty"`
 	// What is still to be given back for networks that are gone: the oldest 100;
-	// figures.pending_releases counts all.
+	// figures.pending_releases counts all. [REQ-STATUS-006]
 	PendingReleases []*PendingRelease `protobuf:"bytes,12,rep,name=pending_releases,json=pendingReleases,proto3" json:"pending_releases,omitempty"`
 	// The warm pools, by network.
 	Pools         []*PoolStatus `protobuf:"bytes,13,rep,name=pools,proto3" json:"pools,omitempty"`
@@ -2285,7 +2293,7 @@ func (x *GetStatusResponse) GetPools() []*PoolStatus {
 // AgentFigures counts what the agent holds and does at one moment. OUTPUT ONLY.
 type AgentFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Records in PHASE_READY.
+	// Records in PHASE_READY. [REQ-STATUS-005]
 	ReadyNetworks uint32 `protobuf:"varint,1,opt,name=ready_networks,json=readyNetworks,proto3" json:"ready_networks,omitempty"`
 	// Records in any phase.
 	Networks uint32 `protobuf:"varint,2,opt,name=networks,proto3" json:"networks,omitempty"`

@@ -44,239 +44,255 @@ const (
 //
 //  1. A server MUST check every protovalidate rule of this package before it
 //     does anything else, and MUST NOT have a side effect if one is violated.
-//     All violations are in one answer.
+//     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
 //
 //  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
 //     CollectGarbage) with a field it does not know, anywhere in the message.
-//     Clients MUST ignore fields and enum values they do not know.
+//     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
+//     know.
 //
 //  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
 //     "vmplumb.v1" and a reason of ErrorReason, ErrorInfo.metadata["vm_id"] if
-//     there is one, and Failure. INVALID_REQUEST also carries
+//     there is one, and Failure. [REQ-RULE-004] INVALID_REQUEST also carries
 //     google.rpc.BadRequest: field path, rule id and message of each violation.
-//     UNAVAILABLE, RESOURCE_EXHAUSTED and OPERATION_PENDING also carry
-//     google.rpc.RetryInfo if the server can say when.
+//     [REQ-RULE-005] UNAVAILABLE, RESOURCE_EXHAUSTED and OPERATION_PENDING also
+//     carry google.rpc.RetryInfo if the server can say when. [REQ-RULE-006]
 //
 //  4. The details of a status stay below 6 KiB serialized, since gRPC's limit
 //     for headers is 8 KiB. What does not fit is cut: the last violation then
 //     has the reason "truncated" and says how many more there are, the standard
 //     error of a plugin keeps its last 1 KiB. The record has all of it.
+//     [REQ-RULE-007]
 //
 //  5. The end of a call (cancel, RPC deadline, broken connection) MUST NOT end
-//     the operation it began. The only way to end a set-up is TeardownNetwork.
+//     the operation it began. [REQ-RULE-008] The only way to end a set-up is
+//     TeardownNetwork. [REQ-RULE-009]
 //
-//  6. At most one operation runs on a vm_id at a time.
+//  6. At most one operation runs on a vm_id at a time. [REQ-RULE-010]
 //
 //  7. A path in a request is compared with the operator's lists after its links
-//     and ".." are resolved.
+//     and ".." are resolved. [REQ-RULE-011]
 //
-//  8. Where the server knows callers by identity, a caller sees and touches only
-//     the networks it made itself, unless it is an administrator: another's is to
-//     it as if it were not there (VM_NOT_FOUND, existed = false, absent from
-//     lists and watches). Only SetupNetwork must tell that a vm_id is taken: it
-//     answers SPEC_CONFLICT, whatever the other's spec and phase are.
+//  8. Where the server knows callers by identity, a caller sees and touches
+//     only the networks it made itself, unless it is an administrator:
+//     another's is to it as if it were not there (VM_NOT_FOUND, existed =
+//     false, absent from lists and watches). [REQ-RULE-012] Only SetupNetwork
+//     must tell that a vm_id is taken: it answers SPEC_CONFLICT, whatever the
+//     other's spec and phase are. [REQ-RULE-013]
 //
 //  9. Errors of every RPC, in addition to its own table:
 //
-//     | condition                           | code               | reason          | caller                    |
-//     |-------------------------------------|--------------------|-----------------|---------------------------|
-//     | a rule is violated                  | INVALID_ARGUMENT   | INVALID_REQUEST | MUST fix the request      |
-//     | a field is unknown (mutating RPCs)  | INVALID_ARGUMENT   | UNKNOWN_FIELD   | MUST send less or update  |
-//     | agent starting or draining          | UNAVAILABLE        | AGENT_NOT_READY | MAY retry with back-off   |
-//     | journal cannot be read or written   | UNAVAILABLE        | JOURNAL_FAILED  | MAY retry with back-off   |
-//     | caller is not allowed               | PERMISSION_DENIED  | ACCESS_DENIED   | MUST NOT retry            |
-//     | caller is not authenticated         | UNAUTHENTICATED    | UNAUTHENTICATED | MUST authenticate first   |
-//     | a limit of the caller or of a call  | RESOURCE_EXHAUSTED | LIMIT_EXCEEDED  | MAY retry with back-off   |
-//     | a fault of the agent itself         | INTERNAL           | INTERNAL        | MAY retry; tell operator  |
-//     | no such RPC on this server          | UNIMPLEMENTED      | (none)          | MUST NOT retry            |
+//     | condition                          | code               | reason          | caller                   | requirement  |
+//     |------------------------------------|--------------------|-----------------|--------------------------|--------------|
+//     | a rule is violated                 | INVALID_ARGUMENT   | INVALID_REQUEST | MUST fix the request     | REQ-RULE-101 |
+//     | a field is unknown (mutating RPCs) | INVALID_ARGUMENT   | UNKNOWN_FIELD   | MUST send less or update | REQ-RULE-102 |
+//     | agent starting or draining         | UNAVAILABLE        | AGENT_NOT_READY | MAY retry with back-off  | REQ-RULE-103 |
+//     | journal cannot be read or written  | UNAVAILABLE        | JOURNAL_FAILED  | MAY retry with back-off  | REQ-RULE-104 |
+//     | caller is not allowed              | PERMISSION_DENIED  | ACCESS_DENIED   | MUST NOT retry           | REQ-RULE-105 |
+//     | caller is not authenticated        | UNAUTHENTICATED    | UNAUTHENTICATED | MUST authenticate first  | REQ-RULE-106 |
+//     | a limit of the caller or of a call | RESOURCE_EXHAUSTED | LIMIT_EXCEEDED  | MAY retry with back-off  | REQ-RULE-107 |
+//     | a fault of the agent itself        | INTERNAL           | INTERNAL        | MAY retry; tell operator | REQ-RULE-108 |
+//     | no such RPC on this server         | UNIMPLEMENTED      | (none)          | MUST NOT retry           | REQ-RULE-109 |
 type NetworkAgentServiceClient interface {
 	// SetupNetwork makes (or finds) the network of a VM and streams what happens.
 	//
 	// Stream: zero or more `progress`, then exactly one `result` and status OK,
-	// or a status other than OK without `result`. `sequence` starts at 1 for a
-	// `uid` and increases by 1; to a reader that lags, a server MAY skip
-	// `progress` events, never `result`.
+	// or a status other than OK without `result`. [REQ-SETUP-001] `sequence`
+	// starts at 1 for a `uid` and increases by 1; [REQ-SETUP-002] to a reader
+	// that lags, a server MAY skip `progress` events, never `result`.
+	// [REQ-SETUP-003]
 	//
 	// Idempotency, by vm_id:
 	//
-	//	| record       | same spec                               | other spec     |
-	//	|--------------|-----------------------------------------|----------------|
-	//	| none         | begins                                  | begins         |
-	//	| SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS |
-	//	| READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS |
-	//	| FAILED       | undoes the rest, begins under a new uid | the same       |
-	//	| TEARING_DOWN | ABORTED                                 | ABORTED        |
+	//	| record       | same spec                               | other spec     | requirement   |
+	//	|--------------|-----------------------------------------|----------------|---------------|
+	//	| none         | begins                                  | begins         | REQ-SETUP-010 |
+	//	| SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS | REQ-SETUP-011 |
+	//	| READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS | REQ-SETUP-012 |
+	//	| FAILED       | undoes the rest, begins under a new uid | the same       | REQ-SETUP-013 |
+	//	| TEARING_DOWN | ABORTED                                 | ABORTED        | REQ-SETUP-014 |
 	//
 	// FAILED: what is left of the old record is undone first, from the old
-	// record's own data. If that fails and the new spec has `force`, the failing
-	// DELs are told as warnings and kept as leftovers; without `force` the answer
-	// is CNI_DEL_FAILED and the old record stays. So a caller may repeat a call
-	// with `force` added after a failure, and only then.
+	// record's own data. [REQ-SETUP-015] If that fails and the new spec has
+	// `force`, the failing DELs are told as warnings and kept as leftovers;
+	// [REQ-SETUP-016] without `force` the answer is CNI_DEL_FAILED and the old
+	// record stays. [REQ-SETUP-017] So a caller may repeat a call with `force`
+	// added after a failure, and only then.
 	//
 	// Resumption: with `resume`, only events after `resume.sequence` of
-	// `resume.uid` are sent, and nothing ever begins: a uid that is still held
-	// gets the rest and then its result or its stored failure, any other
-	// RESUME_POSITION_LOST.
+	// `resume.uid` are sent, and nothing ever begins: [REQ-SETUP-018] a uid that
+	// is still held gets the rest and then its result or its stored failure,
+	// [REQ-SETUP-019] any other RESUME_POSITION_LOST.
 	//
 	// Errors:
 	//
-	//	| condition                               | code                | reason                 | caller                                 |
-	//	|-----------------------------------------|---------------------|------------------------|----------------------------------------|
-	//	| vm_id exists with another spec or owner | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id |
-	//	| teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              |
-	//	| set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 |
-	//	| a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   |
-	//	| json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                   |
-	//	| network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry   |
-	//	| plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry   |
-	//	| host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request       |
-	//	| netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request       |
-	//	| namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                |
-	//	| DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`  |
-	//	| CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                |
-	//	| CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo              |
-	//	| no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host             |
-	//	| result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration         |
-	//	| the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                |
-	//	| operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                              |
-	//	| resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`       |
-	//	| too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                |
-	//	| max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host             |
-	//	| a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host             |
+	//	| condition                               | code                | reason                 | caller                                 | requirement   |
+	//	|-----------------------------------------|---------------------|------------------------|----------------------------------------|---------------|
+	//	| vm_id exists with another spec or owner | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id | REQ-SETUP-101 |
+	//	| teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              | REQ-SETUP-102 |
+	//	| set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 | REQ-SETUP-103 |
+	//	| a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   | REQ-SETUP-104 |
+	//	| json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                   | REQ-SETUP-105 |
+	//	| network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry   | REQ-SETUP-106 |
+	//	| plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry   | REQ-SETUP-107 |
+	//	| host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request       | REQ-SETUP-108 |
+	//	| netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request       | REQ-SETUP-109 |
+	//	| namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                | REQ-SETUP-110 |
+	//	| DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`  | REQ-SETUP-111 |
+	//	| CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                | REQ-SETUP-112 |
+	//	| CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo              | REQ-SETUP-113 |
+	//	| no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host             | REQ-SETUP-114 |
+	//	| result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration         | REQ-SETUP-115 |
+	//	| the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                | REQ-SETUP-116 |
+	//	| operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                              | REQ-SETUP-117 |
+	//	| resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`       | REQ-SETUP-118 |
+	//	| too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                | REQ-SETUP-119 |
+	//	| max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host             | REQ-SETUP-120 |
+	//	| a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host             | REQ-SETUP-121 |
 	//
 	// A DEADLINE_EXCEEDED or CANCELLED without ErrorInfo was made by the caller's
-	// own gRPC library and says nothing about the operation.
+	// own gRPC library and says nothing about the operation. [REQ-SETUP-020]
 	SetupNetwork(ctx context.Context, in *SetupNetworkRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SetupNetworkResponse], error)
 	// TeardownNetwork removes the network of a VM and streams what happens: it
 	// ends a running set-up, cuts the VM off, invokes CNI DEL on the whole list,
 	// unlinks the namespace if the agent made it, forgets the record.
+	// [REQ-TEARDOWN-001]
 	//
 	// Stream: zero or more `progress`, then exactly one `result` and status OK,
-	// or a status other than OK without `result`. A vm_id which is not known is
-	// OK with existed = false, so that a caller can always repeat the call.
+	// or a status other than OK without `result`. [REQ-TEARDOWN-002] A vm_id
+	// which is not known is OK with existed = false, so that a caller can always
+	// repeat the call. [REQ-TEARDOWN-003]
 	//
 	// The result says that the network is gone: the VM is cut off (host device
 	// down, its routes removed), DEL of the whole list is done, the namespace is
-	// unlinked. The kernel may take some milliseconds more to destroy the devices,
-	// and an address is free for another VM once its device has been seen to go;
-	// wait_for_devices waits for that. In a namespace that was there before
-	// set-up, the devices are always gone before the result. A process that still
-	// lives in the namespace or holds the tap device keeps the devices in being:
-	// the teardown is done all the same and the result names it in `holders`.
+	// unlinked. [REQ-TEARDOWN-004] The kernel may take some milliseconds more to
+	// destroy the devices, and an address is free for another VM once its device
+	// has been seen to go; wait_for_devices waits for that. [REQ-TEARDOWN-005] In
+	// a namespace that was there before set-up, the devices are always gone
+	// before the result. [REQ-TEARDOWN-006] A process that still lives in the
+	// namespace or holds the tap device keeps the devices in being: the teardown
+	// is done all the same and the result names it in `holders`.
+	// [REQ-TEARDOWN-007]
 	//
 	// A call while a teardown runs attaches to it: replays its events, then live;
-	// its own `force` and operation_timeout count for nothing. With `resume`, only
-	// events after `resume.sequence` of `resume.uid` are sent and nothing ever
-	// begins. Needs nothing but the record: no namespace, configuration file or
-	// CNI cache has to be there still.
+	// [REQ-TEARDOWN-008] its own `force` and operation_timeout count for nothing.
+	// [REQ-TEARDOWN-009] With `resume`, only events after `resume.sequence` of
+	// `resume.uid` are sent and nothing ever begins. [REQ-TEARDOWN-010] Needs
+	// nothing but the record: no namespace, configuration file or CNI cache has
+	// to be there still. [REQ-TEARDOWN-011]
 	//
 	// Errors:
 	//
-	//	| condition                       | code               | reason               | caller                                    |
-	//	|---------------------------------|--------------------|----------------------|-------------------------------------------|
-	//	| uid does not match              | ABORTED            | UID_MISMATCH         | MUST read the record again                |
-	//	| CNI DEL failed, not `force`     | INTERNAL           | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
-	//	| CNI error 11 outlasted retries  | UNAVAILABLE        | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
-	//	| the kernel refused              | INTERNAL           | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
-	//	| operation_timeout ran out       | DEADLINE_EXCEEDED  | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
-	//	| resume.uid or sequence not held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST call again without `resume`          |
-	//	| too many operations             | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                   |
+	//	| condition                       | code               | reason               | caller                                    | requirement      |
+	//	|---------------------------------|--------------------|----------------------|-------------------------------------------|------------------|
+	//	| uid does not match              | ABORTED            | UID_MISMATCH         | MUST read the record again                | REQ-TEARDOWN-101 |
+	//	| CNI DEL failed, not `force`     | INTERNAL           | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED | REQ-TEARDOWN-102 |
+	//	| CNI error 11 outlasted retries  | UNAVAILABLE        | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED | REQ-TEARDOWN-103 |
+	//	| the kernel refused              | INTERNAL           | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED | REQ-TEARDOWN-104 |
+	//	| operation_timeout ran out       | DEADLINE_EXCEEDED  | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED | REQ-TEARDOWN-105 |
+	//	| resume.uid or sequence not held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST call again without `resume`          | REQ-TEARDOWN-106 |
+	//	| too many operations             | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                   | REQ-TEARDOWN-107 |
 	TeardownNetwork(ctx context.Context, in *TeardownNetworkRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TeardownNetworkResponse], error)
-	// GetNetwork reads one record.
+	// GetNetwork reads one record. [REQ-GET-001]
 	//
 	// Errors:
 	//
-	//	| condition     | code      | reason       | caller         |
-	//	|---------------|-----------|--------------|----------------|
-	//	| no such vm_id | NOT_FOUND | VM_NOT_FOUND | MUST NOT retry |
+	//	| condition     | code      | reason       | caller         | requirement |
+	//	|---------------|-----------|--------------|----------------|-------------|
+	//	| no such vm_id | NOT_FOUND | VM_NOT_FOUND | MUST NOT retry | REQ-GET-101 |
 	GetNetwork(ctx context.Context, in *GetNetworkRequest, opts ...grpc.CallOption) (*GetNetworkResponse, error)
 	// ListNetworks reads records in the order of vm_id (byte order), page by
-	// page. A page may be shorter than page_size; the end is an empty
-	// next_page_token and nothing else. A server MUST keep a page below 4 MiB,
-	// the default receive limit of gRPC, whatever page_size is.
+	// page. [REQ-LIST-001] A page may be shorter than page_size; the end is an
+	// empty next_page_token and nothing else. [REQ-LIST-002] A server MUST keep a
+	// page below 4 MiB, the default receive limit of gRPC, whatever page_size is.
+	// [REQ-LIST-003]
 	//
 	// Errors:
 	//
-	//	| condition                                            | code             | reason          | caller                      |
-	//	|------------------------------------------------------|------------------|-----------------|-----------------------------|
-	//	| page_token not of this server, or for another filter | INVALID_ARGUMENT | INVALID_REQUEST | MUST begin again without it |
+	//	| condition                                            | code             | reason          | caller                      | requirement  |
+	//	|------------------------------------------------------|------------------|-----------------|-----------------------------|--------------|
+	//	| page_token not of this server, or for another filter | INVALID_ARGUMENT | INVALID_REQUEST | MUST begin again without it | REQ-LIST-101 |
 	ListNetworks(ctx context.Context, in *ListNetworksRequest, opts ...grpc.CallOption) (*ListNetworksResponse, error)
 	// WatchNetworks streams changes of records until the caller ends it. Without
 	// after_revision it first sends every record there is, then one `bookmark`,
-	// then changes. To a reader that lags, a server MAY send only the newest state
-	// of a record; it MUST NOT leave out PHASE_REMOVED.
+	// then changes. [REQ-WATCH-001] To a reader that lags, a server MAY send only
+	// the newest state of a record; it MUST NOT leave out PHASE_REMOVED.
+	// [REQ-WATCH-002]
 	//
 	// Errors:
 	//
-	//	| condition                        | code               | reason               | caller                                 |
-	//	|----------------------------------|--------------------|----------------------|----------------------------------------|
-	//	| after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it            |
-	//	| too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                |
-	//	| agent goes away                  | UNAVAILABLE        | AGENT_NOT_READY      | MAY watch again with its last revision |
+	//	| condition                        | code               | reason               | caller                                 | requirement   |
+	//	|----------------------------------|--------------------|----------------------|----------------------------------------|---------------|
+	//	| after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it            | REQ-WATCH-101 |
+	//	| too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                | REQ-WATCH-102 |
+	//	| agent goes away                  | UNAVAILABLE        | AGENT_NOT_READY      | MAY watch again with its last revision | REQ-WATCH-103 |
 	WatchNetworks(ctx context.Context, in *WatchNetworksRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchNetworksResponse], error)
 	// CheckNetwork invokes CNI CHECK and looks at namespace, tap device, redirect
 	// in both directions, addresses and routes. A network which is not as it
-	// should be is OK with findings, not an error.
+	// should be is OK with findings, not an error. [REQ-CHECK-001]
 	//
 	// Errors:
 	//
-	//	| condition                      | code                | reason              | caller                    |
-	//	|--------------------------------|---------------------|---------------------|---------------------------|
-	//	| no such vm_id                  | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
-	//	| phase is not READY             | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
-	//	| an operation runs on the vm_id | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-	//	| too many operations            | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
+	//	| condition                      | code                | reason              | caller                    | requirement   |
+	//	|--------------------------------|---------------------|---------------------|---------------------------|---------------|
+	//	| no such vm_id                  | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            | REQ-CHECK-101 |
+	//	| phase is not READY             | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         | REQ-CHECK-102 |
+	//	| an operation runs on the vm_id | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo | REQ-CHECK-103 |
+	//	| too many operations            | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   | REQ-CHECK-104 |
 	CheckNetwork(ctx context.Context, in *CheckNetworkRequest, opts ...grpc.CallOption) (*CheckNetworkResponse, error)
 	// DescribeNetwork reads one record and shows the devices between the VM and
-	// the host as the kernel has them now. What is missing is missing in the
-	// answer; CheckNetwork judges.
+	// the host as the kernel has them now. [REQ-DESCRIBE-001] What is missing is
+	// missing in the answer; [REQ-DESCRIBE-002] CheckNetwork judges.
 	//
 	// Errors:
 	//
-	//	| condition           | code               | reason              | caller                  |
-	//	|---------------------|--------------------|---------------------|-------------------------|
-	//	| no such vm_id       | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
-	//	| the kernel refused  | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
-	//	| too many operations | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
+	//	| condition           | code               | reason              | caller                  | requirement      |
+	//	|---------------------|--------------------|---------------------|-------------------------|------------------|
+	//	| no such vm_id       | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          | REQ-DESCRIBE-101 |
+	//	| the kernel refused  | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off | REQ-DESCRIBE-102 |
+	//	| too many operations | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off | REQ-DESCRIBE-103 |
 	DescribeNetwork(ctx context.Context, in *DescribeNetworkRequest, opts ...grpc.CallOption) (*DescribeNetworkResponse, error)
 	// CollectGarbage tears down every network whose vm_id is not in valid_vm_ids
-	// and whose record is not newer than as_of_revision, and invokes CNI GC with
-	// what remains. Networks with a running operation are never touched.
+	// and whose record is not newer than as_of_revision, [REQ-COLLECT-001] and
+	// invokes CNI GC with what remains. Networks with a running operation are
+	// never touched. [REQ-COLLECT-002]
 	//
 	// CNI GC runs only on networks that the operator marks as this agent's own,
-	// since GC drops the attachments of every other runtime too. With
-	// collect_leaks, what DiagnoseHost would report with an action is removed as
-	// well, after a second look; nothing foreign ever is.
+	// since GC drops the attachments of every other runtime too.
+	// [REQ-COLLECT-003] With collect_leaks, what DiagnoseHost would report with
+	// an action is removed as well, after a second look; nothing foreign ever is.
 	//
-	// Failures per network are in the response.
+	// Failures per network are in the response. [REQ-COLLECT-004]
 	//
 	// Errors:
 	//
-	//	| condition                   | code                | reason            | caller                    |
-	//	|-----------------------------|---------------------|-------------------|---------------------------|
-	//	| another collection runs     | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
-	//	| collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED       | MUST call without it      |
+	//	| condition                   | code                | reason            | caller                    | requirement     |
+	//	|-----------------------------|---------------------|-------------------|---------------------------|-----------------|
+	//	| another collection runs     | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo | REQ-COLLECT-101 |
+	//	| collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED       | MUST call without it      | REQ-COLLECT-102 |
 	CollectGarbage(ctx context.Context, in *CollectGarbageRequest, opts ...grpc.CallOption) (*CollectGarbageResponse, error)
-	// DiagnoseHost compares journal, CNI caches, IPAM reservations and kernel, and
-	// names each difference; it also checks what the host must offer. It changes
-	// nothing. There if GetStatus has CAPABILITY_DIAGNOSE_HOST.
+	// DiagnoseHost compares journal, CNI caches, IPAM reservations and kernel,
+	// and names each difference; it also checks what the host must offer. It
+	// changes nothing. [REQ-DIAGNOSE-001] There if GetStatus has
+	// CAPABILITY_DIAGNOSE_HOST.
 	//
 	// Errors:
 	//
-	//	| condition              | code                | reason            | caller                    |
-	//	|------------------------|---------------------|-------------------|---------------------------|
-	//	| another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
-	//	| the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   |
-	//	| not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            |
+	//	| condition              | code                | reason            | caller                    | requirement      |
+	//	|------------------------|---------------------|-------------------|---------------------------|------------------|
+	//	| another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo | REQ-DIAGNOSE-101 |
+	//	| the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   | REQ-DIAGNOSE-102 |
+	//	| not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            | REQ-DIAGNOSE-103 |
 	DiagnoseHost(ctx context.Context, in *DiagnoseHostRequest, opts ...grpc.CallOption) (*DiagnoseHostResponse, error)
 	// GetStatus tells what the agent is, what it can do, how much of it it does
 	// now and whether it can do it. MUST answer even when the agent is not ready.
+	// [REQ-STATUS-001]
 	//
 	// Errors:
 	//
-	//	| condition                   | code     | reason   | caller                   |
-	//	|-----------------------------|----------|----------|--------------------------|
-	//	| a fault of the agent itself | INTERNAL | INTERNAL | MAY retry; tell operator |
+	//	| condition                   | code     | reason   | caller                   | requirement    |
+	//	|-----------------------------|----------|----------|--------------------------|----------------|
+	//	| a fault of the agent itself | INTERNAL | INTERNAL | MAY retry; tell operator | REQ-STATUS-101 |
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 }
 
@@ -428,239 +444,255 @@ func (c *networkAgentServiceClient) GetStatus(ctx context.Context, in *GetStatus
 //
 //  1. A server MUST check every protovalidate rule of this package before it
 //     does anything else, and MUST NOT have a side effect if one is violated.
-//     All violations are in one answer.
+//     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
 //
 //  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
 //     CollectGarbage) with a field it does not know, anywhere in the message.
-//     Clients MUST ignore fields and enum values they do not know.
+//     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
+//     know.
 //
 //  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
 //     "vmplumb.v1" and a reason of ErrorReason, ErrorInfo.metadata["vm_id"] if
-//     there is one, and Failure. INVALID_REQUEST also carries
+//     there is one, and Failure. [REQ-RULE-004] INVALID_REQUEST also carries
 //     google.rpc.BadRequest: field path, rule id and message of each violation.
-//     UNAVAILABLE, RESOURCE_EXHAUSTED and OPERATION_PENDING also carry
-//     google.rpc.RetryInfo if the server can say when.
+//     [REQ-RULE-005] UNAVAILABLE, RESOURCE_EXHAUSTED and OPERATION_PENDING also
+//     carry google.rpc.RetryInfo if the server can say when. [REQ-RULE-006]
 //
 //  4. The details of a status stay below 6 KiB serialized, since gRPC's limit
 //     for headers is 8 KiB. What does not fit is cut: the last violation then
 //     has the reason "truncated" and says how many more there are, the standard
 //     error of a plugin keeps its last 1 KiB. The record has all of it.
+//     [REQ-RULE-007]
 //
 //  5. The end of a call (cancel, RPC deadline, broken connection) MUST NOT end
-//     the operation it began. The only way to end a set-up is TeardownNetwork.
+//     the operation it began. [REQ-RULE-008] The only way to end a set-up is
+//     TeardownNetwork. [REQ-RULE-009]
 //
-//  6. At most one operation runs on a vm_id at a time.
+//  6. At most one operation runs on a vm_id at a time. [REQ-RULE-010]
 //
 //  7. A path in a request is compared with the operator's lists after its links
-//     and ".." are resolved.
+//     and ".." are resolved. [REQ-RULE-011]
 //
-//  8. Where the server knows callers by identity, a caller sees and touches only
-//     the networks it made itself, unless it is an administrator: another's is to
-//     it as if it were not there (VM_NOT_FOUND, existed = false, absent from
-//     lists and watches). Only SetupNetwork must tell that a vm_id is taken: it
-//     answers SPEC_CONFLICT, whatever the other's spec and phase are.
+//  8. Where the server knows callers by identity, a caller sees and touches
+//     only the networks it made itself, unless it is an administrator:
+//     another's is to it as if it were not there (VM_NOT_FOUND, existed =
+//     false, absent from lists and watches). [REQ-RULE-012] Only SetupNetwork
+//     must tell that a vm_id is taken: it answers SPEC_CONFLICT, whatever the
+//     other's spec and phase are. [REQ-RULE-013]
 //
 //  9. Errors of every RPC, in addition to its own table:
 //
-//     | condition                           | code               | reason          | caller                    |
-//     |-------------------------------------|--------------------|-----------------|---------------------------|
-//     | a rule is violated                  | INVALID_ARGUMENT   | INVALID_REQUEST | MUST fix the request      |
-//     | a field is unknown (mutating RPCs)  | INVALID_ARGUMENT   | UNKNOWN_FIELD   | MUST send less or update  |
-//     | agent starting or draining          | UNAVAILABLE        | AGENT_NOT_READY | MAY retry with back-off   |
-//     | journal cannot be read or written   | UNAVAILABLE        | JOURNAL_FAILED  | MAY retry with back-off   |
-//     | caller is not allowed               | PERMISSION_DENIED  | ACCESS_DENIED   | MUST NOT retry            |
-//     | caller is not authenticated         | UNAUTHENTICATED    | UNAUTHENTICATED | MUST authenticate first   |
-//     | a limit of the caller or of a call  | RESOURCE_EXHAUSTED | LIMIT_EXCEEDED  | MAY retry with back-off   |
-//     | a fault of the agent itself         | INTERNAL           | INTERNAL        | MAY retry; tell operator  |
-//     | no such RPC on this server          | UNIMPLEMENTED      | (none)          | MUST NOT retry            |
+//     | condition                          | code               | reason          | caller                   | requirement  |
+//     |------------------------------------|--------------------|-----------------|--------------------------|--------------|
+//     | a rule is violated                 | INVALID_ARGUMENT   | INVALID_REQUEST | MUST fix the request     | REQ-RULE-101 |
+//     | a field is unknown (mutating RPCs) | INVALID_ARGUMENT   | UNKNOWN_FIELD   | MUST send less or update | REQ-RULE-102 |
+//     | agent starting or draining         | UNAVAILABLE        | AGENT_NOT_READY | MAY retry with back-off  | REQ-RULE-103 |
+//     | journal cannot be read or written  | UNAVAILABLE        | JOURNAL_FAILED  | MAY retry with back-off  | REQ-RULE-104 |
+//     | caller is not allowed              | PERMISSION_DENIED  | ACCESS_DENIED   | MUST NOT retry           | REQ-RULE-105 |
+//     | caller is not authenticated        | UNAUTHENTICATED    | UNAUTHENTICATED | MUST authenticate first  | REQ-RULE-106 |
+//     | a limit of the caller or of a call | RESOURCE_EXHAUSTED | LIMIT_EXCEEDED  | MAY retry with back-off  | REQ-RULE-107 |
+//     | a fault of the agent itself        | INTERNAL           | INTERNAL        | MAY retry; tell operator | REQ-RULE-108 |
+//     | no such RPC on this server         | UNIMPLEMENTED      | (none)          | MUST NOT retry           | REQ-RULE-109 |
 type NetworkAgentServiceServer interface {
 	// SetupNetwork makes (or finds) the network of a VM and streams what happens.
 	//
 	// Stream: zero or more `progress`, then exactly one `result` and status OK,
-	// or a status other than OK without `result`. `sequence` starts at 1 for a
-	// `uid` and increases by 1; to a reader that lags, a server MAY skip
-	// `progress` events, never `result`.
+	// or a status other than OK without `result`. [REQ-SETUP-001] `sequence`
+	// starts at 1 for a `uid` and increases by 1; [REQ-SETUP-002] to a reader
+	// that lags, a server MAY skip `progress` events, never `result`.
+	// [REQ-SETUP-003]
 	//
 	// Idempotency, by vm_id:
 	//
-	//	| record       | same spec                               | other spec     |
-	//	|--------------|-----------------------------------------|----------------|
-	//	| none         | begins                                  | begins         |
-	//	| SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS |
-	//	| READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS |
-	//	| FAILED       | undoes the rest, begins under a new uid | the same       |
-	//	| TEARING_DOWN | ABORTED                                 | ABORTED        |
+	//	| record       | same spec                               | other spec     | requirement   |
+	//	|--------------|-----------------------------------------|----------------|---------------|
+	//	| none         | begins                                  | begins         | REQ-SETUP-010 |
+	//	| SETTING_UP   | attaches: replays all events, then live | ALREADY_EXISTS | REQ-SETUP-011 |
+	//	| READY        | OK: replays; no plugin is invoked       | ALREADY_EXISTS | REQ-SETUP-012 |
+	//	| FAILED       | undoes the rest, begins under a new uid | the same       | REQ-SETUP-013 |
+	//	| TEARING_DOWN | ABORTED                                 | ABORTED        | REQ-SETUP-014 |
 	//
 	// FAILED: what is left of the old record is undone first, from the old
-	// record's own data. If that fails and the new spec has `force`, the failing
-	// DELs are told as warnings and kept as leftovers; without `force` the answer
-	// is CNI_DEL_FAILED and the old record stays. So a caller may repeat a call
-	// with `force` added after a failure, and only then.
+	// record's own data. [REQ-SETUP-015] If that fails and the new spec has
+	// `force`, the failing DELs are told as warnings and kept as leftovers;
+	// [REQ-SETUP-016] without `force` the answer is CNI_DEL_FAILED and the old
+	// record stays. [REQ-SETUP-017] So a caller may repeat a call with `force`
+	// added after a failure, and only then.
 	//
 	// Resumption: with `resume`, only events after `resume.sequence` of
-	// `resume.uid` are sent, and nothing ever begins: a uid that is still held
-	// gets the rest and then its result or its stored failure, any other
-	// RESUME_POSITION_LOST.
+	// `resume.uid` are sent, and nothing ever begins: [REQ-SETUP-018] a uid that
+	// is still held gets the rest and then its result or its stored failure,
+	// [REQ-SETUP-019] any other RESUME_POSITION_LOST.
 	//
 	// Errors:
 	//
-	//	| condition                               | code                | reason                 | caller                                 |
-	//	|-----------------------------------------|---------------------|------------------------|----------------------------------------|
-	//	| vm_id exists with another spec or owner | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id |
-	//	| teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              |
-	//	| set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 |
-	//	| a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   |
-	//	| json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                   |
-	//	| network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry   |
-	//	| plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry   |
-	//	| host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request       |
-	//	| netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request       |
-	//	| namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                |
-	//	| DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`  |
-	//	| CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                |
-	//	| CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo              |
-	//	| no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host             |
-	//	| result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration         |
-	//	| the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                |
-	//	| operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                              |
-	//	| resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`       |
-	//	| too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                |
-	//	| max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host             |
-	//	| a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host             |
+	//	| condition                               | code                | reason                 | caller                                 | requirement   |
+	//	|-----------------------------------------|---------------------|------------------------|----------------------------------------|---------------|
+	//	| vm_id exists with another spec or owner | ALREADY_EXISTS      | SPEC_CONFLICT          | MUST tear down first or use another id | REQ-SETUP-101 |
+	//	| teardown of vm_id is running            | ABORTED             | OPERATION_PENDING      | MAY retry after RetryInfo              | REQ-SETUP-102 |
+	//	| set-up was ended by TeardownNetwork     | ABORTED             | TORN_DOWN              | MUST NOT retry blindly                 | REQ-SETUP-103 |
+	//	| a path is not allowed                   | PERMISSION_DENIED   | PATH_NOT_ALLOWED       | MUST fix the request                   | REQ-SETUP-104 |
+	//	| json is no conflist, or views disagree  | INVALID_ARGUMENT    | CONFIG_LIST_MISMATCH   | MUST fix the request                   | REQ-SETUP-105 |
+	//	| network_name not found                  | FAILED_PRECONDITION | CNI_NETWORK_NOT_FOUND  | operator installs it, then MAY retry   | REQ-SETUP-106 |
+	//	| plugin missing or too old               | FAILED_PRECONDITION | CNI_PLUGIN_UNAVAILABLE | operator installs it, then MAY retry   | REQ-SETUP-107 |
+	//	| host or agent cannot do it              | FAILED_PRECONDITION | UNSUPPORTED            | MUST fix the host or the request       | REQ-SETUP-108 |
+	//	| netns_path is not a namespace           | FAILED_PRECONDITION | NOT_A_NETNS            | MUST fix the host or the request       | REQ-SETUP-109 |
+	//	| namespace set-up failed                 | INTERNAL            | NETNS_SETUP_FAILED     | MAY retry with back-off                | REQ-SETUP-110 |
+	//	| DEL before ADD failed, not `force`      | INTERNAL            | CNI_DEL_FAILED         | operator looks; or retry with `force`  | REQ-SETUP-111 |
+	//	| CNI ADD failed for good                 | INTERNAL            | CNI_ADD_FAILED         | MAY retry with back-off                | REQ-SETUP-112 |
+	//	| CNI error 11 outlasted the retries      | UNAVAILABLE         | CNI_TRY_AGAIN_LATER    | MAY retry after RetryInfo              | REQ-SETUP-113 |
+	//	| no address is left in the network       | RESOURCE_EXHAUSTED  | ADDRESSES_EXHAUSTED    | SHOULD choose another host             | REQ-SETUP-114 |
+	//	| result unusable for the VM              | INTERNAL            | CNI_RESULT_UNUSABLE    | MUST fix the CNI configuration         | REQ-SETUP-115 |
+	//	| the kernel refused outside a plugin     | INTERNAL            | KERNEL_FAULT           | MAY retry with back-off                | REQ-SETUP-116 |
+	//	| operation_timeout ran out               | DEADLINE_EXCEEDED   | OPERATION_TIMEOUT      | MAY retry                              | REQ-SETUP-117 |
+	//	| resume.uid or sequence is not held      | OUT_OF_RANGE        | RESUME_POSITION_LOST   | MUST call again without `resume`       | REQ-SETUP-118 |
+	//	| too many operations                     | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS    | MAY retry with back-off                | REQ-SETUP-119 |
+	//	| max_networks networks are held          | RESOURCE_EXHAUSTED  | TOO_MANY_NETWORKS      | SHOULD choose another host             | REQ-SETUP-120 |
+	//	| a limit of the host's kernel is reached | RESOURCE_EXHAUSTED  | HOST_LIMIT_REACHED     | SHOULD choose another host             | REQ-SETUP-121 |
 	//
 	// A DEADLINE_EXCEEDED or CANCELLED without ErrorInfo was made by the caller's
-	// own gRPC library and says nothing about the operation.
+	// own gRPC library and says nothing about the operation. [REQ-SETUP-020]
 	SetupNetwork(*SetupNetworkRequest, grpc.ServerStreamingServer[SetupNetworkResponse]) error
 	// TeardownNetwork removes the network of a VM and streams what happens: it
 	// ends a running set-up, cuts the VM off, invokes CNI DEL on the whole list,
 	// unlinks the namespace if the agent made it, forgets the record.
+	// [REQ-TEARDOWN-001]
 	//
 	// Stream: zero or more `progress`, then exactly one `result` and status OK,
-	// or a status other than OK without `result`. A vm_id which is not known is
-	// OK with existed = false, so that a caller can always repeat the call.
+	// or a status other than OK without `result`. [REQ-TEARDOWN-002] A vm_id
+	// which is not known is OK with existed = false, so that a caller can always
+	// repeat the call. [REQ-TEARDOWN-003]
 	//
 	// The result says that the network is gone: the VM is cut off (host device
 	// down, its routes removed), DEL of the whole list is done, the namespace is
-	// unlinked. The kernel may take some milliseconds more to destroy the devices,
-	// and an address is free for another VM once its device has been seen to go;
-	// wait_for_devices waits for that. In a namespace that was there before
-	// set-up, the devices are always gone before the result. A process that still
-	// lives in the namespace or holds the tap device keeps the devices in being:
-	// the teardown is done all the same and the result names it in `holders`.
+	// unlinked. [REQ-TEARDOWN-004] The kernel may take some milliseconds more to
+	// destroy the devices, and an address is free for another VM once its device
+	// has been seen to go; wait_for_devices waits for that. [REQ-TEARDOWN-005] In
+	// a namespace that was there before set-up, the devices are always gone
+	// before the result. [REQ-TEARDOWN-006] A process that still lives in the
+	// namespace or holds the tap device keeps the devices in being: the teardown
+	// is done all the same and the result names it in `holders`.
+	// [REQ-TEARDOWN-007]
 	//
 	// A call while a teardown runs attaches to it: replays its events, then live;
-	// its own `force` and operation_timeout count for nothing. With `resume`, only
-	// events after `resume.sequence` of `resume.uid` are sent and nothing ever
-	// begins. Needs nothing but the record: no namespace, configuration file or
-	// CNI cache has to be there still.
+	// [REQ-TEARDOWN-008] its own `force` and operation_timeout count for nothing.
+	// [REQ-TEARDOWN-009] With `resume`, only events after `resume.sequence` of
+	// `resume.uid` are sent and nothing ever begins. [REQ-TEARDOWN-010] Needs
+	// nothing but the record: no namespace, configuration file or CNI cache has
+	// to be there still. [REQ-TEARDOWN-011]
 	//
 	// Errors:
 	//
-	//	| condition                       | code               | reason               | caller                                    |
-	//	|---------------------------------|--------------------|----------------------|-------------------------------------------|
-	//	| uid does not match              | ABORTED            | UID_MISMATCH         | MUST read the record again                |
-	//	| CNI DEL failed, not `force`     | INTERNAL           | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED |
-	//	| CNI error 11 outlasted retries  | UNAVAILABLE        | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED |
-	//	| the kernel refused              | INTERNAL           | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED |
-	//	| operation_timeout ran out       | DEADLINE_EXCEEDED  | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED |
-	//	| resume.uid or sequence not held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST call again without `resume`          |
-	//	| too many operations             | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                   |
+	//	| condition                       | code               | reason               | caller                                    | requirement      |
+	//	|---------------------------------|--------------------|----------------------|-------------------------------------------|------------------|
+	//	| uid does not match              | ABORTED            | UID_MISMATCH         | MUST read the record again                | REQ-TEARDOWN-101 |
+	//	| CNI DEL failed, not `force`     | INTERNAL           | CNI_DEL_FAILED       | MAY retry; the record stays, phase FAILED | REQ-TEARDOWN-102 |
+	//	| CNI error 11 outlasted retries  | UNAVAILABLE        | CNI_TRY_AGAIN_LATER  | MAY retry; the record stays, phase FAILED | REQ-TEARDOWN-103 |
+	//	| the kernel refused              | INTERNAL           | KERNEL_FAULT         | MAY retry; the record stays, phase FAILED | REQ-TEARDOWN-104 |
+	//	| operation_timeout ran out       | DEADLINE_EXCEEDED  | OPERATION_TIMEOUT    | MAY retry; the record stays, phase FAILED | REQ-TEARDOWN-105 |
+	//	| resume.uid or sequence not held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST call again without `resume`          | REQ-TEARDOWN-106 |
+	//	| too many operations             | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                   | REQ-TEARDOWN-107 |
 	TeardownNetwork(*TeardownNetworkRequest, grpc.ServerStreamingServer[TeardownNetworkResponse]) error
-	// GetNetwork reads one record.
+	// GetNetwork reads one record. [REQ-GET-001]
 	//
 	// Errors:
 	//
-	//	| condition     | code      | reason       | caller         |
-	//	|---------------|-----------|--------------|----------------|
-	//	| no such vm_id | NOT_FOUND | VM_NOT_FOUND | MUST NOT retry |
+	//	| condition     | code      | reason       | caller         | requirement |
+	//	|---------------|-----------|--------------|----------------|-------------|
+	//	| no such vm_id | NOT_FOUND | VM_NOT_FOUND | MUST NOT retry | REQ-GET-101 |
 	GetNetwork(context.Context, *GetNetworkRequest) (*GetNetworkResponse, error)
 	// ListNetworks reads records in the order of vm_id (byte order), page by
-	// page. A page may be shorter than page_size; the end is an empty
-	// next_page_token and nothing else. A server MUST keep a page below 4 MiB,
-	// the default receive limit of gRPC, whatever page_size is.
+	// page. [REQ-LIST-001] A page may be shorter than page_size; the end is an
+	// empty next_page_token and nothing else. [REQ-LIST-002] A server MUST keep a
+	// page below 4 MiB, the default receive limit of gRPC, whatever page_size is.
+	// [REQ-LIST-003]
 	//
 	// Errors:
 	//
-	//	| condition                                            | code             | reason          | caller                      |
-	//	|------------------------------------------------------|------------------|-----------------|-----------------------------|
-	//	| page_token not of this server, or for another filter | INVALID_ARGUMENT | INVALID_REQUEST | MUST begin again without it |
+	//	| condition                                            | code             | reason          | caller                      | requirement  |
+	//	|------------------------------------------------------|------------------|-----------------|-----------------------------|--------------|
+	//	| page_token not of this server, or for another filter | INVALID_ARGUMENT | INVALID_REQUEST | MUST begin again without it | REQ-LIST-101 |
 	ListNetworks(context.Context, *ListNetworksRequest) (*ListNetworksResponse, error)
 	// WatchNetworks streams changes of records until the caller ends it. Without
 	// after_revision it first sends every record there is, then one `bookmark`,
-	// then changes. To a reader that lags, a server MAY send only the newest state
-	// of a record; it MUST NOT leave out PHASE_REMOVED.
+	// then changes. [REQ-WATCH-001] To a reader that lags, a server MAY send only
+	// the newest state of a record; it MUST NOT leave out PHASE_REMOVED.
+	// [REQ-WATCH-002]
 	//
 	// Errors:
 	//
-	//	| condition                        | code               | reason               | caller                                 |
-	//	|----------------------------------|--------------------|----------------------|----------------------------------------|
-	//	| after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it            |
-	//	| too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                |
-	//	| agent goes away                  | UNAVAILABLE        | AGENT_NOT_READY      | MAY watch again with its last revision |
+	//	| condition                        | code               | reason               | caller                                 | requirement   |
+	//	|----------------------------------|--------------------|----------------------|----------------------------------------|---------------|
+	//	| after_revision is no longer held | OUT_OF_RANGE       | RESUME_POSITION_LOST | MUST watch again without it            | REQ-WATCH-101 |
+	//	| too many watches                 | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS  | MAY retry with back-off                | REQ-WATCH-102 |
+	//	| agent goes away                  | UNAVAILABLE        | AGENT_NOT_READY      | MAY watch again with its last revision | REQ-WATCH-103 |
 	WatchNetworks(*WatchNetworksRequest, grpc.ServerStreamingServer[WatchNetworksResponse]) error
 	// CheckNetwork invokes CNI CHECK and looks at namespace, tap device, redirect
 	// in both directions, addresses and routes. A network which is not as it
-	// should be is OK with findings, not an error.
+	// should be is OK with findings, not an error. [REQ-CHECK-001]
 	//
 	// Errors:
 	//
-	//	| condition                      | code                | reason              | caller                    |
-	//	|--------------------------------|---------------------|---------------------|---------------------------|
-	//	| no such vm_id                  | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            |
-	//	| phase is not READY             | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         |
-	//	| an operation runs on the vm_id | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo |
-	//	| too many operations            | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   |
+	//	| condition                      | code                | reason              | caller                    | requirement   |
+	//	|--------------------------------|---------------------|---------------------|---------------------------|---------------|
+	//	| no such vm_id                  | NOT_FOUND           | VM_NOT_FOUND        | MUST NOT retry            | REQ-CHECK-101 |
+	//	| phase is not READY             | FAILED_PRECONDITION | WRONG_PHASE         | MUST set up first         | REQ-CHECK-102 |
+	//	| an operation runs on the vm_id | ABORTED             | OPERATION_PENDING   | MAY retry after RetryInfo | REQ-CHECK-103 |
+	//	| too many operations            | RESOURCE_EXHAUSTED  | TOO_MANY_OPERATIONS | MAY retry with back-off   | REQ-CHECK-104 |
 	CheckNetwork(context.Context, *CheckNetworkRequest) (*CheckNetworkResponse, error)
 	// DescribeNetwork reads one record and shows the devices between the VM and
-	// the host as the kernel has them now. What is missing is missing in the
-	// answer; CheckNetwork judges.
+	// the host as the kernel has them now. [REQ-DESCRIBE-001] What is missing is
+	// missing in the answer; [REQ-DESCRIBE-002] CheckNetwork judges.
 	//
 	// Errors:
 	//
-	//	| condition           | code               | reason              | caller                  |
-	//	|---------------------|--------------------|---------------------|-------------------------|
-	//	| no such vm_id       | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          |
-	//	| the kernel refused  | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off |
-	//	| too many operations | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off |
+	//	| condition           | code               | reason              | caller                  | requirement      |
+	//	|---------------------|--------------------|---------------------|-------------------------|------------------|
+	//	| no such vm_id       | NOT_FOUND          | VM_NOT_FOUND        | MUST NOT retry          | REQ-DESCRIBE-101 |
+	//	| the kernel refused  | INTERNAL           | KERNEL_FAULT        | MAY retry with back-off | REQ-DESCRIBE-102 |
+	//	| too many operations | RESOURCE_EXHAUSTED | TOO_MANY_OPERATIONS | MAY retry with back-off | REQ-DESCRIBE-103 |
 	DescribeNetwork(context.Context, *DescribeNetworkRequest) (*DescribeNetworkResponse, error)
 	// CollectGarbage tears down every network whose vm_id is not in valid_vm_ids
-	// and whose record is not newer than as_of_revision, and invokes CNI GC with
-	// what remains. Networks with a running operation are never touched.
+	// and whose record is not newer than as_of_revision, [REQ-COLLECT-001] and
+	// invokes CNI GC with what remains. Networks with a running operation are
+	// never touched. [REQ-COLLECT-002]
 	//
 	// CNI GC runs only on networks that the operator marks as this agent's own,
-	// since GC drops the attachments of every other runtime too. With
-	// collect_leaks, what DiagnoseHost would report with an action is removed as
-	// well, after a second look; nothing foreign ever is.
+	// since GC drops the attachments of every other runtime too.
+	// [REQ-COLLECT-003] With collect_leaks, what DiagnoseHost would report with
+	// an action is removed as well, after a second look; nothing foreign ever is.
 	//
-	// Failures per network are in the response.
+	// Failures per network are in the response. [REQ-COLLECT-004]
 	//
 	// Errors:
 	//
-	//	| condition                   | code                | reason            | caller                    |
-	//	|-----------------------------|---------------------|-------------------|---------------------------|
-	//	| another collection runs     | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
-	//	| collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED       | MUST call without it      |
+	//	| condition                   | code                | reason            | caller                    | requirement     |
+	//	|-----------------------------|---------------------|-------------------|---------------------------|-----------------|
+	//	| another collection runs     | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo | REQ-COLLECT-101 |
+	//	| collect_leaks not supported | FAILED_PRECONDITION | UNSUPPORTED       | MUST call without it      | REQ-COLLECT-102 |
 	CollectGarbage(context.Context, *CollectGarbageRequest) (*CollectGarbageResponse, error)
-	// DiagnoseHost compares journal, CNI caches, IPAM reservations and kernel, and
-	// names each difference; it also checks what the host must offer. It changes
-	// nothing. There if GetStatus has CAPABILITY_DIAGNOSE_HOST.
+	// DiagnoseHost compares journal, CNI caches, IPAM reservations and kernel,
+	// and names each difference; it also checks what the host must offer. It
+	// changes nothing. [REQ-DIAGNOSE-001] There if GetStatus has
+	// CAPABILITY_DIAGNOSE_HOST.
 	//
 	// Errors:
 	//
-	//	| condition              | code                | reason            | caller                    |
-	//	|------------------------|---------------------|-------------------|---------------------------|
-	//	| another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo |
-	//	| the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   |
-	//	| not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            |
+	//	| condition              | code                | reason            | caller                    | requirement      |
+	//	|------------------------|---------------------|-------------------|---------------------------|------------------|
+	//	| another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo | REQ-DIAGNOSE-101 |
+	//	| the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   | REQ-DIAGNOSE-102 |
+	//	| not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            | REQ-DIAGNOSE-103 |
 	DiagnoseHost(context.Context, *DiagnoseHostRequest) (*DiagnoseHostResponse, error)
 	// GetStatus tells what the agent is, what it can do, how much of it it does
 	// now and whether it can do it. MUST answer even when the agent is not ready.
+	// [REQ-STATUS-001]
 	//
 	// Errors:
 	//
-	//	| condition                   | code     | reason   | caller                   |
-	//	|-----------------------------|----------|----------|--------------------------|
-	//	| a fault of the agent itself | INTERNAL | INTERNAL | MAY retry; tell operator |
+	//	| condition                   | code     | reason   | caller                   | requirement    |
+	//	|-----------------------------|----------|----------|--------------------------|----------------|
+	//	| a fault of the agent itself | INTERNAL | INTERNAL | MAY retry; tell operator | REQ-STATUS-101 |
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	mustEmbedUnimplementedNetworkAgentServiceServer()
 }

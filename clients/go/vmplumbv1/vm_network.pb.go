@@ -27,7 +27,7 @@ const (
 // Phase is the state of a VMNetwork.
 //
 //	SETTING_UP -> READY | FAILED;  FAILED -> SETTING_UP (SetupNetwork again);
-//	SETTING_UP | READY | FAILED -> TEARING_DOWN -> (gone) | FAILED.
+//	SETTING_UP | READY | FAILED -> TEARING_DOWN -> (gone) | FAILED. [REQ-RECORD-001]
 type Phase int32
 
 const (
@@ -205,7 +205,7 @@ const (
 	StepState_STEP_STATE_UNSPECIFIED StepState = 0
 	// The step (or a further attempt of it) began.
 	StepState_STEP_STATE_STARTED StepState = 1
-	// The attempt failed; another follows after retry_delay.
+	// The attempt failed; another follows after retry_delay. [REQ-PROGRESS-001]
 	StepState_STEP_STATE_RETRYING StepState = 2
 	// The step ended well.
 	StepState_STEP_STATE_SUCCEEDED StepState = 3
@@ -213,8 +213,8 @@ const (
 	StepState_STEP_STATE_FAILED StepState = 4
 	// The step was not needed.
 	StepState_STEP_STATE_SKIPPED StepState = 5
-	// One plugin call of the step ended, well or not, as plugin_call says. The
-	// step goes on.
+	// One plugin call of the step ended, well or not, as plugin_call says.
+	// [REQ-PROGRESS-004] The step goes on.
 	StepState_STEP_STATE_PLUGIN_CALLED StepState = 6
 )
 
@@ -332,7 +332,7 @@ func (DeviceRole) EnumDescriptor() ([]byte, []int) {
 // NetworkSpec is all that a caller wants of one VM's network. Two specs are the
 // same if they are equal field by field as sent, before defaults are applied;
 // NetworkConfigList.json and CNIConfiguration.capability_args are compared byte
-// by byte.
+// by byte. [REQ-SPEC-001]
 type NetworkSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The VM's interfaces. REQUIRED (the list in it MAY be empty).
@@ -341,14 +341,14 @@ type NetworkSpec struct {
 	// links are resolved. Empty means "/var/run/netns/<vm_id>" if an interface has
 	// a cni_configuration, else "no namespace".
 	//
-	// A namespace that exists there is used and never removed by the agent; what
-	// else exists there is refused with NOT_A_NETNS, the agent's own network
-	// namespace too. Without a cni_configuration nothing is made: the namespace
-	// MUST exist.
+	// A namespace that exists there is used and never removed by the agent;
+	// [REQ-SPEC-002] what else exists there is refused with NOT_A_NETNS, the
+	// agent's own network namespace too. Without a cni_configuration nothing is
+	// made: the namespace MUST exist. [REQ-SPEC-003]
 	NetnsPath string `protobuf:"bytes,2,opt,name=netns_path,json=netnsPath,proto3" json:"netns_path,omitempty"`
 	// Whether the VMM takes `mtu` in the body of a network interface, which
 	// Firecracker does from 1.16 on and refuses before. Only then is it there in
-	// FirecrackerInterface.json.
+	// FirecrackerInterface.json. [REQ-SPEC-004]
 	FirecrackerAcceptsMtu bool `protobuf:"varint,3,opt,name=firecracker_accepts_mtu,json=firecrackerAcceptsMtu,proto3" json:"firecracker_accepts_mtu,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
@@ -412,13 +412,13 @@ type Progress struct {
 	Step Step `protobuf:"varint,1,opt,name=step,proto3,enum=vmplumb.v1.Step" json:"step,omitempty"`
 	// Its state.
 	State StepState `protobuf:"varint,2,opt,name=state,proto3,enum=vmplumb.v1.StepState" json:"state,omitempty"`
-	// Attempt number within the step, from 1.
+	// Attempt number within the step, from 1. [REQ-PROGRESS-002]
 	Attempt uint32 `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// Attempts the server will make at most; 0 if it does not know.
 	MaxAttempts uint32 `protobuf:"varint,4,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
 	// With RETRYING: the time until the next attempt.
 	RetryDelay *durationpb.Duration `protobuf:"bytes,5,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"`
-	// With RETRYING and FAILED: why.
+	// With RETRYING and FAILED: why. [REQ-PROGRESS-003]
 	Failure *Failure `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"`
 	// What did not fail but the caller should know.
 	Warnings []*Warning `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`
@@ -649,7 +649,7 @@ type InterfaceResult struct {
 	// Index into NetworkSpec.network_interfaces.interfaces.
 	Index uint32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	// The final static configuration: the one of the request, or the one read
-	// from the CNI result. Always set.
+	// from the CNI result. Always set. [REQ-RESULT-001]
 	StaticConfiguration *StaticNetworkConfiguration `protobuf:"bytes,2,opt,name=static_configuration,json=staticConfiguration,proto3" json:"static_configuration,omitempty"`
 	// For a CNI interface: all that was read from the CNI result for the VM.
 	VmConf *StaticNetworkConf `protobuf:"bytes,3,opt,name=vm_conf,json=vmConf,proto3" json:"vm_conf,omitempty"`
@@ -731,11 +731,12 @@ func (x *InterfaceResult) GetFirecrackerInterface() *FirecrackerInterface {
 type FirecrackerInterface struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The interface's place in the spec, from 1, in decimal: the Go SDK's choice.
+	// [REQ-RESULT-002]
 	IfaceId string `protobuf:"bytes,1,opt,name=iface_id,json=ifaceId,proto3" json:"iface_id,omitempty"`
 	// The body, to be sent as it is: a UTF-8 JSON object in Firecracker's names
-	// (iface_id, host_dev_name, guest_mac, rx_rate_limiter, tx_rate_limiter, mtu),
-	// numbers as JSON numbers, what is unset left out. It is no proto JSON, which
-	// would write 64-bit numbers as strings.
+	// (iface_id, host_dev_name, guest_mac, rx_rate_limiter, tx_rate_limiter,
+	// mtu), numbers as JSON numbers, what is unset left out. [REQ-RESULT-003] It
+	// is no proto JSON, which would write 64-bit numbers as strings.
 	Json          []byte `protobuf:"bytes,2,opt,name=json,proto3" json:"json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -788,19 +789,21 @@ func (x *FirecrackerInterface) GetJson() []byte {
 // SetupResult is the final event of a successful set-up. OUTPUT ONLY.
 type SetupResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One entry per interface of the spec, in order.
+	// One entry per interface of the spec, in order. [REQ-RESULT-004]
 	Interfaces []*InterfaceResult `protobuf:"bytes,1,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
 	// The namespace the VMM must run in; empty if none was asked for or made.
+	// [REQ-RESULT-005]
 	NetnsPath string `protobuf:"bytes,2,opt,name=netns_path,json=netnsPath,proto3" json:"netns_path,omitempty"`
 	// The value for the "ip=" kernel argument, if an interface has an IP
-	// configuration (IPBootParam in Go); empty otherwise.
+	// configuration (IPBootParam in Go); empty otherwise. [REQ-RESULT-006]
 	IpBootParam string `protobuf:"bytes,3,opt,name=ip_boot_param,json=ipBootParam,proto3" json:"ip_boot_param,omitempty"`
 	// iface_id of every interface with allow_mmds: network_interfaces of
-	// Firecracker's PUT /mmds/config.
+	// Firecracker's PUT /mmds/config. [REQ-RESULT-007]
 	MmdsInterfaceIds []string `protobuf:"bytes,4,rep,name=mmds_interface_ids,json=mmdsInterfaceIds,proto3" json:"mmds_interface_ids,omitempty"`
 	// Every warning of the set-up.
 	Warnings []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Whether the namespace was there already: the agent will not remove it.
+	// [REQ-RESULT-008]
 	NetnsAdopted  bool `protobuf:"varint,6,opt,name=netns_adopted,json=netnsAdopted,proto3" json:"netns_adopted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -878,40 +881,45 @@ func (x *SetupResult) GetNetnsAdopted() bool {
 	return false
 }
 
-// VMNetwork is the agent's record of one VM's network. It stays below 1 MiB, so
-// that one record always fits a page of ListNetworks. OUTPUT ONLY.
+// VMNetwork is the agent's record of one VM's network. It stays below 1 MiB,
+// [REQ-RECORD-010] so that one record always fits a page of ListNetworks.
+// OUTPUT ONLY.
 type VMNetwork struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Caller-chosen identifier; the CNI container ID.
 	VmId string `protobuf:"bytes,1,opt,name=vm_id,json=vmId,proto3" json:"vm_id,omitempty"`
 	// Server-assigned; a vm_id which is removed and set up again gets a new one.
+	// [REQ-RECORD-002]
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Increases by at least 1 with every change, over all VMs of the agent.
+	// [REQ-RECORD-003]
 	Revision uint64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The spec as it was sent, but for what may be secret: CNIArg.value,
 	// CNIConfiguration.capability_args, NetworkConfigList.json and
-	// PluginConfig.json are left empty. To be compared by spec_hash.
+	// PluginConfig.json are left empty. [REQ-RECORD-004] To be compared by
+	// spec_hash.
 	Spec *NetworkSpec `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
 	// State.
 	Phase Phase `protobuf:"varint,5,opt,name=phase,proto3,enum=vmplumb.v1.Phase" json:"phase,omitempty"`
-	// With PHASE_READY: the result.
+	// With PHASE_READY: the result. [REQ-RECORD-005]
 	Result *SetupResult `protobuf:"bytes,6,opt,name=result,proto3" json:"result,omitempty"`
-	// With PHASE_FAILED: why.
+	// With PHASE_FAILED: why. [REQ-RECORD-006]
 	LastFailure *Failure `protobuf:"bytes,7,opt,name=last_failure,json=lastFailure,proto3" json:"last_failure,omitempty"`
 	// When the record was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When the record last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Equal for equal specs of one agent, secrets included, and otherwise
-	// different. Opaque: made with a key of the agent, so that no secret can be
-	// guessed from it. (To compare with a spec at hand, call SetupNetwork with
-	// validate_only.)
+	// different. [REQ-RECORD-007] Opaque: made with a key of the agent, so that
+	// no secret can be guessed from it. (To compare with a spec at hand, call
+	// SetupNetwork with validate_only.)
 	SpecHash string `protobuf:"bytes,10,opt,name=spec_hash,json=specHash,proto3" json:"spec_hash,omitempty"`
 	// What `force` or a failed undoing left behind for this vm_id.
+	// [REQ-RECORD-008]
 	Leftovers []*Leftover `protobuf:"bytes,11,rep,name=leftovers,proto3" json:"leftovers,omitempty"`
-	// Who made it: the identity that set it up, as the operator's policy names it.
-	// Others see the network only if they are administrators. Empty if the server
-	// knows no identities.
+	// Who made it: the identity that set it up, as the operator's policy names
+	// it. [REQ-RECORD-009] Others see the network only if they are
+	// administrators. Empty if the server knows no identities.
 	Owner         string `protobuf:"bytes,12,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
