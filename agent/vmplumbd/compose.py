@@ -50,6 +50,10 @@ _NETWORK_COSTS = 400 * 1024
 _MEMORY_SHARE = 4
 
 
+# How long threads without work may take to end, in seconds.
+_LANES_END = 1.0
+
+
 class SystemClock:
     """The host's clocks."""
 
@@ -67,6 +71,9 @@ class Daemon:
     """An agent with all it stands on. `close` gives everything back; networks stay."""
 
     agent: Agent
+    kernel: LinuxKernel
+    probe: LinuxProbe
+    host_local: HostLocal
     journal: SqliteJournal
     lanes: Lanes
     tools: Tools
@@ -75,9 +82,14 @@ class Daemon:
     def close(self) -> None:
         """Stop the threads and let go of the journal."""
         self.tools.reaper.close()
-        self.lanes.close()
+        idle = self.lanes.close(_LANES_END)
         self.tools.devices.close()
         self.journal.close()
+        if idle:
+            # Else a thread may yet use them, and what it held would be another file's.
+            self.host_local.close()
+            self.probe.close()
+            self.kernel.close()
 
 
 def boot_id() -> str:
@@ -93,6 +105,8 @@ def build(config: Config, log: Log, *, decode_spec: Callable[[bytes], NetworkSpe
     """
     clock = SystemClock()
     kernel = LinuxKernel(ahead=config.kernel.ahead)
+    probe = LinuxProbe()
+    host_local = HostLocal(store.BRIEF)
     journal = SqliteJournal(f"{config.paths.state_dir}/journal.db")
     state = journal.load()
     boot = boot_id()
@@ -115,7 +129,7 @@ def build(config: Config, log: Log, *, decode_spec: Callable[[bytes], NetworkSpe
         kernel,
         executor,
         executed=executed,
-        host_local=HostLocal(store.BRIEF),
+        host_local=host_local,
         masquerade=rules,
         host_ipv6=config.kernel.host_ipv6,
         tuning_allowlist=config.paths.tuning_allowlist,
@@ -147,7 +161,7 @@ def build(config: Config, log: Log, *, decode_spec: Callable[[bytes], NetworkSpe
             lambda raw: invoker.runs_in_process(parse_list(raw))
         ),
         holders=holders.of_netns,
-        probe=LinuxProbe(),
+        probe=probe,
         note=lambda event, fields: log.info(event, **fields),
         preflight=lambda network, path: [one.message for one in invoker.preflight(network, path)],
         full=functools.partial(_full, invoker),
@@ -179,7 +193,16 @@ def build(config: Config, log: Log, *, decode_spec: Callable[[bytes], NetworkSpe
         waiting=len(done.waiting),
     )
     agent.open()
-    return Daemon(agent=agent, journal=journal, lanes=lanes, tools=tools, log=log)
+    return Daemon(
+        agent=agent,
+        kernel=kernel,
+        probe=probe,
+        host_local=host_local,
+        journal=journal,
+        lanes=lanes,
+        tools=tools,
+        log=log,
+    )
 
 
 def _sweep(tools: Tools, log: Log) -> None:

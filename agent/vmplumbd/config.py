@@ -12,7 +12,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -154,10 +154,16 @@ def load(
         section, _, key = name.partition(".")
         _put(tree, section, key, text)
     config: Config = _section(Config(), tree, "", wrong)
-    _check(config, wrong)
-    if wrong:
-        listed = "; ".join(f"{one.field}: {one.message}" for one in wrong)
-        raise InvalidConfig(f"the configuration cannot be used: {listed}", tuple(wrong))
+    return checked(config, wrong)
+
+
+def checked(config: Config, wrong: Sequence[Violation] = ()) -> Config:
+    """The same, if it can be used. Raises InvalidConfig with all violations, those of `wrong` first."""
+    found = list(wrong)
+    _check(config, found)
+    if found:
+        listed = "; ".join(f"{one.field}: {one.message}" for one in found)
+        raise InvalidConfig(f"the configuration cannot be used: {listed}", tuple(found))
     return config
 
 

@@ -140,14 +140,21 @@ class Lanes:
         with self._mutex:
             return self._mutex.wait_for(lambda: self._admitted == 0, timeout=seconds)
 
-    def close(self) -> None:
-        """End the threads once their present piece of work parks or ends. Parked work is abandoned."""
+    def close(self, seconds: float = 0.0) -> bool:
+        """End the threads once their present piece of work parks or ends. Parked work is abandoned.
+
+        Waits at most that long, and answers whether all of them have ended.
+        """
         self._closing = True
         for name, lane in self._queues.items():
             for _ in [thread for thread in self._threads if thread.name.startswith(name.value)]:
                 lane.put(None)
         with self._timer_wakes:
             self._timer_wakes.notify()
+        end = self._clock.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, end - self._clock.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _serve(self, name: LaneName) -> None:
         lane = self._queues[name]

@@ -106,6 +106,10 @@ class Index:
         self._taken: dict[int, Numbers] = {4: Numbers(), 6: Numbers()}
         self._last: dict[int, net.Address | None] = {}
 
+    def close(self) -> None:
+        """Give back the descriptors. Used again, they are opened again."""
+        self._store.close()
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock, and stand on what the directory says now. Raises OSError, PluginFault."""

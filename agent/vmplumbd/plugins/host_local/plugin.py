@@ -53,6 +53,13 @@ class HostLocal:
             Command.GC: self.gc,
         }
 
+    def close(self) -> None:
+        """Let go of the directories. Nothing may run any more."""
+        for index in self._indexes.values():
+            index.close()
+        self._indexes.clear()
+        self._roomy.clear()
+
     def not_built_in(self, stdin: bytes) -> str | None:  # noqa: ARG002  everything is
         """Nothing is left to the executable."""
         return None
