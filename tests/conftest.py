@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -41,6 +42,7 @@ def _lacks(*programs: str) -> Callable[[], str | None]:
 NEEDS: Mapping[str, Callable[[], str | None]] = {
     "host": hosts.refusal,
     "parity": _lacks("go"),
+    "cgroups": functools.cache(hosts.no_control_groups),
     "microvm": _lacks("qemu-system-x86_64"),
 }
 
@@ -48,6 +50,8 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a host, and become root in a user namespace while the process has one thread."""
     for item in items:
+        if item.get_closest_marker("cgroups") and (reason := NEEDS["cgroups"]()) is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
         if HOST_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("host")
     if any(item.get_closest_marker("host") for item in items):

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import functools
 import os
+import select
 import shutil
 import socket
 import struct
@@ -234,3 +235,38 @@ def _call(function: Callable[..., int], *arguments: object, what: str | None = N
     if function(*arguments) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code) if code != errno.EPERM else "not permitted", what)
+
+
+@contextmanager
+def control_group() -> Iterator[Path]:
+    """A fresh directory of cgroup v2 that the caller may divide. Ends what still runs in it. Raises OSError."""
+    directory = _control_groups() / f"vmplumb-test-{os.getpid()}-{threading.get_native_id()}"
+    directory.mkdir()
+    try:
+        yield directory
+    finally:
+        (directory / "cgroup.kill").write_text("1")
+        with (directory / "cgroup.events").open() as events:
+            ended = select.poll()
+            ended.register(events, select.POLLPRI)
+            while "populated 1" in os.pread(events.fileno(), 256, 0).decode():
+                ended.poll(1000)
+        for below in directory.glob("*/"):
+            below.rmdir()
+        directory.rmdir()
+
+
+def no_control_groups() -> str | None:
+    """Why no control group can be made here, or None."""
+    try:
+        with control_group():
+            return None
+    except OSError as exc:
+        return f"no control group can be made: {exc.strerror}"
+
+
+def _control_groups() -> Path:
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        if " - cgroup2 " in line:
+            return Path(line.split(" ")[4])
+    raise OSError(errno.ENOENT, "cgroup v2 is mounted nowhere")

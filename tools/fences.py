@@ -20,8 +20,9 @@ PROCESSES = (
         for form in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")
     ),
 )
-# `compose.py` joins everything; the launcher of plugins is an entry point of executables.
-READS_ENVIRONMENT = frozenset({"config.py", "compose.py", "cni/exec.py", "plugins/launcher.py"})
+# `compose.py` joins everything, `main.py` hears of its service manager; the launcher of plugins is an entry
+# point of executables.
+READS_ENVIRONMENT = frozenset({"config.py", "compose.py", "main.py", "cni/exec.py", "plugins/launcher.py"})
 STARTS_PROCESSES = frozenset({"cni/exec.py"})
 FENCED: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("environ", "environb", "getenv", "getenvb", "putenv"), READS_ENVIRONMENT),

@@ -13,8 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vmplumbd.cni import cells
+from vmplumbd.cni.cells import Cells
 from vmplumbd.cni.config import NetworkConfigList, parse_list
 from vmplumbd.cni.exec import ExecInvoker
+from vmplumbd.cni.orphans import Orphans
+from vmplumbd.cni.pins import Pins
 from vmplumbd.config import Config
 from vmplumbd.errors import AgentError, Reason
 from vmplumbd.journal.store import SqliteJournal
@@ -40,6 +44,7 @@ from vmplumbd.plugins.host_local import store
 from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.masquerade import Masquerade
 from vmplumbd.plugins.warm import Warm
+from vmplumbd.policy.inline import InlineRules
 from vmplumbd.policy.paths import PathPolicy
 
 # What one live network costs the kernel and cannot be reclaimed (docs/performance.md), in bytes.
@@ -98,10 +103,17 @@ def boot_id() -> str:
     return given or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def build(config: Config, log: Log, *, decode_spec: Callable[[bytes], NetworkSpec]) -> Daemon:
+def build(
+    config: Config,
+    log: Log,
+    *,
+    decode_spec: Callable[[bytes], NetworkSpec],
+    orphans: Orphans | None = None,
+) -> Daemon:
     """Join everything and reconcile; the agent is open afterwards. Raises JournalFailed, KernelFault.
 
-    `decode_spec` reads the spec of a record, as whoever takes the requests encodes it.
+    `decode_spec` reads the spec of a record, as whoever takes the requests encodes it. `orphans` are what plugins
+    that are killed leave behind, in a process that the kernel hands them to.
     """
     clock = SystemClock()
     kernel = LinuxKernel(ahead=config.kernel.ahead)
@@ -122,7 +134,13 @@ def build(config: Config, log: Log, *, decode_spec: Callable[[bytes], NetworkSpe
         fell=lambda exc: log.error("operation.fault", error=repr(exc)),
         fit=kernel.has_this_thread,
     )
-    executor = ExecInvoker(passthrough=config.cni.environment)
+    pins = config.cni.pins()
+    executor = ExecInvoker(
+        passthrough=config.cni.environment,
+        cells=_cells(config.cni.plugin_cgroup, log),
+        orphans=orphans,
+        pins=Pins(pins) if pins else None,
+    )
     executed = builtin.TYPES if config.cni.prefer == "executable" else ()
     rules = Masquerade(kernel, default=masquerade.default_backend(os.environ.get("PATH")))
     invoker = BuiltinInvoker(
@@ -133,6 +151,7 @@ def build(config: Config, log: Log, *, decode_spec: Callable[[bytes], NetworkSpe
         masquerade=rules,
         host_ipv6=config.kernel.host_ipv6,
         tuning_allowlist=config.paths.tuning_allowlist,
+        allowed=config.cni.allowed_plugins,
     )
     holder: list[Tools] = []
     pools = Pools(
@@ -205,6 +224,21 @@ def build(config: Config, log: Log, *, decode_spec: Callable[[bytes], NetworkSpe
     )
 
 
+def _cells(setting: str, log: Log) -> Cells | None:
+    """A control group for each executed plugin, where the operator's setting and the host give one."""
+    directory = cells.delegated() if setting == "auto" else setting
+    if not directory or setting == "off":
+        return None
+    try:
+        made = Cells(f"{directory}/vmplumb-plugins")
+    except OSError as exc:
+        log.warning("plugins.cgroup", where=directory, error=str(exc))
+        return None
+    ended = made.sweep()
+    log.info("plugins.cgroup", where=directory, ended=ended)
+    return made
+
+
 def _sweep(tools: Tools, log: Log) -> None:
     try:
         swept = reboot.sweep(tools)
@@ -256,6 +290,9 @@ def settings(config: Config) -> Settings:
                 conf_dirs=(paths.conf_dir, *paths.allowed_conf_dirs),
                 cache_roots=(paths.cache_root, *paths.allowed_cache_roots),
                 netns_roots=(paths.netns_dir, *paths.allowed_netns_roots),
+            ),
+            inline=InlineRules(
+                plugins=frozenset(config.cni.inline_plugins), keys=frozenset(config.cni.inline_keys)
             ),
             bin_path=paths.bin_path,
             conf_dir=paths.conf_dir,

@@ -76,13 +76,35 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cni:
-    """How CNI is run. `prefer` "built-in" or "executable" says which wins where both exist."""
+    """How CNI is run. `prefer` "built-in" or "executable" says which wins where both exist.
+
+    `inline_plugins` are the types that callers may name in lists of their own, `inline_keys` are "TYPE.KEY" that
+    they may use there although it reaches the host. `allowed_plugins` are the types that any network may use,
+    all if empty. `plugin_sha256` are "TYPE=SHA256" of executables; once there is one, no executable runs without.
+    `plugin_cgroup` is the directory below which each executed plugin has a control group: "auto" is the agent's
+    own where systemd has delegated it, "off" is none.
+    """
 
     prefer: str = "built-in"
     strict_del: bool = False
     inline_config: bool = True
+    inline_plugins: tuple[str, ...] = defaults.BUILT_IN_PLUGINS
+    inline_keys: tuple[str, ...] = ()
+    allowed_plugins: tuple[str, ...] = ()
+    plugin_sha256: tuple[str, ...] = ()
+    plugin_cgroup: str = "auto"
     owned_networks: tuple[str, ...] = ()
     environment: tuple[str, ...] = ("PATH",)
+
+    def pins(self) -> dict[str, list[str]]:
+        """The digests by plugin type. Raises ValueError."""
+        found: dict[str, list[str]] = {}
+        for each in self.plugin_sha256:
+            kind, _, digest = each.partition("=")
+            if not kind or re.fullmatch("[0-9a-fA-F]{64}", digest) is None:
+                raise ValueError(f'"{each}" is not TYPE=SHA256, in 64 hexadecimal digits')
+            found.setdefault(kind, []).append(digest.lower())
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +140,14 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Privileges:
+    """What the daemon may do. With `drop` it keeps the capabilities it needs and those in `keep`, for ever."""
+
+    drop: bool = True
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is logged, JSON lines on stderr."""
 
@@ -134,6 +164,7 @@ class Config:
     cni: Cni = field(default_factory=Cni)
     kernel: Kernel = field(default_factory=Kernel)
     pool: Pool = field(default_factory=Pool)
+    privileges: Privileges = field(default_factory=Privileges)
     log: Log = field(default_factory=Log)
 
 
@@ -272,6 +303,23 @@ def _check(config: Config, wrong: list[Violation]) -> None:
                 field="kernel.drain_group", rule="group", message="must be above 0, every device's group"
             )
         )
+    if config.cni.plugin_cgroup not in {"auto", "off"} and not config.cni.plugin_cgroup.startswith("/"):
+        wrong.append(
+            Violation(
+                field="cni.plugin_cgroup",
+                rule="choice",
+                message='must be "auto", "off" or an absolute directory',
+            )
+        )
+    try:
+        config.cni.pins()
+    except ValueError as exc:
+        wrong.append(Violation(field="cni.plugin_sha256", rule="form", message=str(exc)))
+    wrong.extend(
+        Violation(field="cni.inline_keys", rule="form", message=f'"{each}" is not TYPE.KEY')
+        for each in config.cni.inline_keys
+        if not all(each.partition(".")[::2])
+    )
     try:
         config.pool.members()
     except ValueError as exc:

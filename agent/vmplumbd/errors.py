@@ -130,6 +130,12 @@ class PathNotAllowed(InvalidSpec):
     reason = Reason.PATH_NOT_ALLOWED
 
 
+class NotAllowed(InvalidSpec):
+    """The request asks for what only the operator may allow; `violations` has all of it."""
+
+    reason = Reason.ACCESS_DENIED
+
+
 class SpecConflict(AgentError):
     """The vm_id exists with another spec."""
 

@@ -17,13 +17,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vmplumbd import compose
+from vmplumbd.cni.orphans import Orphans
 from vmplumbd.compose import Daemon
-from vmplumbd.config import Config
+from vmplumbd.config import Config, InvalidConfig
 from vmplumbd.errors import AgentError, JournalFailed
 from vmplumbd.journal.store import SqliteJournal
+from vmplumbd.kernel import privileges, syscalls
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.model.record import JournalState, Record
 from vmplumbd.observe.log import Log
+from vmplumbd.observe.notify import Notifier
 from vmplumbd.operations import take_over
 from vmplumbd.operations.book import Book
 from vmplumbd.rpc import convert, specs
@@ -32,9 +35,9 @@ from vmplumbd.rpc.servicer import Servicer
 from vmplumbd.rpc.validation import RequestRules
 
 
-def build(config: Config, log: Log) -> Daemon:
+def build(config: Config, log: Log, *, orphans: Orphans | None = None) -> Daemon:
     """The agent, for requests that come as messages. Raises as `compose.build` does."""
-    return compose.build(config, log, decode_spec=convert.decode_spec)
+    return compose.build(config, log, decode_spec=convert.decode_spec, orphans=orphans)
 
 
 def tune_interpreter() -> None:
@@ -56,7 +59,8 @@ def serve(config: Config) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     log = Log(sys.stderr, level=config.log.level)
     try:
-        daemon = build(config, log)
+        _confine(config, log)
+        daemon = build(config, log, orphans=Orphans())
     except (AgentError, OSError) as exc:
         log.error("start.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 3 if isinstance(exc, JournalFailed) else 1
@@ -64,6 +68,19 @@ def serve(config: Config) -> int:
         return asyncio.run(_serve(config, daemon))
     finally:
         daemon.close()
+
+
+def _confine(config: Config, log: Log) -> None:
+    """Give up what the process does not need, before it has other threads. Raises InvalidConfig, OSError."""
+    syscalls.become_subreaper()
+    privileges.close_on_exec()
+    if not config.privileges.drop:
+        return
+    try:
+        kept = privileges.keep_only([*privileges.NEEDED, *config.privileges.keep])
+    except ValueError as exc:
+        raise InvalidConfig(f"privileges.keep: {exc}") from exc
+    log.info("privileges", kept=list(kept))
 
 
 def import_networks(
@@ -129,6 +146,10 @@ def import_networks(
     return 1 if take_over.refused(taken) else 0
 
 
+# How often the service manager is told how many networks there are.
+_STATUS_SECONDS = 10.0
+# What a stop takes beside the operations that it waits for.
+_LAST_SECONDS = 15.0
 _NOTHING = JournalState(records=(), releases=(), revision=0, boot_id="")
 
 
@@ -168,7 +189,11 @@ async def _serve(config: Config, daemon: Daemon) -> int:
         daemon.log.error("listen.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 1
     daemon.log.info("serving", unix=listen.unix, tcp=listen.tcp)
-    await stop.wait()
+    notifier = Notifier(os.environ)
+    notifier.ready(_status(daemon))
+    await _until(stop, daemon, notifier)
+    notifier.stopping(f"{daemon.lanes.admitted} operations to end")
+    notifier.extend(config.limits.drain_timeout + _LAST_SECONDS)
     daemon.log.info("draining", operations=daemon.lanes.admitted)
     drained = await asyncio.to_thread(daemon.agent.drain, config.limits.drain_timeout)
     await server.stop(1.0)
@@ -177,6 +202,24 @@ async def _serve(config: Config, daemon: Daemon) -> int:
         with contextlib.suppress(FileNotFoundError):
             Path(listen.unix).unlink()
     return 0
+
+
+async def _until(stop: asyncio.Event, daemon: Daemon, notifier: Notifier) -> None:
+    """Wait for `stop`, and tell the service manager meanwhile that the agent lives, and what it does."""
+    period = notifier.watchdog_period or _STATUS_SECONDS
+    told = ""
+    while not stop.is_set():
+        if daemon.lanes.alive:  # else the manager shall start another
+            notifier.alive()
+        if (status := _status(daemon)) != told:
+            notifier.status(status)
+            told = status
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), period)
+
+
+def _status(daemon: Daemon) -> str:
+    return f"{daemon.tools.book.count()} networks, {daemon.lanes.admitted} operations"
 
 
 def _listen_unix(server: Server, path: str, mode: int, group: str) -> None:

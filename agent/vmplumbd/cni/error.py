@@ -152,6 +152,12 @@ class PluginNotFound(CniError):
     """No such plugin in the given directories. Nothing ran."""
 
 
+class PluginNotTrusted(CniError):
+    """The operator's pins forbid the executable. Nothing ran."""
+
+    hint = "was the plugin replaced, and is its new SHA-256 meant to run here?"
+
+
 class PluginFailed(CniError):
     """A plugin ran and failed, or could not be started."""
 

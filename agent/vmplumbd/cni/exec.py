@@ -2,8 +2,10 @@
 
 posix_spawn costs the same whatever the size of the parent; stdin is a memory file, so nobody has to feed a
 pipe. A plugin leads its own process group: at the deadline, on cancel and when it fails, the whole group is
-killed, because an IPAM plugin it started would otherwise go on, and would hold our pipes open. A plugin that
-succeeds may leave a process behind; its pipes are waited for a little and then closed.
+killed, because an IPAM plugin it started would otherwise go on, and would hold our pipes open. What left the
+group is reached by the call's control group (`cells`), and by its mark among the orphans of a subreaper
+(`orphans`), as far as the agent has these. A plugin that succeeds may leave a process behind; its pipes are
+waited for a little and then closed.
 
 The environment is small: what `passthrough` names (PATH, which plugins need to find iptables), what the
 call adds, and the CNI_ variables. Signals are unblocked and at their defaults, other descriptors closed.
@@ -15,6 +17,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import secrets
 import select
 import signal
 import stat
@@ -23,6 +26,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from vmplumbd.cni.cells import Cell, Cells
 from vmplumbd.cni.error import (
     CniError,
     ErrorCode,
@@ -42,6 +46,8 @@ from vmplumbd.cni.invoke import (
     version_invocation,
     versions_without_the_command,
 )
+from vmplumbd.cni.orphans import MARK, Orphans
+from vmplumbd.cni.pins import Pins
 from vmplumbd.cni.version import VersionInfo
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -90,7 +96,8 @@ class ExecInvoker:
     `stdout_limit` bytes of a plugin's output count, and the last `stderr_limit` of its diagnostics.
     `drain_seconds` is how long a process left behind may keep the pipes after its plugin ended.
     `busy_seconds` is how long an executable may be open for writing before the call fails.
-    `version_seconds` is the time to answer VERSION, which nobody gives a deadline.
+    `version_seconds` is the time to answer VERSION, which nobody gives a deadline. `cells` and `orphans` are
+    how a process that left the plugin's group is reached; `pins` are the executables that may run at all.
     """
 
     passthrough: tuple[str, ...] = ("PATH",)
@@ -99,17 +106,24 @@ class ExecInvoker:
     drain_seconds: float = 2.0
     busy_seconds: float = 5.0
     version_seconds: float = 5.0
+    cells: Cells | None = None
+    orphans: Orphans | None = None
+    pins: Pins | None = None
     _unreaped: list[int] = field(default_factory=list, compare=False, repr=False)
     _reaping: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def find(self, plugin: str, path: tuple[str, ...]) -> str:
-        """Where the executable is. Raises PluginNotFound."""
-        return find_in_path(plugin, path)
+        """Where the executable is. Raises PluginNotFound, PluginNotTrusted."""
+        executable = find_in_path(plugin, path)
+        if self.pins is not None:
+            os.close(self.pins.open(plugin, executable))
+        return executable
 
     def invoke(self, invocation: Invocation) -> bytes:
-        """Run the plugin and return its stdout. Blocks; see Invoker for what it raises.
+        """Run the plugin and return its stdout. Blocks; see Invoker for what it raises, and PluginNotTrusted.
 
-        After it no process of the plugin's group runs, unless the plugin succeeded and left one on purpose.
+        After it no process that the plugin started runs, as far as `cells`, `orphans` and the process group
+        reach, unless the plugin succeeded and left one on purpose.
         """
         return self._run(find_in_path(invocation.plugin, invocation.path), invocation)
 
@@ -134,41 +148,79 @@ class ExecInvoker:
     def _run(self, executable: str, invocation: Invocation) -> bytes:
         self._reap()
         refuse_late_start(invocation)
+        mark = secrets.token_hex(8) if self.orphans is not None else ""
+        pinned = self.pins.open(invocation.plugin, executable) if self.pins is not None else -1
         try:
             with _Files.open(invocation.stdin) as files:
-                pid = self._spawn(executable, files, invocation)
-                files.close_childs_ends()
-                watched = _Watched(pid, files, self)
+                cell = self._open_cell()
+                watched: _Watched | None = None
                 try:
+                    pid = self._spawn(executable, pinned, files, invocation, mark, cell)
+                    files.close_childs_ends()
+                    watched = _Watched(pid, files, self, cell, mark)
                     ended = watched.until_end(invocation)
                 except BaseException:
-                    watched.kill()
+                    if watched is not None:
+                        watched.kill()
                     raise
                 finally:
-                    watched.close()
+                    if watched is not None:
+                        watched.close()
+                    if cell is not None:
+                        cell.close()
         except OSError as exc:
             raise PluginFailed(f"cannot run {executable}: {exc.strerror}", code=ErrorCode.IO_FAILURE) from exc
+        finally:
+            if pinned >= 0:
+                os.close(pinned)
         return self._read_end(ended, invocation)
 
-    def _spawn(self, executable: str, files: _Files, invocation: Invocation) -> int:
+    def _open_cell(self) -> Cell | None:
+        # A host whose control groups are in disorder still gets its DEL: group and orphans remain.
+        with contextlib.suppress(OSError):
+            return self.cells.open() if self.cells is not None else None
+        return None
+
+    def _spawn(
+        self,
+        executable: str,
+        pinned: int,
+        files: _Files,
+        invocation: Invocation,
+        mark: str,
+        cell: Cell | None,
+    ) -> int:
         env = self._environment(invocation)
+        if mark:
+            env[MARK] = mark
+        # The descriptor is looked up in the child, before it is closed there.
+        program = executable if pinned < 0 else f"/proc/self/fd/{pinned}"
+
+        def fork() -> int:
+            return os.posix_spawn(
+                program,
+                [executable],
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, files.stdin, 0),
+                    (os.POSIX_SPAWN_DUP2, files.stdout_to, 1),
+                    (os.POSIX_SPAWN_DUP2, files.stderr_to, 2),
+                ],
+                setpgroup=0,
+                setsigmask=(),
+                setsigdef=_DEFAULT_SIGNALS,
+            )
+
+        def spawn() -> int:
+            if cell is None or self.cells is None:
+                return fork()
+            return self.cells.spawn(cell, fork)
+
         give_up = time.monotonic() + self.busy_seconds
         wait = _BUSY_FIRST_WAIT
         while True:
             try:
-                return os.posix_spawn(
-                    executable,
-                    [executable],
-                    env,
-                    file_actions=[
-                        (os.POSIX_SPAWN_DUP2, files.stdin, 0),
-                        (os.POSIX_SPAWN_DUP2, files.stdout_to, 1),
-                        (os.POSIX_SPAWN_DUP2, files.stderr_to, 2),
-                    ],
-                    setpgroup=0,
-                    setsigmask=(),
-                    setsigdef=_DEFAULT_SIGNALS,
-                )
+                return spawn() if self.orphans is None else self.orphans.start(spawn)
             except OSError as exc:
                 cause = f"fork/exec {executable}: {os.strerror(exc.errno or 0).lower()}"
                 if exc.errno != errno.ETXTBSY:
@@ -211,14 +263,20 @@ class ExecInvoker:
             self._unreaped.append(pid)
 
     def _reap(self) -> None:
-        if not self._unreaped:
-            return
-        with self._reaping:
-            for pid in list(self._unreaped):
-                with contextlib.suppress(ChildProcessError):
-                    if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                        continue
-                self._unreaped.remove(pid)
+        if self._unreaped:
+            with self._reaping:
+                for pid in list(self._unreaped):
+                    with contextlib.suppress(ChildProcessError):
+                        if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                            continue
+                    self._unreaped.remove(pid)
+                    self._forget(pid)
+        if self.orphans is not None:
+            self.orphans.reap()
+
+    def _forget(self, pid: int) -> None:
+        if self.orphans is not None:
+            self.orphans.ended(pid)
 
 
 def _cause(status: int | None) -> str:
@@ -296,9 +354,15 @@ class _Ended:
 class _Watched:
     """A running plugin. It is not reaped before its group is killed: the number stays its own till then."""
 
-    def __init__(self, pid: int, files: _Files, invoker: ExecInvoker) -> None:
+    def __init__(
+        self, pid: int, files: _Files, invoker: ExecInvoker, cell: Cell | None = None, mark: str = ""
+    ) -> None:
         self._pid = pid
         self._invoker = invoker
+        self._cell = cell
+        self._mark = mark
+        self._killed = False
+        self._status: int | None = None
         self._stdout = bytearray()
         self._stderr = bytearray()
         self._overflow = False
@@ -334,17 +398,21 @@ class _Watched:
                     self._poll.unregister(fd)
                     if self._failed():
                         self.kill()
+                    if self._killed:
+                        self._wait()
+                        self._kill_the_rest()
                     stop_at = time.monotonic() + self._invoker.drain_seconds
                     if invocation.deadline is not None:
                         stop_at = min(stop_at, max(invocation.deadline, time.monotonic() + 0.05))
                 else:
                     self._take(fd)
-        status = self._wait() if not running else None
         if running:
             self._invoker._leave_unreaped(self._pid)  # noqa: SLF001 - one class in two parts
             self._reaped = True
+        elif not self._reaped:
+            self._wait()
         return _Ended(
-            status=status,
+            status=self._status,
             stdout=bytes(self._stdout),
             stderr=bytes(self._stderr[-self._invoker.stderr_limit :]),
             overflow=self._overflow,
@@ -353,6 +421,9 @@ class _Watched:
 
     def kill(self) -> None:
         """Kill the whole group, unless the plugin is reaped: then its number may be another's."""
+        self._killed = True
+        if self._cell is not None:
+            self._cell.kill()
         if not self._reaped:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)
@@ -361,6 +432,13 @@ class _Watched:
         os.close(self._pidfd)
         if not self._reaped:
             self._invoker._leave_unreaped(self._pid)  # noqa: SLF001 - one class in two parts
+        if self._killed and self._cell is not None:
+            self._cell.empty(_REAP_SECONDS)
+
+    def _kill_the_rest(self) -> None:
+        # The plugin has ended, so what left its group is nobody's now, and its mark tells whose it was.
+        if self._invoker.orphans is not None:
+            self._invoker.orphans.kill(self._mark)
 
     def _reason_to_kill(self, invocation: Invocation, now: float) -> PluginFailed | None:
         killed = "netplugin failed with no error message: signal: killed"
@@ -378,12 +456,12 @@ class _Watched:
             return ended is not None and (ended.si_code != os.CLD_EXITED or ended.si_status != 0)
         return False
 
-    def _wait(self) -> int | None:
+    def _wait(self) -> None:
         self._reaped = True
-        try:
-            return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-        except ChildProcessError:
-            return None  # a parent that ignores SIGCHLD has no children to wait for
+        # A parent that ignores SIGCHLD has no children to wait for.
+        with contextlib.suppress(ChildProcessError):
+            self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        self._invoker._forget(self._pid)  # noqa: SLF001 - one class in two parts
 
     def _take(self, fd: int) -> None:
         chunk = os.read(fd, _CHUNK)

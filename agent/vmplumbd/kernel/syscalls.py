@@ -26,6 +26,12 @@ RESOLVE_BENEATH = 0x08
 
 _SYS_OPENAT2 = 437  # the same number on every architecture, as all calls since Linux 5.1
 
+_PR_CAPBSET_READ = 23
+_PR_CAPBSET_DROP = 24
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_CAPABILITY_VERSION_3 = 0x20080522
+
 _STA_UNSYNC = 0x40
 _SOL_SOCKET, _SO_ATTACH_FILTER = socket.SOL_SOCKET, 26
 
@@ -35,6 +41,15 @@ _libc.syscall.restype = ctypes.c_long
 
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+class _CapHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _CapData(ctypes.Structure):
+    # Of two parts of 32 each: effective, permitted, inheritable (capget(2)).
+    _fields_ = (("sets", ctypes.c_uint32 * 6),)
 
 
 class _SockFprog(ctypes.Structure):
@@ -78,6 +93,58 @@ def openat2(directory: int, path: str, *, flags: int, mode: int, resolve: int) -
     if fd < 0:
         _raise(path)
     return int(fd)
+
+
+def become_subreaper() -> None:
+    """Be given the orphans among this process's descendants, for as long as it lives (prctl(2))."""
+    _prctl("PR_SET_CHILD_SUBREAPER", _PR_SET_CHILD_SUBREAPER, 1)
+
+
+def set_no_new_privs() -> None:
+    """No program that is executed from here gains rights by its file's mode. For the calling thread."""
+    _prctl("PR_SET_NO_NEW_PRIVS", _PR_SET_NO_NEW_PRIVS, 1)
+
+
+def bounding_set() -> int:
+    """The capabilities that the calling thread, and what it executes, may have at all: a bit each."""
+    found = 0
+    for number in range(64):
+        known = _libc.prctl(_PR_CAPBSET_READ, *(ctypes.c_ulong(one) for one in (number, 0, 0, 0)))
+        if known < 0:
+            break  # the kernel knows no more
+        found |= known << number
+    return found
+
+
+def drop_from_bounding_set(capability: int) -> None:
+    """Never have that capability again, nor let a program have it. For the calling thread; needs CAP_SETPCAP."""
+    _prctl("PR_CAPBSET_DROP", _PR_CAPBSET_DROP, capability)
+
+
+def set_capabilities(mask: int) -> None:
+    """Have no others, effective, permitted and inheritable, nor ambient, which follows. For the calling thread."""
+    header = _CapHeader(_CAPABILITY_VERSION_3, 0)
+    data = _CapData()
+    if _libc.capget(ctypes.byref(header), ctypes.byref(data)) != 0:
+        _raise("capget")
+    for number, part in enumerate((mask & 0xFFFFFFFF,) * 3 + (mask >> 32,) * 3):
+        data.sets[number] &= part
+    if _libc.capset(ctypes.byref(header), ctypes.byref(data)) != 0:
+        _raise("capset")
+
+
+def capabilities() -> int:
+    """What the calling thread may do now: its effective capabilities, a bit each."""
+    header = _CapHeader(_CAPABILITY_VERSION_3, 0)
+    data = _CapData()
+    if _libc.capget(ctypes.byref(header), ctypes.byref(data)) != 0:
+        _raise("capget")
+    return int(data.sets[0]) | int(data.sets[3]) << 32
+
+
+def _prctl(name: str, option: int, value: int) -> None:
+    if _libc.prctl(option, *(ctypes.c_ulong(one) for one in (value, 0, 0, 0))) != 0:
+        _raise(f"prctl {name}")
 
 
 def attach_filter(fd: int, program: bytes) -> None:

@@ -15,6 +15,18 @@ DEFAULT_CACHE_ROOT = "/var/lib/cni"
 DEFAULT_NETNS_DIR = "/var/run/netns"
 DEFAULT_IF_NAME = "eth0"
 
+# The CNI plugins that the agent runs in process.
+BUILT_IN_PLUGINS = (
+    "bandwidth",
+    "bridge",
+    "host-local",
+    "loopback",
+    "ptp",
+    "static",
+    "tc-redirect-tap",
+    "tuning",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenBucket:

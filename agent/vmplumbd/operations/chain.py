@@ -29,6 +29,7 @@ from vmplumbd.cni.error import (
     NetworkNotFound,
     PluginCancelled,
     PluginNotFound,
+    PluginNotTrusted,
     PluginTimedOut,
 )
 from vmplumbd.cni.invoke import Invoker
@@ -40,6 +41,7 @@ from vmplumbd.errors import (
     ConfigListMismatch,
     DelFailed,
     HostLimitReached,
+    NotAllowed,
     OperationTimeout,
     PathNotAllowed,
     PluginError,
@@ -55,12 +57,15 @@ from vmplumbd.errors import NetworkNotFound as OurNetworkNotFound
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import PluginCall
-from vmplumbd.model.spec import DEFAULT_CACHE_ROOT, DEFAULT_IF_NAME, CniConfiguration
-from vmplumbd.policy import paths
+from vmplumbd.model.spec import BUILT_IN_PLUGINS, DEFAULT_CACHE_ROOT, DEFAULT_IF_NAME, CniConfiguration
+from vmplumbd.policy import inline, paths
+from vmplumbd.policy.inline import InlineRules
 from vmplumbd.policy.paths import PathPolicy
 
 # Why a cache directory stays and nothing is wrong: it is gone, others use it, it is a mount point.
 _NOT_OURS_TO_REMOVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
+
+_INLINE_RULES = InlineRules(plugins=frozenset(BUILT_IN_PLUGINS))
 
 _NEVER_AGAIN = itertools.count()
 
@@ -73,6 +78,7 @@ class ChainDefaults:
     """What an empty field of a request means on this host, and what a request may say at all."""
 
     policy: PathPolicy
+    inline: InlineRules = _INLINE_RULES
     bin_path: tuple[str, ...]
     conf_dir: str
     cache_root: str = DEFAULT_CACHE_ROOT
@@ -89,12 +95,13 @@ class Chain:
 def find(index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults) -> Chain:
     """Find the chain of interface `index` and check its paths. Reads files, touches nothing.
 
-    Raises PathNotAllowed, NetworkNotFound, ConfigListMismatch.
+    Raises PathNotAllowed, NotAllowed, NetworkNotFound, ConfigListMismatch.
     """
     _check_paths(index, cni, defaults.policy)
     bin_path = cni.bin_path or defaults.bin_path
     if cni.network_config is not None:
         network = _parse_inline(index, cni.network_config)
+        _check_inline(index, network, defaults.inline)
     else:
         network = load(cni.conf_dir or defaults.conf_dir, cni.network_name)
     return Chain(
@@ -297,6 +304,8 @@ def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentErro
     )
     if isinstance(exc, PluginNotFound):
         return PluginUnavailable(message, hint="is the plugin installed in bin_path?")
+    if isinstance(exc, PluginNotTrusted):
+        return PluginUnavailable(message, hint=exc.hint)
     if isinstance(exc, PluginTimedOut):
         return OperationTimeout(message, hint=exc.hint)
     if isinstance(exc, PluginCancelled):
@@ -373,6 +382,13 @@ def _parse_inline(index: int, raw: bytes) -> NetworkConfigList:
             ),
         ) from exc
     return network
+
+
+def _check_inline(index: int, network: NetworkConfigList, rules: InlineRules) -> None:
+    field = f"spec.network_interfaces.interfaces[{index}].cni_configuration.network_config.json"
+    wrong = inline.violations([plugin.conf for plugin in network.plugins], rules, field)
+    if wrong:
+        raise NotAllowed(wrong[0].message, wrong)
 
 
 @functools.lru_cache(maxsize=256)

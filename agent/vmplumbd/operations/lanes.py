@@ -109,6 +109,11 @@ class Lanes:
         """Operations under way, queued or parked."""
         return self._admitted
 
+    @property
+    def alive(self) -> bool:
+        """Whether every thread that should run does."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def idle_for(self) -> float:
         """Seconds since an operation was last admitted or ended; 0 while one is under way."""
         with self._mutex:

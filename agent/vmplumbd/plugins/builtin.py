@@ -19,6 +19,7 @@ from vmplumbd.cni.error import CniError, PluginNotFound
 from vmplumbd.cni.invoke import Command, InProcess, Invocation, Invoker, refuse_late_start
 from vmplumbd.cni.result import Result
 from vmplumbd.cni.version import VersionInfo
+from vmplumbd.model.spec import BUILT_IN_PLUGINS
 from vmplumbd.plugins import skel
 from vmplumbd.plugins.bandwidth.plugin import Bandwidth
 from vmplumbd.plugins.bridge.plugin import Bridge
@@ -34,7 +35,7 @@ from vmplumbd.plugins.tc_redirect_tap import TcRedirectTap
 from vmplumbd.plugins.tuning import config as tuning_config
 from vmplumbd.plugins.tuning.plugin import Tuning
 
-TYPES = ("bandwidth", "bridge", "host-local", "loopback", "ptp", "static", "tc-redirect-tap", "tuning")
+TYPES = BUILT_IN_PLUGINS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,9 @@ class BuiltinInvoker(InProcess):
     """An Invoker that runs plugins in process where it can, and hands the rest to `executables`.
 
     `executed` are the types whose executable wins, `tuning_allowlist` is the operator's file of settings that
-    tuning may set. Without `host_ipv6` the host's devices of ptp without IPv6 addresses have it off. Safe for
-    several threads, as far as Kernel is.
+    tuning may set. `allowed` are the types that a network may use, all if empty: `preflight` refuses others,
+    while DEL of what stands goes on. Without `host_ipv6` the host's devices of ptp without IPv6 addresses have
+    it off. Safe for several threads, as far as Kernel is.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class BuiltinInvoker(InProcess):
         freeing: bool = False,
         host_ipv6: bool = True,
         tuning_allowlist: str = tuning_config.DEFAULT_ALLOWLIST,
+        allowed: Collection[str] = (),
     ) -> None:
         self._kernel = kernel
+        self._allowed = frozenset(allowed)
         self._executables = executables
         self._executed = frozenset(executed)
         self._host_local = host_local or HostLocal()
@@ -121,6 +125,7 @@ class BuiltinInvoker(InProcess):
             sparing=True,
             freeing=freeing,
             tuning_allowlist=self._tuning_allowlist,
+            allowed=self._allowed,
         )
 
     @property
@@ -246,6 +251,8 @@ class BuiltinInvoker(InProcess):
         return None if plugin.not_built_in(stdin) else plugin
 
     def _problem(self, kind: str, stdin: bytes, path: tuple[str, ...], cni_version: str) -> str | None:
+        if self._allowed and kind not in self._allowed:
+            return f"plugin {kind} is not one of those that the operator allows: {', '.join(sorted(self._allowed))}"
         plugin = self._in_process(kind, stdin)
         if plugin is not None:
             supported = plugin.supported
