@@ -26,6 +26,7 @@ from tests.system.daemon import (
     eventually,
     ptp,
     refused,
+    request,
 )
 from tests.system.test_bad_plugins import FRAME, ended
 from vmplumb.v1 import network_agent_service_pb2 as pb
@@ -85,7 +86,7 @@ def test_a_plugin_inherits_three_descriptors_and_a_small_environment(module_host
     with daemon_in(module_host) as daemon:
         daemon.terminate()
         daemon.start(environment={"VMPLUMB_SECRET": "s3cret"})
-        watch = daemon.stub.WatchNetworks(pb.WatchNetworksRequest())
+        watch: Any = daemon.stub.WatchNetworks(pb.WatchNetworksRequest())
         next(iter(watch))
         daemon.plugin("list", FRAME.replace("MISDEED", listing))
         daemon.network("list", ptp(), REDIRECT, {"type": "list"})
@@ -153,12 +154,7 @@ def test_what_a_killed_agent_left_running_ends_when_the_next_one_starts(module_h
             "bad", FRAME.replace("MISDEED", OWN_SESSION).replace("echo $$ >$DIR/pid", "rm -f $DIR/pid")
         )
         daemon.network("bad", ptp(), REDIRECT, {"type": "bad"})
-        call = daemon.stub.SetupNetwork(
-            pb.SetupNetworkRequest(
-                vm_id="victim",
-                spec={"network_interfaces": {"interfaces": [{"cni_configuration": {"network_name": "bad"}}]}},
-            )
-        )
+        call = daemon.stub.SetupNetwork(request("victim", "bad"))
         next(iter(call))
         pid_file = daemon.directory / "pid"
         eventually(lambda: pid_file.exists() and pid_file.read_text().strip(), "the grandchild is up")
