@@ -61,7 +61,13 @@ for wanted; do
         cargo) want Rust cargo "the Rust client" cargo ;;
         node)
             want Node.js node "the TypeScript client" nodejs npm &&
-                want npm npm "the TypeScript client" npm
+                want npm npm "the TypeScript client" npm && {
+                version=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
+                [ "${version:-0}" -ge 20 ] || {
+                    echo "left out: the TypeScript client needs Node.js >= 20, this is ${version:-?}" >&2
+                    false
+                }
+            }
             ;;
         maven) want Maven mvn "the Java client" maven ;;
         jdk) want "a JDK" javac "the Java client" openjdk-17-jdk-headless ;;
