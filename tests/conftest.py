@@ -6,11 +6,14 @@ import functools
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from tests import host as hosts
 
+# How many user ids there are where there is no user namespace.
+_ALL = "4294967295"
 HOST_FIXTURES = frozenset({"host", "bare_host"})
 
 
@@ -38,9 +41,25 @@ def _lacks(*programs: str) -> Callable[[], str | None]:
     return lambda: next((f"{name} is not installed" for name in programs if shutil.which(name) is None), None)
 
 
+def _no_disk() -> str | None:
+    """Why this process cannot mount an image: a user namespace's root must not."""
+    if (
+        hosts.become_root()
+        or hosts.refusal()
+        or Path("/proc/self/uid_map").read_text("ascii").split()[2] != _ALL
+    ):
+        return "not root of the machine"
+    if not Path("/dev/loop-control").exists():
+        return "no loop devices"
+    if "ext4" not in Path("/proc/filesystems").read_text("ascii").split():
+        return "the kernel has no ext4"
+    return _lacks("mkfs.ext4")()
+
+
 # What a marker asks of the machine: None when the machine has it, else what is missing.
 NEEDS: Mapping[str, Callable[[], str | None]] = {
     "host": hosts.refusal,
+    "disk": _no_disk,
     "parity": _lacks("go"),
     "cgroups": functools.cache(hosts.no_control_groups),
     "microvm": _lacks("qemu-system-x86_64"),

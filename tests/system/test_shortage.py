@@ -169,6 +169,115 @@ def test_a_full_disk_under_the_journal(host: Host) -> None:
     assert snapshot() == before
 
 
+class FailingDisk:
+    """An ext4 of its own, on an image, whose file system can meet an error: it is read-only from then on."""
+
+    def __init__(self, host: Host, image: Path, place: Path) -> None:
+        self.host = host
+        self.image = image
+        self.place = place
+        with image.open("wb") as made:
+            made.truncate(16 << 20)
+        host.run(["mkfs.ext4", "-q", str(image)])
+        place.mkdir()
+
+    def mount(self) -> None:
+        """There, and writable: as after the repair."""
+        self.host.run(["mount", "-o", "loop,errors=remount-ro", str(self.image), str(self.place)])
+
+    @property
+    def fault(self) -> Path:
+        """What is written there is an error of the file system."""
+        device = self.host.run(["findmnt", "-n", "-o", "SOURCE", str(self.place)]).stdout.strip()
+        return Path(f"/sys/fs/ext4/{Path(device).name}/trigger_fs_error")
+
+    def sync(self) -> None:
+        """What was written is on the disk."""
+        self.host.run(["sync", "-f", str(self.place)])
+
+    def unmount(self) -> None:
+        """Gone; nobody uses it."""
+        self.host.run(["umount", str(self.place)])
+
+
+@pytest.fixture
+def failing_disk(host: Host, tmp_path: Path) -> Iterator[FailingDisk]:
+    """A disk that can fail, mounted; gone afterwards."""
+    made = FailingDisk(host, tmp_path / "image", Path("/run/vmplumb"))
+    made.mount()
+    yield made
+    # Also after a failure, while a daemon still holds it.
+    host.run(["umount", "-l", str(made.place)], check=False)
+
+
+# A plugin under whose ADD the file system fails, once a file says so.
+FAILS_THE_DISK = """
+case "$CNI_COMMAND" in
+VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}';;
+ADD) if [ -e $DIR/fail ]; then rm $DIR/fail; echo "a fault of the test" >FAULT; fi
+  sed -e 's/.*"prevResult": *//' -e 's/}$//';;
+*) cat >/dev/null;;
+esac
+"""
+
+
+@pytest.mark.disk
+def test_the_journal_s_file_system_becomes_read_only_while_the_agent_runs(
+    host: Host, failing_disk: FailingDisk
+) -> None:
+    place = failing_disk.place
+    before = snapshot()
+    hint = "does the disk work, has it room, and has its file system become read-only?"
+    with daemon_in(host, paths__state_dir=str(place)) as daemon:
+        daemon.plugin("fails-the-disk", FAILS_THE_DISK.replace("FAULT", str(failing_disk.fault)))
+        elsewhere = {**ptp()["ipam"], "subnet": "10.202.0.0/16"}
+        daemon.network("failing", ptp(ipam=elsewhere), REDIRECT, {"type": "fails-the-disk"})
+        daemon.set_up("stands")
+        daemon.tear_down("gone")
+        failing_disk.sync()
+        there = snapshot()
+        (daemon.directory / "fail").touch()
+        # Between the first effect and the commit.
+        told = refused(lambda: daemon.set_up("late", "failing"))
+        assert (told.code, told.reason) == (grpc.StatusCode.UNAVAILABLE, "JOURNAL_FAILED")
+        assert str(place) in told.message
+        assert told.failure.hint == hint
+        assert told.failure.retryable
+        assert list(told.failure.leftovers) == []
+        assert snapshot() == there
+        for act in (
+            lambda: daemon.set_up("early"),
+            lambda: daemon.set_up("late", "failing"),
+            lambda: daemon.tear_down("stands"),
+        ):
+            assert refused(act).reason == "JOURNAL_FAILED"
+            assert snapshot() == there
+        # What needs no journal is answered, and the network stands.
+        assert daemon.get("stands").phase == vm_network_pb2.PHASE_READY
+        assert findings(daemon, "stands") == []
+        assert daemon.set_up("stands")[-1].replayed
+        assert daemon.status().ready
+        # Such a file system comes back by another mount alone, so the agent is started again.
+        assert daemon.terminate() == 0
+        told_at_start = host.run(daemon.command(), check=False)
+        assert (told_at_start.returncode, "Read-only file system" in told_at_start.stderr) == (3, True)
+        failing_disk.unmount()
+        failing_disk.mount()
+        daemon.start()
+        assert [(one.vm_id, one.phase) for one in daemon.networks() if one.vm_id == "stands"] == [
+            ("stands", vm_network_pb2.PHASE_READY)
+        ]
+        assert findings(daemon, "stands") == []
+        for one in ("early", "late"):
+            assert daemon.result(one).ip_boot_param
+        for one in ("early", "late", "stands"):
+            assert daemon.tear_down(one).devices_gone
+        daemon.quiet()
+        assert daemon.networks() == []
+        assert daemon.terminate() == 0
+    assert snapshot() == before
+
+
 def test_a_teardown_that_cannot_be_recorded_is_done_again(host: Host) -> None:
     before = snapshot()
     with journal_on_a_small_disk(host) as (daemon, place):

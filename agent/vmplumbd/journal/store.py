@@ -37,7 +37,7 @@ _RELEASES = "release_id, vm_id, uid, boot_id, plan, host_devices, created, attem
 _HINTS = {
     "SQLITE_FULL": "is the disk full?",
     "SQLITE_READONLY": "is the disk read-only?",
-    "SQLITE_IOERR": "does the disk work, and has it room?",
+    "SQLITE_IOERR": "does the disk work, has it room, and has its file system become read-only?",
     "SQLITE_CANTOPEN": "may the agent write in that directory, and is its limit of open files high enough?",
 }
 
