@@ -20,9 +20,11 @@ PROCESSES = (
         for form in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")
     ),
 )
-# `compose.py` joins everything, `main.py` hears of its service manager; the launcher of plugins is an entry
-# point of executables.
-READS_ENVIRONMENT = frozenset({"config.py", "compose.py", "main.py", "cni/exec.py", "plugins/launcher.py"})
+# `compose.py` joins everything, `main.py` hears of its service manager, `__main__.py` tells gRPC what it takes
+# from nowhere else; the launcher of plugins is an entry point of executables.
+READS_ENVIRONMENT = frozenset(
+    {"__main__.py", "config.py", "compose.py", "main.py", "cni/exec.py", "plugins/launcher.py"}
+)
 STARTS_PROCESSES = frozenset({"cni/exec.py"})
 FENCED: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("environ", "environb", "getenv", "getenvb", "putenv"), READS_ENVIRONMENT),

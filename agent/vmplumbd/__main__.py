@@ -1,11 +1,20 @@
-"""`vmplumbd`: serve, check-config, import, install-plugins, plugin."""
+"""`vmplumbd`: serve, check-config, policy, import, install-plugins, plugin."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from typing import TYPE_CHECKING
 
 from vmplumbd.errors import AgentError
+
+# A suite of TLS 1.2 that needs a pre-shared key, which the agent has none of: that version ends in the handshake.
+# TLS 1.3 has suites of its own, which this does not concern.
+TLS_1_3_ALONE = "ECDHE-PSK-CHACHA20-POLY1305"
+
+if TYPE_CHECKING:
+    from vmplumbd.policy.access import Rule
 
 
 def run(argv: list[str] | None = None) -> int:
@@ -44,6 +53,7 @@ def run(argv: list[str] | None = None) -> int:
             default=[],
             help="over file and environment",
         )
+    _add_policy(commands.add_parser("policy", help="what a policy file allows to whom, and why"))
     install = commands.add_parser("install-plugins", help="put launchers of the built-in plugins into DIR")
     install.add_argument("directory", metavar="DIR")
     plugin = commands.add_parser("plugin", help="be a built-in CNI plugin, as the launchers call it")
@@ -61,6 +71,8 @@ def run(argv: list[str] | None = None) -> int:
         for path in plugins.install(given.directory):
             print(path)
         return 0
+    if given.command == "policy":
+        return _check_policy(given)
     from vmplumbd import config  # noqa: PLC0415 - not needed to install plugins
 
     flags = dict(one.partition("=")[::2] for one in given.set)
@@ -70,8 +82,18 @@ def run(argv: list[str] | None = None) -> int:
         print(f"vmplumbd: {exc}", file=sys.stderr)
         return 2
     if given.command == "check-config":
+        if loaded.policy.file:
+            from vmplumbd.rpc.names import RPCS  # noqa: PLC0415 - no other command needs it
+
+            try:
+                config.load_policy(loaded.policy.file, RPCS)
+            except AgentError as exc:
+                print(f"vmplumbd: {exc}", file=sys.stderr)
+                return 2
         print(loaded)
         return 0
+    # gRPC reads it when it is loaded, and has no other way to be told of a minimum version.
+    os.environ["GRPC_SSL_CIPHER_SUITES"] = TLS_1_3_ALONE
     from vmplumbd import main  # noqa: PLC0415 - loads gRPC
 
     if given.command == "import":
@@ -86,6 +108,89 @@ def run(argv: list[str] | None = None) -> int:
             as_json=given.json,
         )
     return main.serve(loaded)
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    check = parser.add_subparsers(dest="verb", required=True).add_parser(
+        "check", help="exit 0: all of it is allowed, 1: some is denied, 2: the file cannot be used"
+    )
+    check.add_argument("file", metavar="FILE")
+    check.add_argument("--as", dest="identity", metavar="ID", help='"spiffe://...", "dns:NAME" or "unix"')
+    for flag, metavar, what in (
+        ("--rpc", "NAME", "an RPC; all of them if none is named"),
+        ("--network", "NAME", "a CNI network that a set-up names"),
+        ("--tap-owner", "UID:GID", "an owner of the tap"),
+        ("--arg", "KEY", "a key of CNI_ARGS"),
+        ("--capability", "KEY", "a key of capability_args"),
+        ("--host-port", "PORT", "a host port of portMappings"),
+        (
+            "--path",
+            "FIELD",
+            "a directory that the request chooses: bin_path, conf_dir, cache_dir, netns_path",
+        ),
+    ):
+        check.add_argument(flag, metavar=metavar, action="append", default=[], help=what)
+    check.add_argument("--inline", action="store_true", help="an inline network configuration")
+    check.add_argument("--json", action="store_true", help="a JSON line for each RPC")
+
+
+def _check_policy(given: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415 - as below
+
+    from vmplumbd import config  # noqa: PLC0415 - no other command needs it
+    from vmplumbd.policy import access  # noqa: PLC0415 - as above
+    from vmplumbd.rpc.names import RPCS  # noqa: PLC0415 - as above
+
+    try:
+        policy = config.load_policy(given.file, RPCS)
+        owners = [tuple(int(one) if one else None for one in text.split(":")) for text in given.tap_owner]
+        ask = access.Ask(
+            networks=tuple(("", name) for name in given.network),
+            inline=("",) if given.inline else (),
+            tap_owners=tuple(("", uid, gid) for uid, gid in owners),
+            args=tuple(("", key) for key in given.arg),
+            capability_args=tuple(("", key) for key in given.capability),
+            host_ports=tuple(("", int(port)) for port in given.host_port),
+            paths=tuple(("", name) for name in given.path),
+        )
+        unknown = sorted(set(given.rpc) - set(RPCS))
+        if unknown:
+            raise ValueError(f"no such RPC: {', '.join(unknown)}")
+    except (AgentError, ValueError) as exc:
+        print(f"vmplumbd: {exc}", file=sys.stderr)
+        return 2
+    if given.identity is None:
+        print(f"{given.file}: {len(policy.rules)} rules, no fault")
+        return 0
+    rule = policy.rule_of(given.identity)
+    denied = 0
+    for rpc, why in access.explain(policy, given.identity, given.rpc or RPCS, ask):
+        denied += bool(why)
+        if given.json:
+            name = rule.name if rule is not None else None
+            print(json.dumps({"rpc": rpc, "allowed": not why, "rule": name, "why": why}))
+        elif why:
+            print(f"{rpc}  DENIED  {why}")
+        elif rule is None:
+            print(f"{rpc}  allowed  to whom the socket's mode and group let in: no rule is about it")
+        else:
+            print(f'{rpc}  allowed  by rule "{rule.name}"{_bounds(rule)}')
+    return 1 if denied else 0
+
+
+def _bounds(rule: Rule) -> str:
+    """How much of it, in words."""
+    parts = ["as administrator"] if rule.administrator else []
+    for number, what in (
+        (rule.max_networks, "networks"),
+        (rule.max_operations, "operations at once"),
+        (rule.max_streams, "calls at once"),
+    ):
+        if number is not None:
+            parts.append(f"at most {number} {what}")
+    if rule.rate is not None:
+        parts.append(f"{rule.rate.per_second:g} calls a second, {rule.rate.burst} in a burst")
+    return f": {', '.join(parts)}" if parts else ""
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from typing import Any
 
 from vmplumbd.errors import InvalidSpec, Violation
 from vmplumbd.model import spec as defaults
+from vmplumbd.policy import document
+from vmplumbd.policy.access import Policy
 
 DEFAULT_FILE = "/etc/vmplumb/vmplumbd.toml"
 ENVIRONMENT_PREFIX = "VMPLUMBD_"
@@ -31,11 +33,17 @@ class InvalidConfig(InvalidSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
-    """Where callers reach the agent. `unix` empty: no socket. TCP needs all three TLS files."""
+    """Where callers reach the agent. `unix` empty: no socket. TCP needs all three TLS files and `policy.file`.
+
+    `admin_unix`: a socket of its own for administrators; who comes over `unix` is none then.
+    """
 
     unix: str = "/run/vmplumb/vmplumbd.sock"
     unix_mode: str = "0660"
     unix_group: str = ""
+    admin_unix: str = ""
+    admin_mode: str = "0600"
+    admin_group: str = ""
     tcp: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
@@ -61,10 +69,18 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds. Times in seconds. `max_networks` 0 is a default from the host's memory."""
+    """Bounds. Times in seconds. `max_networks` 0 is a default from the host's memory.
+
+    `max_calls` counts open calls of everybody, `max_connections` those over TCP. `json_depth` bounds JSON of
+    requests.
+    """
 
     max_networks: int = 0
     max_operations: int = 1000
+    max_calls: int = 2000
+    max_connections: int = 256
+    message_bytes: int = 1 << 20
+    json_depth: int = 32
     exec_threads: int = 16
     operation_timeout: float = 120.0
     undo_timeout: float = 60.0
@@ -148,6 +164,13 @@ class Privileges:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFile:
+    """Which identity may do what: a TOML file, read again at SIGHUP."""
+
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is logged, JSON lines on stderr."""
 
@@ -165,6 +188,7 @@ class Config:
     kernel: Kernel = field(default_factory=Kernel)
     pool: Pool = field(default_factory=Pool)
     privileges: Privileges = field(default_factory=Privileges)
+    policy: PolicyFile = field(default_factory=PolicyFile)
     log: Log = field(default_factory=Log)
 
 
@@ -196,6 +220,16 @@ def checked(config: Config, wrong: Sequence[Violation] = ()) -> Config:
         listed = "; ".join(f"{one.field}: {one.message}" for one in found)
         raise InvalidConfig(f"the configuration cannot be used: {listed}", tuple(found))
     return config
+
+
+def load_policy(file: str, known_rpcs: Sequence[str]) -> Policy:
+    """Read a policy file. Raises InvalidPolicy with all violations, also for a file that cannot be read."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        wrong = Violation(field=file, rule="file", message=str(exc))
+        raise document.InvalidPolicy(f"the policy cannot be read: {exc}", (wrong,)) from exc
+    return document.parse(text, known_rpcs)
 
 
 def _put(tree: dict[str, Any], section: str, key: str, text: str) -> None:
@@ -277,10 +311,25 @@ def _check(config: Config, wrong: list[Violation]) -> None:
                 message="TCP is served with mutual TLS only: set tls_certificate, tls_key and tls_client_ca",
             )
         )
-    if not listen.tcp and not listen.unix:
-        wrong.append(Violation(field="listen", rule="empty", message="neither unix nor tcp is set"))
-    if re.fullmatch("[0-7]{3,4}", listen.unix_mode) is None:
-        wrong.append(Violation(field="listen.unix_mode", rule="octal", message="must be an octal mode"))
+    if listen.tcp and not config.policy.file:
+        wrong.append(
+            Violation(
+                field="policy.file",
+                rule="tcp",
+                message="must be set for TCP: over TCP is denied what no rule of a policy allows",
+            )
+        )
+    if not listen.tcp and not listen.unix and not listen.admin_unix:
+        wrong.append(Violation(field="listen", rule="empty", message="no socket and no tcp is set"))
+    if listen.admin_unix and listen.admin_unix == listen.unix:
+        wrong.append(
+            Violation(field="listen.admin_unix", rule="own", message="must be another socket than unix")
+        )
+    wrong.extend(
+        Violation(field=f"listen.{name}", rule="octal", message="must be an octal mode")
+        for name in ("unix_mode", "admin_mode")
+        if re.fullmatch("[0-7]{3,4}", getattr(listen, name)) is None
+    )
     if config.log.level not in LEVELS:
         wrong.append(
             Violation(field="log.level", rule="choice", message=f"must be one of {', '.join(LEVELS)}")
@@ -330,7 +379,10 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         )
     wrong.extend(
         Violation(field=f"limits.{name}", rule="positive", message="must be above 0")
-        for name in ("max_operations", "exec_threads", "operation_timeout", "undo_timeout", "attempts")
+        for name in (
+            *("max_operations", "exec_threads", "operation_timeout", "undo_timeout", "attempts"),
+            *("max_calls", "max_connections", "message_bytes", "json_depth"),
+        )
         if getattr(limits, name) <= 0
     )
     wrong.extend(

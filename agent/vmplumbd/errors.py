@@ -90,6 +90,10 @@ class AgentError(Exception):
     retryable: bool = False
     # The name of the limit that was reached, where a limit is the fault.
     limit: str = ""
+    # The rules that a request breaks, where that is the fault.
+    violations: tuple[Violation, ...] = ()
+    # Seconds after which the same call may go better, where somebody knows.
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -290,15 +294,24 @@ class LimitExceeded(AgentError):
     reason = Reason.LIMIT_EXCEEDED
     retryable = True
 
-    def __init__(self, message: str, *, limit: str, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, limit: str, hint: str | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.limit = limit
+        self.retry_after = retry_after
 
 
 class AccessDenied(AgentError):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this; `violations` says what of it, if it is about parts of a request."""
 
     reason = Reason.ACCESS_DENIED
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, violations: tuple[Violation, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.violations = violations
 
 
 class Unauthenticated(AgentError):

@@ -12,14 +12,14 @@ import resource
 import signal
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from vmplumbd import compose
 from vmplumbd.cni.orphans import Orphans
 from vmplumbd.compose import Daemon
-from vmplumbd.config import Config, InvalidConfig
+from vmplumbd.config import Config, InvalidConfig, load_policy
 from vmplumbd.errors import AgentError, JournalFailed
 from vmplumbd.journal.store import SqliteJournal
 from vmplumbd.kernel import privileges, syscalls
@@ -29,9 +29,13 @@ from vmplumbd.observe.log import Log
 from vmplumbd.observe.notify import Notifier
 from vmplumbd.operations import take_over
 from vmplumbd.operations.book import Book
+from vmplumbd.policy.access import Policy
 from vmplumbd.rpc import convert, specs
+from vmplumbd.rpc.door import Door, DoorLimits, Way
+from vmplumbd.rpc.names import RPCS
 from vmplumbd.rpc.server import Server
 from vmplumbd.rpc.servicer import Servicer
+from vmplumbd.rpc.tls import Certificates, TlsFiles
 from vmplumbd.rpc.validation import RequestRules
 
 
@@ -59,13 +63,18 @@ def serve(config: Config) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     log = Log(sys.stderr, level=config.log.level)
     try:
+        policy = load_policy(config.policy.file, RPCS) if config.policy.file else None
+    except AgentError as exc:
+        log.error("start.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
+        return 2
+    try:
         _confine(config, log)
         daemon = build(config, log, orphans=Orphans())
     except (AgentError, OSError) as exc:
         log.error("start.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 3 if isinstance(exc, JournalFailed) else 1
     try:
-        return asyncio.run(_serve(config, daemon))
+        return asyncio.run(_serve(config, daemon, policy))
     finally:
         daemon.close()
 
@@ -165,30 +174,73 @@ def _words(one: take_over.TakenOver) -> str:
     return f"{one.vm_id}  {state}  {one.network}  {', '.join(one.addresses)}  {one.tap} in {netns}"
 
 
-async def _serve(config: Config, daemon: Daemon) -> int:
+class Reloads:
+    """What is read again at SIGHUP, each on its own: one that cannot be used leaves what was there before."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._all: list[tuple[str, Callable[[], None]]] = []
+
+    def add(self, what: str, again: Callable[[], None]) -> None:
+        """`again` raises AgentError or OSError, and has changed nothing then."""
+        self._all.append((what, again))
+
+    def run(self) -> None:
+        """Read everything again."""
+        for what, again in self._all:
+            try:
+                again()
+            except (AgentError, OSError) as exc:
+                self._log.error("reload.refused", what=what, error=str(exc))
+            else:
+                self._log.info("reloaded", what=what)
+
+
+async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
     rules = RequestRules.load()
     key = _agent_key(Path(config.paths.state_dir))
-    server = Server(Servicer(daemon.agent, rules, key=key, max_watches=config.listen.max_watches))
+    listen, limits = config.listen, config.limits
+    door = Door(
+        clock=daemon.tools.clock.monotonic,
+        policy=policy,
+        limits=DoorLimits(
+            max_calls=limits.max_calls,
+            max_watches=listen.max_watches,
+            message_bytes=limits.message_bytes,
+            json_depth=limits.json_depth,
+        ),
+        separate_admin=bool(listen.admin_unix),
+    )
+    server = Server(
+        lambda way: Servicer(daemon.agent, rules, key=key, door=door, way=way),
+        max_connections=limits.max_connections,
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    listen = config.listen
+    reloads = Reloads(daemon.log)
+    if config.policy.file:
+        reloads.add("policy", lambda: setattr(door, "policy", load_policy(config.policy.file, RPCS)))
+    loop.add_signal_handler(signal.SIGHUP, reloads.run)
     try:
         if listen.unix:
             _listen_unix(server, listen.unix, int(listen.unix_mode, 8), listen.unix_group)
-        if listen.tcp:
-            server.listen_tls(
-                listen.tcp,
-                certificate=Path(listen.tls_certificate).read_bytes(),
-                key=Path(listen.tls_key).read_bytes(),
-                client_ca=Path(listen.tls_client_ca).read_bytes(),
+        if listen.admin_unix:
+            _listen_unix(
+                server, listen.admin_unix, int(listen.admin_mode, 8), listen.admin_group, way=Way.ADMIN
             )
+        if listen.tcp:
+            files = TlsFiles(
+                certificate=listen.tls_certificate, key=listen.tls_key, client_ca=listen.tls_client_ca
+            )
+            certificates = Certificates(files, lambda event, fields: daemon.log.info(event, **fields))
+            server.listen_tls(listen.tcp, certificates)
         await server.start()
     except (RuntimeError, OSError, KeyError) as exc:
         daemon.log.error("listen.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 1
-    daemon.log.info("serving", unix=listen.unix, tcp=listen.tcp)
+    daemon.log.info("serving", unix=listen.unix, admin=listen.admin_unix, tcp=listen.tcp)
     notifier = Notifier(os.environ)
     notifier.ready(_status(daemon))
     await _until(stop, daemon, notifier)
@@ -198,9 +250,9 @@ async def _serve(config: Config, daemon: Daemon) -> int:
     drained = await asyncio.to_thread(daemon.agent.drain, config.limits.drain_timeout)
     await server.stop(1.0)
     daemon.log.info("stopped", drained=drained)
-    if listen.unix:
+    for path in filter(None, (listen.unix, listen.admin_unix)):
         with contextlib.suppress(FileNotFoundError):
-            Path(listen.unix).unlink()
+            Path(path).unlink()
     return 0
 
 
@@ -222,12 +274,12 @@ def _status(daemon: Daemon) -> str:
     return f"{daemon.tools.book.count()} networks, {daemon.lanes.admitted} operations"
 
 
-def _listen_unix(server: Server, path: str, mode: int, group: str) -> None:
+def _listen_unix(server: Server, path: str, mode: int, group: str, *, way: Way = Way.UNIX) -> None:
     _clear_socket(path)
     # The socket is made with the process's umask; nobody may connect before its owner and mode are set.
     old = os.umask(0o177)
     try:
-        server.listen_unix(path)
+        server.listen_unix(path, way)
     finally:
         os.umask(old)
     _own_socket(path, mode, group)

@@ -19,6 +19,7 @@ from tests.faults.seam import Seam, standing
 from vmplumb.v1 import vm_network_pb2
 from vmplumbd.errors import AgentError
 from vmplumbd.journal import schema
+from vmplumbd.model.caller import LOCAL
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.record import Release
 from vmplumbd.operations.agent import CheckCall
@@ -62,7 +63,7 @@ def test_a_release_that_fails_is_tried_again_with_back_off_and_shown(seam: Seam,
         for tries in range(1, 7):
             made.work(until=functools.partial(has_tried, made, tries))
             tried_at.append(made.clock.jumped)
-        told = figures.status_response(made.agent)
+        told = figures.status_response(made.agent, LOCAL)
         assert (told.figures.pending_releases, told.figures.failed_releases) == (1, 1)
         assert [one.vm_id for one in told.pending_releases] == [VM]
         assert "a fault of the test" in told.figures.last_release_failure.message
@@ -70,7 +71,7 @@ def test_a_release_that_fails_is_tried_again_with_back_off_and_shown(seam: Seam,
         assert all(later > 1.4 * earlier for earlier, later in itertools.pairwise(waits))
         seam.disarm()
         made.settle()
-        assert figures.status_response(made.agent).figures.pending_releases == 0
+        assert figures.status_response(made.agent, LOCAL).figures.pending_releases == 0
         assert made.seen() == before
 
 

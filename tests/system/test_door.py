@@ -174,6 +174,7 @@ def test_a_stale_socket_is_taken_over_and_a_second_agent_on_one_journal_is_refus
     ("setting", "told"),
     [
         ("listen.tcp=127.0.0.1:7443", "mutual TLS only"),
+        ("listen.tcp=127.0.0.1:7443", "denied what no rule of a policy allows"),
         ("limits.max_operatons=1", "no such setting"),
         ("cni.prefer=maybe", "built-in"),
     ],
@@ -204,7 +205,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
                 *("-subj", f"/CN={leaf}", "-keyout", f"{leaf}.key", "-out", f"{leaf}.csr"),
             )
-            (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+            (folder / "names").write_text(f"subjectAltName=IP:127.0.0.1,DNS:{leaf}")
             openssl(
                 *("x509", "-req", "-days", "2", "-in", f"{leaf}.csr", "-CA", f"{ca}.pem"),
                 *("-CAkey", f"{ca}.key", "-CAcreateserial", "-extfile", "names", "-out", f"{leaf}.pem"),
@@ -231,8 +232,10 @@ with grpc.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
 def test_tcp_is_served_to_callers_with_a_certificate_of_ours_alone(
     module_host: Host, certificates: Path
 ) -> None:
+    (certificates / "policy.toml").write_text('[[rule]]\nname = "all"\nwho = ["*"]\nrpcs = ["*"]\n')
     with daemon_in(
         module_host,
+        policy__file=str(certificates / "policy.toml"),
         listen__tcp="127.0.0.1:17443",
         listen__tls_certificate=str(certificates / "server.pem"),
         listen__tls_key=str(certificates / "server.key"),

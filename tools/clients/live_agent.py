@@ -55,6 +55,18 @@ SETTINGS = {
     "limits.longest_retry": "0.05",
     "listen.tcp": TLS_ADDRESS,
 }
+# Callers over TLS are what callers of the socket are.
+POLICY = """
+[[rule]]
+name = "clients"
+who = ["*"]
+rpcs = ["*"]
+administrator = true
+networks = ["*"]
+args = ["*"]
+inline_conflists = true
+rate = 0
+"""
 NOT_AS_BEFORE = 1
 # How long the kernel may take to see the last devices go.
 SETTLE_SECONDS = 10.0
@@ -177,6 +189,7 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
     directory = Path(tempfile.mkdtemp(prefix="vmplumb-live-"))
     tls = directory / "tls"
     certificates(tls)
+    (tls / "policy.toml").write_text(POLICY)
     daemon = Daemon(
         host,
         directory,
@@ -185,6 +198,7 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
             "listen.tls_certificate": str(tls / "server.pem"),
             "listen.tls_key": str(tls / "server.key"),
             "listen.tls_client_ca": str(tls / "ca.pem"),
+            "policy.file": str(tls / "policy.toml"),
         },
     )
 

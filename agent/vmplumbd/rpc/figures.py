@@ -8,6 +8,7 @@ from vmplumb.v1 import errors_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumbd.cni import version as versions
 from vmplumbd.errors import Reason
+from vmplumbd.model.caller import Caller
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.progress import Failure, Leftover, ResourceKind
 from vmplumbd.model.record import Release
@@ -20,8 +21,8 @@ CONTRACT_VERSION = "1.0.0"
 _RELEASES_SHOWN = 100
 
 
-def status_response(agent: Agent) -> pb.GetStatusResponse:
-    """The answer to GetStatus."""
+def status_response(agent: Agent, caller: Caller) -> pb.GetStatusResponse:
+    """The answer to GetStatus. Figures count everybody's; names and uids are those that the caller sees."""
     book = agent.tools.book
     records = book.records()
     releases = book.releases()
@@ -57,7 +58,8 @@ def status_response(agent: Agent) -> pb.GetStatusResponse:
     figures.max_operations_queued = agent.tools.lanes.limit
     figures.pending_releases = len(releases)
     figures.failed_releases = sum(one.attempts > 0 for one in releases)
-    failed = [one for one in releases if one.last_error]
+    seen = [one for one in releases if caller.sees(one.owner)]
+    failed = [one for one in seen if one.last_error]
     if failed:
         figures.last_release_failure.CopyFrom(convert.failure(_failure(failed[-1])))
     for pool in pools:
@@ -70,7 +72,7 @@ def status_response(agent: Agent) -> pb.GetStatusResponse:
                 reason=errors_pb2.ERROR_REASON_UNSUPPORTED,
                 message=f"the warm pool of network {pool.network} is not filled: {pool.problem}",
             )
-    for release in releases[:_RELEASES_SHOWN]:
+    for release in seen[:_RELEASES_SHOWN]:
         _pending(response, release)
     return response
 

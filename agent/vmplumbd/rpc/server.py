@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -9,51 +11,65 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
+from vmplumbd.rpc.door import Way
 from vmplumbd.rpc.servicer import Servicer
+from vmplumbd.rpc.tls import Certificates
 
 SERVICE = "vmplumb.v1.NetworkAgentService"
 REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
+# More of one connection wait in the caller's own library.
+_STREAMS_OF_A_CONNECTION = 128
 
 
 class Server:
-    """A gRPC server on a loop of its caller's."""
+    """A gRPC server for each way in, on a loop of its caller's: so a call's way is known for certain."""
 
-    def __init__(self, servicer: Servicer) -> None:
-        self._server = grpc.aio.server(
-            options=(
-                # A second agent on the same address must not share it silently.
-                ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-            )
-        )
+    def __init__(self, servicer_on: Callable[[Way], Servicer], *, max_connections: int = 256) -> None:
+        self._servicer_on = servicer_on
+        self._max_connections = max_connections
+        self._servers: list[grpc.aio.Server] = []
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined, unused-ignore]  # named at run time
-        pb_grpc.add_NetworkAgentServiceServicer_to_server(servicer, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         assert pb.DESCRIPTOR.services_by_name["NetworkAgentService"].full_name == SERVICE
-        reflection = _Reflection((SERVICE, health.SERVICE_NAME, REFLECTION))
-        self._server.add_generic_rpc_handlers((reflection,))
 
-    def listen_unix(self, path: str) -> None:
+    def listen_unix(self, path: str, way: Way = Way.UNIX) -> None:
         """Serve on a Unix socket. Raises RuntimeError if it cannot be bound."""
-        self._server.add_insecure_port(f"unix:{path}")
+        self._new(way).add_insecure_port(f"unix:{path}")
 
-    def listen_tls(self, address: str, *, certificate: bytes, key: bytes, client_ca: bytes) -> int:
+    def listen_tls(self, address: str, certificates: Certificates) -> int:
         """Serve on TCP with mutual TLS; answers the port. Raises RuntimeError if it cannot be bound."""
-        credentials = grpc.ssl_server_credentials(
-            [(key, certificate)], root_certificates=client_ca, require_client_auth=True
-        )
-        return int(self._server.add_secure_port(address, credentials))
+        return int(self._new(Way.TCP).add_secure_port(address, certificates.credentials()))
 
     async def start(self) -> None:
         """Begin to serve, and say so to health checks."""
-        await self._server.start()
+        for server in self._servers:
+            await server.start()
         for name in ("", SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, grace: float) -> None:
         """Stop: health says so first, open calls have `grace` seconds."""
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace)
+        await asyncio.gather(*(server.stop(grace) for server in self._servers))
+
+    def _new(self, way: Way) -> grpc.aio.Server:
+        options: list[tuple[str, int]] = [
+            # A second agent on the same address must not share it silently.
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+        ]
+        if way is Way.TCP:
+            options += [
+                ("grpc.max_allowed_incoming_connections", self._max_connections),
+                ("grpc.max_concurrent_streams", _STREAMS_OF_A_CONNECTION),
+                # Who connects and says nothing does not stay.
+                ("grpc.server_handshake_timeout_ms", 10_000),
+            ]
+        server = grpc.aio.server(options=options)
+        pb_grpc.add_NetworkAgentServiceServicer_to_server(self._servicer_on(way), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        server.add_generic_rpc_handlers((_Reflection((SERVICE, health.SERVICE_NAME, REFLECTION)),))
+        self._servers.append(server)
+        return server
 
 
 class _Reflection(grpc.GenericRpcHandler):  # type: ignore[type-arg, unused-ignore]  # generic in stubs alone

@@ -6,7 +6,8 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+import hmac
+from collections.abc import AsyncIterator
 from typing import TypeAlias
 
 import grpc
@@ -23,6 +24,7 @@ from vmplumbd.errors import (
     UnknownField,
     Violation,
 )
+from vmplumbd.model.caller import Caller
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.progress import StepEvent
@@ -35,9 +37,10 @@ from vmplumbd.operations.describe import describe
 from vmplumbd.operations.doctor import DiagnoseOrder
 from vmplumbd.operations.set_up import SetUpOrder
 from vmplumbd.operations.tear_down import TearDownOrder
-from vmplumbd.rpc import convert, diagnosis, progress, status
+from vmplumbd.rpc import convert, diagnosis, progress, status, wants
+from vmplumbd.rpc.door import Door, Way
 from vmplumbd.rpc.figures import status_response
-from vmplumbd.rpc.validation import RequestRules, unknown_fields
+from vmplumbd.rpc.validation import RequestRules, refuse_too_much, unknown_fields
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Message, Message]"
 
@@ -45,6 +48,8 @@ PAGE_DEFAULT = 100
 PAGE_MOST = 1000
 # gRPC's default receive limit is 4 MiB; a page stays well below it.
 PAGE_BYTES = 3 * 1024 * 1024
+# An unknown field of these is refused, and they are audited.
+MUTATING = frozenset({"SetupNetwork", "TeardownNetwork", "CollectGarbage"})
 # A watch tells that it lives at least this often, in seconds.
 _BOOKMARK_EVERY = 60.0
 
@@ -52,19 +57,18 @@ _BOOKMARK_EVERY = 60.0
 class Servicer(pb_grpc.NetworkAgentServiceServicer):
     """vmplumb.v1.NetworkAgentService, on the event loop; nothing here blocks."""
 
-    def __init__(self, agent: Agent, rules: RequestRules, *, key: bytes, max_watches: int = 256) -> None:
+    def __init__(self, agent: Agent, rules: RequestRules, *, key: bytes, door: Door, way: Way) -> None:
         self._agent = agent
         self._rules = rules
         self._key = key
-        self._max_watches = max_watches
-        self._watches = 0
+        self._door = door
+        self._way = way
 
     async def SetupNetwork(  # noqa: N802 - the contract's name
         self, request: pb.SetupNetworkRequest, context: Context
     ) -> AsyncIterator[pb.SetupNetworkResponse]:
         """Set up, attach, replay or resume."""
-        async with _telling(context, request.vm_id):
-            self._check(request, mutates=True)
+        async with self._serving(context, "SetupNetwork", request) as caller:
             vm_id = VmId(request.vm_id)
             spec = convert.network_spec(request.spec)
             raw = convert.spec_bytes(request.spec)
@@ -75,10 +79,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 timeout=self._timeout(request),
             )
             if request.validate_only:
-                await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash)
+                await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash, caller)
                 return
             resume = _resume(request)
-            operation = self._agent.set_up(vm_id, order, resume)
+            operation = self._agent.set_up(vm_id, order, resume, caller)
             before = operation.log.last_sequence
             async for entry in progress.entries(operation.log, after=resume.sequence if resume else 0):
                 response = pb.SetupNetworkResponse(
@@ -97,8 +101,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.TeardownNetworkRequest, context: Context
     ) -> AsyncIterator[pb.TeardownNetworkResponse]:
         """Tear down, or attach to a teardown."""
-        async with _telling(context, request.vm_id):
-            self._check(request, mutates=True)
+        async with self._serving(context, "TeardownNetwork", request) as caller:
             order = TearDownOrder(
                 uid=request.uid,
                 force=request.force,
@@ -106,7 +109,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 wait_for_devices=request.wait_for_devices,
             )
             resume = _resume(request)
-            operation = self._agent.tear_down(VmId(request.vm_id), order, resume)
+            operation = self._agent.tear_down(VmId(request.vm_id), order, resume, caller)
             if operation is None:
                 nothing = pb.TeardownNetworkResponse(sequence=1)
                 nothing.event_time.GetCurrentTime()
@@ -132,49 +135,46 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.GetNetworkRequest, context: Context
     ) -> pb.GetNetworkResponse:
         """Read one record."""
-        async with _telling(context, request.vm_id):
-            self._check(request)
-            record = self._agent.get(VmId(request.vm_id))
+        async with self._serving(context, "GetNetwork", request) as caller:
+            record = self._agent.get(VmId(request.vm_id), caller)
             return pb.GetNetworkResponse(network=self._network(record))
-        raise AssertionError("unreachable: _telling aborts")
+        raise AssertionError("unreachable: _serving aborts")
 
     async def ListNetworks(  # noqa: N802 - the contract's name
         self, request: pb.ListNetworksRequest, context: Context
     ) -> pb.ListNetworksResponse:
         """Read a page."""
-        async with _telling(context):
-            self._check(request)
+        async with self._serving(context, "ListNetworks", request) as caller:
             revision = self._agent.tools.book.revision
             response = pb.ListNetworksResponse(revision=revision)
             phases = {Phase(value) for value in request.phases}
-            after = _read_token(request)
+            after = self._read_token(request, caller)
             most = min(request.page_size or PAGE_DEFAULT, PAGE_MOST)
             used = 0
             last = ""
-            for record in self._agent.list():
+            for record in self._agent.list(caller):
                 if record.vm_id <= after or (phases and record.phase not in phases):
                     continue
                 if len(response.networks) >= most:
-                    response.next_page_token = _token(request, last)
+                    response.next_page_token = self._token(request, last, caller)
                     break
                 message = self._network(record)
                 size = message.ByteSize()
                 if response.networks and used + size > PAGE_BYTES:
-                    response.next_page_token = _token(request, last)
+                    response.next_page_token = self._token(request, last, caller)
                     break
                 used += size
                 last = record.vm_id
                 response.networks.append(message)
             return response
-        raise AssertionError("unreachable: _telling aborts")
+        raise AssertionError("unreachable: _serving aborts")
 
     async def WatchNetworks(  # noqa: N802 - the contract's name
         self, request: pb.WatchNetworksRequest, context: Context
     ) -> AsyncIterator[pb.WatchNetworksResponse]:
         """Follow changes until the caller goes."""
-        async with _telling(context):
-            self._check(request)
-            with self._watching():
+        async with self._serving(context, "WatchNetworks", request) as caller:
+            with self._door.watching():
                 wanted = set(request.vm_ids)
                 book = self._agent.tools.book
                 bell = progress.Bell()
@@ -184,7 +184,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                         position = request.after_revision
                     else:
                         position = book.revision
-                        for record in self._agent.list():
+                        for record in self._agent.list(caller):
                             if not wanted or record.vm_id in wanted:
                                 yield self._change(record)
                         yield pb.WatchNetworksResponse(revision=position, bookmark=pb.WatchBookmark())
@@ -194,7 +194,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                             raise ResumePositionLost(f"changes after revision {position} are no longer held")
                         for record in changes:
                             position = record.revision
-                            if not wanted or record.vm_id in wanted:
+                            if caller.sees(record.owner) and (not wanted or record.vm_id in wanted):
                                 yield self._change(record)
                         if self._agent.draining:
                             raise AgentNotReady(
@@ -209,9 +209,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.CheckNetworkRequest, context: Context
     ) -> pb.CheckNetworkResponse:
         """Look whether a network is as it should be."""
-        async with _telling(context, request.vm_id):
-            self._check(request)
-            call = self._agent.check(VmId(request.vm_id))
+        async with self._serving(context, "CheckNetwork", request) as caller:
+            call = self._agent.check(VmId(request.vm_id), caller)
             await progress.ended(call.operation.when_ended)
             if call.operation.log.error is not None:
                 raise call.operation.log.error
@@ -220,27 +219,25 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 findings=[convert.failure_of(one) for one in call.findings.findings],
                 cni_check_skipped=call.findings.cni_check_skipped,
             )
-        raise AssertionError("unreachable: _telling aborts")
+        raise AssertionError("unreachable: _serving aborts")
 
     async def DescribeNetwork(  # noqa: N802 - the contract's name
         self, request: pb.DescribeNetworkRequest, context: Context
     ) -> pb.DescribeNetworkResponse:
         """Show the devices between the VM and the host."""
-        async with _telling(context, request.vm_id):
-            self._check(request)
-            record = self._agent.get(VmId(request.vm_id))
+        async with self._serving(context, "DescribeNetwork", request) as caller:
+            record = self._agent.get(VmId(request.vm_id), caller)
             description = await asyncio.to_thread(describe, self._agent.tools, record)
             response = convert.description(description)
             response.network.CopyFrom(self._network(record))
             return response
-        raise AssertionError("unreachable: _telling aborts")
+        raise AssertionError("unreachable: _serving aborts")
 
     async def CollectGarbage(  # noqa: N802 - the contract's name
         self, request: pb.CollectGarbageRequest, context: Context
     ) -> pb.CollectGarbageResponse:
         """Tear down what no valid VM owns."""
-        async with _telling(context):
-            self._check(request, mutates=True)
+        async with self._serving(context, "CollectGarbage", request) as caller:
             call = self._agent.collect(
                 CollectOrder(
                     valid_vm_ids=frozenset(request.valid_vm_ids),
@@ -250,6 +247,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                     quarantine=request.quarantine,
                     as_one_group=request.as_one_group,
                     drain_pools=request.drain_pools,
+                    by=caller,
                 )
             )
             await progress.ended(call.operation.when_ended)
@@ -268,14 +266,13 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             found = (diagnosis.cleared(one) for one in call.collected.leaks)
             response.findings_truncated = diagnosis.fill(response.findings, found)
             return response
-        raise AssertionError("unreachable: _telling aborts")
+        raise AssertionError("unreachable: _serving aborts")
 
     async def DiagnoseHost(  # noqa: N802 - the contract's name
         self, request: pb.DiagnoseHostRequest, context: Context
     ) -> pb.DiagnoseHostResponse:
         """Compare the four views."""
-        async with _telling(context):
-            self._check(request)
+        async with self._serving(context, "DiagnoseHost", request):
             order = DiagnoseOrder(skip_findings=request.skip_findings, skip_preflight=request.skip_preflight)
             call = self._agent.diagnose(order)
             await progress.ended(call.operation.when_ended)
@@ -283,18 +280,38 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 raise call.operation.log.error
             assert call.diagnosis is not None
             return diagnosis.response(call.diagnosis)
-        raise AssertionError("unreachable: _telling aborts")
+        raise AssertionError("unreachable: _serving aborts")
 
     async def GetStatus(  # noqa: N802 - the contract's name
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:
         """Tell what the agent is and does."""
-        async with _telling(context):
-            self._check(request)
-            return status_response(self._agent)
-        raise AssertionError("unreachable: _telling aborts")
+        async with self._serving(context, "GetStatus", request) as caller:
+            return status_response(self._agent, caller)
+        raise AssertionError("unreachable: _serving aborts")
 
-    def _check(self, request: Message, *, mutates: bool = False) -> None:
+    @contextlib.asynccontextmanager
+    async def _serving(self, context: Context, rpc: str, request: Message) -> AsyncIterator[Caller]:
+        """Let a caller in, check what it asks, and answer our errors with their status and details.
+
+        A stranger among the errors is a fault of the agent.
+        """
+        try:
+            with self._door.entered(self._way, rpc, context) as visit:
+                self._check(request, mutates=rpc in MUTATING)
+                if visit.rule is not None:
+                    visit.permit(rpc, wants.ask_of(request))
+                yield visit.caller
+        except (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError):
+            raise
+        except AgentError as exc:
+            await _abort(context, exc, getattr(request, "vm_id", ""))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a status that says so
+            await _abort(context, failures.as_agent_error(exc), getattr(request, "vm_id", ""))
+
+    def _check(self, request: Message, *, mutates: bool) -> None:
+        limits = self._door.limits
+        refuse_too_much(request, message_bytes=limits.message_bytes, json_depth=limits.json_depth)
         if mutates and (unknown := unknown_fields(request)):
             raise UnknownField(
                 f"the request has fields this agent does not know: {', '.join(unknown)}",
@@ -307,6 +324,28 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         if violations:
             more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
             raise InvalidSpec(f"{violations[0].field}: {violations[0].message}{more}", violations)
+
+    def _mark(self, request: pb.ListNetworksRequest, last: str, caller: Caller) -> bytes:
+        """Made with the agent's key: a token is good for one caller, one filter and one place."""
+        about = repr((sorted(request.phases), caller.identity, last)).encode()
+        return hmac.digest(self._key, b"page" + about, hashlib.sha256)[:16]
+
+    def _token(self, request: pb.ListNetworksRequest, last: str, caller: Caller) -> str:
+        return base64.urlsafe_b64encode(self._mark(request, last, caller) + last.encode()).decode()
+
+    def _read_token(self, request: pb.ListNetworksRequest, caller: Caller) -> str:
+        """The last vm_id of the page before. Raises InvalidSpec for a token that was not made for this call."""
+        if not request.page_token:
+            return ""
+        try:
+            raw = base64.b64decode(request.page_token.encode(), altchars=b"-_", validate=True)
+            mark, last = raw[:16], raw[16:].decode()
+        except ValueError:
+            mark, last = b"", ""
+        if not last or not hmac.compare_digest(mark, self._mark(request, last, caller)):
+            wrong = Violation(field="page_token", rule="page_token", message="not a token for this filter")
+            raise InvalidSpec("page_token: not a token that this agent made for this filter", (wrong,))
+        return last
 
     def _timeout(self, request: pb.SetupNetworkRequest | pb.TeardownNetworkRequest) -> float:
         if request.HasField("operation_timeout"):
@@ -324,29 +363,6 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
 
     def _network(self, record: Record) -> vm_network_pb2.VMNetwork:
         return convert.network(record, self._agent.outcome(record), key=self._key)
-
-    @contextlib.contextmanager
-    def _watching(self) -> Iterator[None]:
-        if self._watches >= self._max_watches:
-            raise failures.too_many_watches(self._max_watches)
-        self._watches += 1
-        try:
-            yield
-        finally:
-            self._watches -= 1
-
-
-@contextlib.asynccontextmanager
-async def _telling(context: Context, vm_id: str = "") -> AsyncIterator[None]:
-    """Answer our errors with their status and details; a stranger is a fault of the agent."""
-    try:
-        yield
-    except (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError):
-        raise
-    except AgentError as exc:
-        await _abort(context, exc, vm_id)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a status that says so
-        await _abort(context, failures.as_agent_error(exc), vm_id)
 
 
 async def _abort(context: Context, error: AgentError, vm_id: str) -> None:
@@ -371,26 +387,3 @@ def _teardown_result(operation: Operation) -> pb.TeardownResult:
             errors_pb2.Holder(pid=one.pid, command=one.command, what=one.what) for one in operation.holders
         ],
     )
-
-
-def _filter_mark(request: pb.ListNetworksRequest) -> bytes:
-    return hashlib.sha256(repr(sorted(request.phases)).encode()).digest()[:6]
-
-
-def _token(request: pb.ListNetworksRequest, last: str) -> str:
-    return base64.urlsafe_b64encode(_filter_mark(request) + last.encode()).decode()
-
-
-def _read_token(request: pb.ListNetworksRequest) -> str:
-    """The last vm_id of the page before. Raises InvalidSpec for a token of another filter or server."""
-    if not request.page_token:
-        return ""
-    try:
-        raw = base64.b64decode(request.page_token.encode(), altchars=b"-_", validate=True)
-        mark, last = raw[:6], raw[6:].decode()
-    except ValueError:
-        mark, last = b"", ""
-    if mark != _filter_mark(request) or not last:
-        wrong = Violation(field="page_token", rule="page_token", message="not a token for this filter")
-        raise InvalidSpec("page_token: not a token that this agent made for this filter", (wrong,))
-    return last

@@ -81,9 +81,11 @@ def status_of(error: AgentError, *, vm_id: str = "") -> tuple[grpc.StatusCode, s
     _add(proto, info)
     room = MAX_DETAILS - proto.ByteSize() - _ENVELOPE
     _add(proto, _fitting(convert.failure_of(error), room))
-    if error.reason in _RETRY_INFO:
+    if error.retry_after is not None:
+        _add(proto, error_details_pb2.RetryInfo(retry_delay=convert.duration(error.retry_after)))
+    elif error.reason in _RETRY_INFO:
         _add(proto, error_details_pb2.RetryInfo(retry_delay=Duration(seconds=_RETRY_AFTER_SECONDS)))
-    if isinstance(error, InvalidSpec):
+    if isinstance(error, InvalidSpec) or error.violations:
         _add(proto, _bad_request(error, MAX_DETAILS - proto.ByteSize() - _ENVELOPE))
     return code, message, proto.SerializeToString()
 
@@ -119,7 +121,7 @@ def _tail(text: str, size: int) -> str:
     return text.encode()[-size:].decode(errors="ignore")
 
 
-def _bad_request(error: InvalidSpec, room: int) -> error_details_pb2.BadRequest:
+def _bad_request(error: AgentError, room: int) -> error_details_pb2.BadRequest:
     """All violations that fit; the last one is `truncated` and says how many more there are."""
     bad = error_details_pb2.BadRequest()
     used = 0

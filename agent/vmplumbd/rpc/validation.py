@@ -7,12 +7,12 @@ once more, into a message of a private pool that has them, and judged there.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from google.protobuf import unknown_fields as unknown
 
-from vmplumbd.errors import Violation
+from vmplumbd.errors import LimitExceeded, Violation
+from vmplumbd.policy import json_text
 from vmplumbd.rpc import rules
 
 if TYPE_CHECKING:
@@ -46,6 +46,29 @@ class RequestRules:
         return (*judge.violations(message), *_beyond_cel(message))
 
 
+def refuse_too_much(message: Message, *, message_bytes: int, json_depth: int) -> None:
+    """Raises LimitExceeded for a request that is too long, or whose JSON is too deep. Before all else."""
+    if (size := message.ByteSize()) > message_bytes:
+        raise LimitExceeded(
+            f"the request has {size} bytes, the limit is {message_bytes}", limit="limits.message_bytes"
+        )
+    spec = getattr(message, "spec", None)
+    if spec is None:
+        return
+    for interface in spec.network_interfaces.interfaces:
+        if not interface.HasField("cni_configuration"):
+            continue
+        cni = interface.cni_configuration
+        texts = [cni.capability_args, cni.network_config.json]
+        texts += [plugin.json for plugin in cni.network_config.plugins]
+        for text in texts:
+            if text and (deep := json_text.depth(text)) > json_depth:
+                raise LimitExceeded(
+                    f"JSON of the request is {deep} levels deep, the limit is {json_depth}",
+                    limit="limits.json_depth",
+                )
+
+
 def unknown_fields(message: Message) -> tuple[str, ...]:
     """Paths of the fields, anywhere in `message`, that this build does not know: "spec.#7" is field 7."""
     return tuple(_unknown_paths(message, ""))
@@ -68,24 +91,43 @@ def _beyond_cel(message: Message) -> Iterator[Violation]:
                 rule="cni_configuration.args_size",
                 message=f"args must be at most {ARGS_MAX_BYTES} bytes as CNI_ARGS, and are {size}",
             )
-        if cni.capability_args and not _is_json_object(cni.capability_args):
-            yield Violation(
-                field=f"{place}.capability_args",
-                rule="cni_configuration.capability_args",
-                message="capability_args must be a JSON object in UTF-8",
-            )
+        if cni.capability_args:
+            yield from _object(cni.capability_args, f"{place}.capability_args")
+        if cni.HasField("network_config"):
+            # What is no JSON at all is told by who reads the list.
+            yield from _twice(cni.network_config.json, f"{place}.network_config.json")
+            for number, plugin in enumerate(cni.network_config.plugins):
+                yield from _twice(plugin.json, f"{place}.network_config.plugins[{number}].json")
 
 
-def _is_json_object(text: bytes) -> bool:
+def _object(text: bytes, field: str) -> Iterator[Violation]:
     try:
-        return isinstance(json.loads(text.decode(), parse_constant=_refuse), dict)
+        if isinstance(json_text.read(text), dict):
+            return
+    except json_text.DuplicateKey as exc:
+        yield _duplicate(field, exc)
+        return
     except (ValueError, RecursionError):
-        return False
+        pass
+    yield Violation(
+        field=field,
+        rule="cni_configuration.capability_args",
+        message="capability_args must be a JSON object in UTF-8",
+    )
 
 
-def _refuse(constant: str) -> NoReturn:
-    # Python reads NaN and Infinity, which no JSON has and no plugin can read.
-    raise ValueError(constant)
+def _twice(text: bytes, field: str) -> Iterator[Violation]:
+    try:
+        # As the list's reader does: else a byte that is no UTF-8 would keep this from looking.
+        json_text.read(text, mend=True)
+    except json_text.DuplicateKey as exc:
+        yield _duplicate(field, exc)
+    except (ValueError, RecursionError):
+        pass
+
+
+def _duplicate(field: str, exc: json_text.DuplicateKey) -> Violation:
+    return Violation(field=field, rule="json.duplicate_key", message=str(exc))
 
 
 def _unknown_paths(message: Message, prefix: str) -> Iterator[str]:

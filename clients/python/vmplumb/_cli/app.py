@@ -534,11 +534,30 @@ def import_(context: click.Context) -> None:
 
     Runs `vmplumbd import` with the same words: it writes the agent's own journal, so no agent can be asked.
     """
+    _run_agent(context, "import")
+
+
+def _run_agent(context: click.Context, *words: str) -> None:
     try:
-        os.execvp("vmplumbd", ["vmplumbd", "import", *context.args])  # noqa: S606 - the agent's own command
+        os.execvp("vmplumbd", ["vmplumbd", *words, *context.args])  # noqa: S606 - the agent's own command
     except OSError as exc:
         err().print(Text(f"cannot run vmplumbd: {exc.strerror}; is the agent installed on this host?"))
         context.exit(exits.CONFLICT)
+
+
+@root.group()
+def policy() -> None:
+    """The operator's policy file: which identity may do what."""
+
+
+@policy.command(
+    "check",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+)
+@click.pass_context
+def policy_check(context: click.Context) -> None:
+    """Tell what FILE would allow to --as ID, and why: runs `vmplumbd policy check` with the same words."""
+    _run_agent(context, "policy", "check")
 
 
 @root.command()

@@ -1,0 +1,69 @@
+"""What is looked at in a caller's JSON before anything reads it: how deep it is, and keys that stand twice. Pure.
+
+Plugins in Go read keys of an object without regard to case and let the last one win, others the first: what one
+reader checked another would not obey. So keys that differ in case alone count as the same.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+# A string to its end, or to the end of the text, so that nothing is looked at twice; or a bracket.
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+_OPENING, _CLOSING = b"[{", b"]}"
+
+
+class DuplicateKey(ValueError):
+    """An object has a key twice. `key` is its second spelling."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {key!r} stands in one object twice")
+        self.key = key
+
+
+def depth(text: bytes) -> int:
+    """How deep arrays and objects lie in each other. Never recurses, and is linear in the text."""
+    now = most = 0
+    for match in _TOKENS.finditer(text):
+        token = match[0]
+        if token in _OPENING:
+            now += 1
+            most = max(most, now)
+        elif token in _CLOSING:
+            now -= 1
+    return most
+
+
+def read(text: bytes, *, mend: bool = False) -> Any:  # noqa: ANN401 - any JSON
+    """Parse UTF-8 JSON. Raises DuplicateKey, and ValueError for what is no JSON: NaN and endless numbers too.
+
+    With `mend`, bytes that are no UTF-8 are replaced, as Go's reader does. Look at `depth` first.
+    """
+    words = text.decode(errors="replace" if mend else "strict")
+    return json.loads(words, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) == len(pairs) and len({key.casefold() for key in made}) == len(pairs):
+        return made
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key.casefold() in seen:
+            raise DuplicateKey(key)
+        seen.add(key.casefold())
+    raise AssertionError("one of them stands twice")
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if math.isinf(number):
+        raise ValueError(f"number out of range: {literal[:40]}")
+    return number

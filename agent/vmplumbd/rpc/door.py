@@ -1,0 +1,190 @@
+"""The door: who calls, whether they may, and how much of it. Every RPC comes through here before all else.
+
+Callers of the Unix socket are "local"; whoever comes over TCP is the identity of their certificate. The operator's
+policy says what either may do; without a rule for "unix" the socket's mode and group have said it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from vmplumbd.errors import AccessDenied, LimitExceeded, Unauthenticated, Violation
+from vmplumbd.model.caller import LOCAL, LOCAL_OWNER, Caller
+from vmplumbd.operations import failures
+from vmplumbd.policy import access, identity
+from vmplumbd.policy.access import Ask, Policy, Rule
+from vmplumbd.policy.rate import Buckets
+from vmplumbd.rpc import tls
+
+
+class Way(enum.Enum):
+    """How a caller came in."""
+
+    UNIX = "unix"
+    ADMIN = "admin"
+    TCP = "tcp"
+
+
+class Peer(Protocol):
+    """What gRPC knows of a caller."""
+
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """Facts of the connection's security."""
+
+    def peer(self) -> str:
+        """The caller's address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorLimits:
+    """Bounds for everybody. `max_calls` counts calls that are open, streams included."""
+
+    max_calls: int = 2000
+    max_watches: int = 256
+    message_bytes: int = 1 << 20
+    json_depth: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One call by one caller that was let in."""
+
+    caller: Caller
+    way: Way
+    peer: str = ""
+    rule: Rule | None = field(default=None, repr=False)
+
+    def permit(self, rpc: str, ask: Ask) -> None:
+        """Raises AccessDenied, with everything that the rule does not allow."""
+        if self.rule is not None:
+            _refuse(access.denials(self.rule, rpc, ask))
+
+
+class Door:
+    """What all ways in share. `policy` may be replaced at any time; a call keeps the rule it came in by."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        policy: Policy | None = None,
+        limits: DoorLimits | None = None,
+        separate_admin: bool = False,
+    ) -> None:
+        self.policy = policy or Policy()
+        self.limits = limits or DoorLimits()
+        self._clock = clock
+        self._separate_admin = separate_admin
+        self._open: collections.Counter[str] = collections.Counter()
+        self._calls = 0
+        self._watches = 0
+        self._buckets = Buckets()
+
+    @property
+    def calls(self) -> int:
+        """Calls that are open."""
+        return self._calls
+
+    @contextlib.contextmanager
+    def entered(self, way: Way, rpc: str, peer: Peer) -> Iterator[Visit]:
+        """Let a caller in for one call. Raises Unauthenticated, AccessDenied, LimitExceeded."""
+        if self._calls >= self.limits.max_calls:
+            raise LimitExceeded(
+                f"{self._calls} calls are open, the limit is {self.limits.max_calls}",
+                limit="limits.max_calls",
+            )
+        visit = self._visit(way, peer)
+        who = visit.caller.identity
+        rule = visit.rule
+        if rule is not None:
+            if rule.rate is not None and (wait := self._buckets.take(who, rule.rate, self._clock())):
+                raise LimitExceeded(
+                    f"{who} calls more often than {rule.rate.per_second:g} times a second",
+                    limit="policy.rate",
+                    retry_after=wait,
+                )
+            if rule.max_streams is not None and self._open[who] >= rule.max_streams:
+                raise LimitExceeded(
+                    f"{self._open[who]} calls of {who} are open, its limit is {rule.max_streams}",
+                    limit="policy.max_streams",
+                )
+            _refuse(access.denials(rule, rpc))
+        elif way is Way.UNIX and self._separate_admin and rpc not in access.ORDINARY_RPCS:
+            raise AccessDenied(
+                f"{rpc} is served on the administrators' socket", hint="is that listen.admin_unix?"
+            )
+        self._calls += 1
+        self._open[who] += 1
+        try:
+            yield visit
+        finally:
+            self._calls -= 1
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """One watch more. Raises TooManyOperations."""
+        if self._watches >= self.limits.max_watches:
+            raise failures.too_many_watches(self.limits.max_watches)
+        self._watches += 1
+        try:
+            yield
+        finally:
+            self._watches -= 1
+
+    def _visit(self, way: Way, peer: Peer) -> Visit:
+        if way is Way.ADMIN:
+            return Visit(caller=LOCAL, way=way)
+        if way is Way.UNIX:
+            rule = self.policy.rule_of(identity.UNIX)
+            if rule is not None:
+                return Visit(caller=caller_of(rule, LOCAL_OWNER), way=way, rule=rule)
+            return Visit(caller=_ORDINARY if self._separate_admin else LOCAL, way=way)
+        who = _identity(peer.auth_context())
+        rule = self.policy.rule_of(who)
+        if rule is None:
+            raise AccessDenied(access.no_rule(who), hint="does the policy name this identity?")
+        return Visit(caller=caller_of(rule, who), way=way, peer=peer.peer(), rule=rule)
+
+
+_ORDINARY = Caller(sees_all=False)
+
+
+def caller_of(rule: Rule, who: str) -> Caller:
+    """Who the agent deals with, by the rule that let it in."""
+    return Caller(
+        identity=who,
+        sees_all=rule.administrator,
+        max_networks=rule.max_networks,
+        max_operations=rule.max_operations,
+        rule=rule.name,
+    )
+
+
+def _identity(facts: Mapping[str, Iterable[bytes]]) -> str:
+    """Who a TLS connection's certificate says. Raises Unauthenticated."""
+    if tuple(facts.get("ssl_tls_version", ())) != (tls.VERSION,):
+        raise Unauthenticated("TLS 1.3 is the oldest version that is served")
+    try:
+        return identity.of_certificate(
+            [one.decode("ascii") for one in facts.get("peer_uri", ())],
+            [one.decode("ascii") for one in facts.get("peer_dns", ())],
+        )
+    except ValueError as exc:  # a name that is not ASCII, too
+        raise Unauthenticated(
+            f"the caller's certificate names no identity: {exc}",
+            hint="has it exactly one URI name, or a DNS name, in its subjectAltName?",
+        ) from exc
+
+
+def _refuse(wrong: Sequence[Violation]) -> None:
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise AccessDenied(f"{wrong[0].message}{more}", violations=tuple(wrong))
