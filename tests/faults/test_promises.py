@@ -17,7 +17,7 @@ from tests.faults.bench import NETNS, VM, Bench, FakePlace, bench
 from tests.faults.cases import What, record
 from tests.faults.seam import Seam, standing
 from vmplumb.v1 import vm_network_pb2
-from vmplumbd.errors import AgentError
+from vmplumbd.errors import AgentError, SpecConflict
 from vmplumbd.journal import schema
 from vmplumbd.model.caller import LOCAL
 from vmplumbd.model.lifecycle import Phase
@@ -157,6 +157,30 @@ def test_a_set_up_that_is_refused_an_address_leaves_the_network_that_has_it(
         assert made.seen() == there
         assert made.findings() == []
         made.finish()
+
+
+def test_a_network_that_stands_and_the_journal_never_knew_is_no_former_life(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=False) as made:
+        before = made.seen()
+        made.set_up()
+        there = made.seen()
+        made.stop()
+        for one in (made.directory / "state").iterdir():
+            one.unlink()
+        made.start()
+        refused = made.set_up().log.error
+        assert isinstance(refused, SpecConflict)
+        assert "vmplumbctl import" in (refused.hint or "")
+        assert made.seen() == there
+        assert made.rows() == (0, 0)
+        # Its namespace is gone, and so is its life: DEL clears what it left, as the SDK does.
+        made.place.run(lambda: made.tools.kernel.delete_netns(NETNS))
+        assert made.set_up().log.error is None
+        assert made.findings() == []
+        made.finish()
+        assert made.seen() == before
 
 
 @pytest.mark.parametrize("version", range(1, schema.VERSION))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import grpc
@@ -92,6 +93,52 @@ def test_cni_check_is_skipped_where_the_version_has_none_and_the_look_inside_is_
     assert (answer.cni_check_skipped, list(answer.findings)) == (True, [])
     sh(module_host, "tc -n old filter del dev tap0 ingress")
     assert [one.message for one in check(daemon, "old").findings if "redirect tap0" in one.message]
+
+
+# Opens the tap in the namespace that it is named, as a jailed VMM does, and goes back out with it, as one that is
+# handed the tap by its helper: only the descriptor tells.
+HOLDS_A_TAP = """
+import ctypes, fcntl, os, struct, sys
+
+libc = ctypes.CDLL(None, use_errno=True)
+home, there = (os.open(one, os.O_RDONLY) for one in ("/proc/self/ns/net", sys.argv[1]))
+assert libc.setns(there, 0x40000000) == 0
+tap = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", b"tap0", 0x0002 | 0x1000 | 0x4000))
+if sys.argv[2] == "outside":
+    assert libc.setns(home, 0x40000000) == 0
+os.close(there), os.close(home)
+print("holds", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("where", ["inside", "outside"])
+def test_describe_names_who_holds_the_tap(daemon: Daemon, module_host: Host, where: str) -> None:
+    def holders() -> list[tuple[int, str]]:
+        told = daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="held"), timeout=20)
+        assert all(one.command.startswith("python") for one in told.holders)
+        return [(one.pid, one.what) for one in told.holders]
+
+    # Another VM's tap has the same name, and is held by another process.
+    paths = [daemon.result(vm_id).netns_path for vm_id in ("held", "other")]
+    assert holders() == []
+    vmms = [
+        module_host.popen([sys.executable, "-c", HOLDS_A_TAP, path, where], stdin=-1, stdout=-1)
+        for path in paths
+    ]
+    for vmm in vmms:
+        assert vmm.stdout is not None
+        assert vmm.stdout.readline() == "holds\n"
+    assert holders() == [(vmms[0].pid, "tap0")]
+    done = daemon.tear_down("held", wait=False)
+    assert not done.devices_gone
+    for vmm in vmms:
+        assert vmm.stdin is not None
+        vmm.stdin.close()
+        vmm.wait(20)
+    daemon.quiet()
+    daemon.tear_down("other")
 
 
 def test_describe_shows_the_path_from_tap_to_host(daemon: Daemon) -> None:

@@ -31,6 +31,7 @@ _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522
+_SYS_PIDFD_GETFD = 438
 
 _STA_UNSYNC = 0x40
 _SOL_SOCKET, _SO_ATTACH_FILTER = socket.SOL_SOCKET, 26
@@ -145,6 +146,16 @@ def capabilities() -> int:
 def _prctl(name: str, option: int, value: int) -> None:
     if _libc.prctl(option, *(ctypes.c_ulong(one) for one in (value, 0, 0, 0))) != 0:
         _raise(f"prctl {name}")
+
+
+def pidfd_getfd(process: int, number: int) -> int:
+    """A descriptor for what another process, behind a pidfd, has open under `number`. ENOSYS before Linux 5.6."""
+    fd = _libc.syscall(
+        ctypes.c_long(_SYS_PIDFD_GETFD), ctypes.c_int(process), ctypes.c_int(number), ctypes.c_uint(0)
+    )
+    if fd < 0:
+        _raise(f"descriptor {number}")
+    return int(fd)
 
 
 def attach_filter(fd: int, program: bytes) -> None:

@@ -27,7 +27,7 @@ from vmplumbd.model.outcome import Outcome
 from vmplumbd.model.progress import Failure
 from vmplumbd.model.record import Record
 from vmplumbd.model.spec import NetworkSpec
-from vmplumbd.operations import addresses, answer, chain, failures, set_up, tear_down
+from vmplumbd.operations import addresses, answer, chain, failures, foreign, set_up, tear_down
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.check import Findings, check
 from vmplumbd.operations.collect import Collected, CollectOrder, collect
@@ -97,6 +97,8 @@ class Agent:
                 self._check_limits(vm_id, by, adds=True)
         self._check_inline(spec)
         prepared = set_up.prepare(self.tools, vm_id, spec)
+        if not self.tools.book.knows(vm_id):
+            foreign.refuse_what_stands(self.tools, vm_id, prepared.chains)
         for found in prepared.chains:
             chain.check_plugins(found, self.tools.preflight)
             addresses.refuse_if_full(self.tools, vm_id, found)

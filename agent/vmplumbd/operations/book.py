@@ -125,6 +125,11 @@ class Book:
         with self._mutex:
             return [self._records[vm_id] for vm_id in sorted(self._records)]
 
+    def knows(self, vm_id: VmId) -> bool:
+        """Whether the journal has anything of this VM: a record, or what a former network still owes."""
+        with self._mutex:
+            return vm_id in self._records or vm_id in self._releases_of
+
     def is_taken(self, vm_id: VmId) -> bool:
         """Whether a network of this VM exists or is being set up."""
         with self._mutex:

@@ -11,6 +11,7 @@ from vmplumbd.cni import result as results
 from vmplumbd.errors import AgentError, NotFound
 from vmplumbd.model import net
 from vmplumbd.model.outcome import Attachment, VmRoute
+from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import Record
 from vmplumbd.operations import namespace
 from vmplumbd.operations.tools import Tools
@@ -41,10 +42,11 @@ class Described:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """The devices from the VM's side to the host's, and whether the namespace is there."""
+    """The devices from the VM's side to the host's, whether the namespace is there, and who holds it or its tap."""
 
     netns_exists: bool
     devices: tuple[Described, ...]
+    holders: tuple[Holder, ...] = ()
 
 
 def describe(tools: Tools, record: Record) -> Description:
@@ -62,7 +64,9 @@ def describe(tools: Tools, record: Record) -> Description:
             with tools.kernel.open_netns(plan.netns_path) as inside:
                 devices.extend(_inside(inside, attachment, record.vm_id, plan.netns_path, host_name))
         devices.extend(_outside(tools.kernel.host(), attachment))
-    return Description(netns_exists=exists, devices=tuple(devices))
+    # Also of a namespace without a name: what lives in it keeps it.
+    holders = tools.holders(plan.netns_inode, plan.netns_path) if plan.netns_inode else ()
+    return Description(netns_exists=exists, devices=tuple(devices), holders=holders)
 
 
 def _inside(inside: Netns, attachment: Attachment, vm_id: str, where: str, host_name: str) -> list[Described]:

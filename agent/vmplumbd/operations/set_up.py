@@ -39,7 +39,7 @@ from vmplumbd.model.progress import (
 )
 from vmplumbd.model.record import Member, Record
 from vmplumbd.model.spec import NetworkSpec
-from vmplumbd.operations import addresses, chain, failures, namespace, reap, reconcile
+from vmplumbd.operations import addresses, chain, failures, foreign, namespace, reap, reconcile
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.cancel import Bounds, Deadline
 from vmplumbd.operations.chain import Chain
@@ -110,6 +110,7 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
     undo = Undo()
     try:
         try:
+            is_known = tools.book.knows(operation.vm_id)
             if (old := tools.book.get(operation.vm_id)) is not None:
                 # A request that is refused must not touch what the old one left.
                 find_chains(tools, operation.vm_id, order.spec)
@@ -119,6 +120,8 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
             if named and named <= tools.built_in_networks and tools.pools.would_miss(order.spec):
                 tools.kernel.expect_netns()
             prepared = prepare(tools, operation.vm_id, order.spec)
+            if not is_known:
+                foreign.refuse_what_stands(tools, operation.vm_id, prepared.chains)
             if tools.book.count() >= tools.settings.max_networks:
                 raise TooManyNetworks(
                     f"{tools.book.count()} networks are held, the limit is {tools.settings.max_networks}"

@@ -23,7 +23,7 @@ from vmplumb.v1 import (
 from vmplumbd.errors import AgentError, ConfigListMismatch, KernelFault, PluginError, Violation
 from vmplumbd.model import spec as model
 from vmplumbd.model.outcome import InterfaceOutcome, Outcome, StaticNetworkConf, VmIp, VmRoute
-from vmplumbd.model.progress import Failure, Leftover, PluginCall, StepEvent, Warning
+from vmplumbd.model.progress import Failure, Holder, Leftover, PluginCall, StepEvent, Warning
 from vmplumbd.model.record import Record
 from vmplumbd.operations.describe import Description
 
@@ -178,10 +178,16 @@ def network(record: Record, outcome: Outcome | None, *, key: bytes) -> vm_networ
     return message
 
 
+def holder(held_by: Holder) -> errors_pb2.Holder:
+    """A process that holds something."""
+    return errors_pb2.Holder(pid=held_by.pid, command=held_by.command, what=held_by.what)
+
+
 def description(described: Description) -> network_agent_service_pb2.DescribeNetworkResponse:
     """The devices of a network as they are now."""
     return network_agent_service_pb2.DescribeNetworkResponse(
         netns_exists=described.netns_exists,
+        holders=[holder(one) for one in described.holders],
         devices=[
             vm_network_pb2.Device(
                 name=one.link.name,

@@ -13,9 +13,9 @@ from typing import TypeAlias
 import grpc
 from google.protobuf.message import Message
 
-from vmplumb.v1 import errors_pb2, vm_network_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
+from vmplumb.v1 import vm_network_pb2
 from vmplumbd.errors import (
     AgentError,
     AgentNotReady,
@@ -383,7 +383,5 @@ def _teardown_result(operation: Operation) -> pb.TeardownResult:
         ignored_failures=[convert.failure_of(one) for one in operation.ignored_failures],
         leftovers=[convert.leftover(one) for one in operation.leftovers],
         devices_gone=operation.devices_gone,
-        holders=[
-            errors_pb2.Holder(pid=one.pid, command=one.command, what=one.what) for one in operation.holders
-        ],
+        holders=[convert.holder(one) for one in operation.holders],
     )

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from tests.host import Host
@@ -180,6 +181,47 @@ def test_an_sdk_vm_is_taken_over_untouched_and_torn_down_without_a_trace(
     assert refused(lambda: agent.stub.SetupNetwork(spec(), timeout=20)).reason == "SPEC_CONFLICT"
     assert agent.tear_down("vm-1").devices_gone
     assert snapshot(bridges=[BRIDGE]) == before
+
+
+def test_a_live_vm_of_another_runtime_keeps_its_network(host: Host, foreign: Foreign, agent: Daemon) -> None:
+    """Whoever asks for a network under its id is refused before any effect, and told what to do."""
+    del agent.settings["cni.owned_networks"]
+    foreign.sdk("vm-1")
+    other = foreign.cnitool("theirs")
+    lodger = host.popen(["ip", "netns", "exec", "vm-1", "sleep", "60"])
+    eventually(lambda: Path(f"/proc/{lodger.pid}/comm").read_text().strip() == "sleep", "it lives in there")
+    agent.start()
+    left, inside = settled(), namespace_snapshot("/run/netns/vm-1")
+    asked = [request("vm-1"), request("vm-1", if_name="veth0"), request("vm-1", validate_only=True)]
+    asked += [request("vm-1", force=True), request("vm-1", netns_path="/run/netns/fresh"), request(other)]
+    for one in asked:
+        told = refused(lambda one=one: agent.stub.SetupNetwork(one, timeout=20))  # type: ignore[misc]
+        assert (told.code, told.reason) == (grpc.StatusCode.ALREADY_EXISTS, "SPEC_CONFLICT")
+        assert f"another runtime has a network of {one.vm_id}" in told.message
+        assert ("used by sleep" in told.message) == (one.vm_id == "vm-1")
+        assert "`vmplumbctl import`" in told.failure.hint
+        assert not told.failure.retryable
+    assert (settled(), namespace_snapshot("/run/netns/vm-1")) == (left, inside)
+    assert agent.networks() == []
+
+
+@pytest.mark.parametrize("gone", ["namespace", "interface"])
+def test_what_a_vm_of_another_runtime_left_when_it_died_is_cleared_as_the_sdk_does(
+    host: Host, foreign: Foreign, agent: Daemon, gone: str
+) -> None:
+    del agent.settings["cni.owned_networks"]
+    foreign.sdk("vm-1")
+    words = {
+        "namespace": ["ip", "netns", "del", "vm-1"],
+        "interface": ["ip", "-n", "vm-1", "link", "del", "veth0"],
+    }
+    host.run(words[gone])
+    agent.start()
+    # With the SDK's name of the interface, whose reservation and cache are that life's.
+    (*_, last) = agent.stub.SetupNetwork(spec(), timeout=20)
+    assert last.result.ip_boot_param
+    assert not agent.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="vm-1"), timeout=20).findings
+    assert agent.tear_down("vm-1").devices_gone
 
 
 def test_a_namespace_that_somebody_else_made_stays(host: Host, foreign: Foreign, agent: Daemon) -> None:
