@@ -58,7 +58,16 @@ for wanted; do
             }
             ;;
         openssl) want openssl openssl "certificates for tests" openssl ;;
-        cargo) want Rust cargo "the Rust client" cargo ;;
+        cargo)
+            # An older one than the crate's rust-version cannot build it, and Debian's may be.
+            want Rust cargo "the Rust client" cargo && want gcc gcc "the Rust client" gcc libc6-dev && {
+                version=$(cargo --version | sed 's/^cargo 1\.\([0-9]*\).*/\1/')
+                [ "${version:-0}" -ge 91 ] || {
+                    echo "left out: the Rust client needs Rust >= 1.91, this is 1.${version:-?}" >&2
+                    false
+                }
+            }
+            ;;
         node)
             want Node.js node "the TypeScript client" nodejs npm &&
                 want npm npm "the TypeScript client" npm && {
