@@ -28,6 +28,9 @@ from pathlib import Path
 from tools.clients.language import BUILD, ROOT, Broken, Count, Language, Workshop, write_contract
 
 LAST_LINES = 80
+# Lines of code, without comments and blank lines, that a client may add to what is generated.
+HANDWRITTEN_LINES = 300
+COMMENT = ("//", "/*", "*", "#")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,13 @@ def compare(language: Language, shop: Workshop, *, write: bool) -> str:
     return ""
 
 
+def handwritten(language: Language) -> int:
+    """How many lines of code are written by hand."""
+    texts = (path.read_text() for glob in language.handwritten for path in ROOT.glob(glob))
+    lines = (line.strip() for text in texts for line in text.splitlines())
+    return sum(1 for line in lines if line and not line.startswith(COMMENT))
+
+
 def contract_sum() -> str:
     """What tells one state of `protos/` from another."""
     digest = hashlib.sha256()
@@ -121,6 +131,8 @@ def work(language: Language, *, write: bool, check_only: bool) -> Outcome:
         failure = compare(language, shop, write=write)
         if failure:
             failure = f"{failure}\ngenerated code is not as committed: make generate"
+        elif (lines := handwritten(language)) > HANDWRITTEN_LINES:
+            failure = f"{lines} lines of code are written by hand, {HANDWRITTEN_LINES} at most"
         elif not (write or check_only):
             language.build(shop)
             count = language.test(shop)

@@ -41,14 +41,23 @@ class Row:
 def codes(full: FileDescriptorSet) -> dict[str, str]:
     """gRPC code of each reason but UNSPECIFIED, from the first word of its comment; "" if it has none."""
     found = {}
+    for name, comment in reasons(full).items():
+        code = re.match(r"([A-Z_]+):", comment[0] if comment else "")
+        found[name] = code.group(1) if code else ""
+    return found
+
+
+def reasons(full: FileDescriptorSet) -> dict[str, list[str]]:
+    """Each reason but UNSPECIFIED, with the lines of its comment."""
+    found = {}
     for file in _contract(full):
         comments = _comments(file)
         for number, enum in enumerate(file.enum_type):
             if enum.name == "ErrorReason":
                 for place, value in enumerate(enum.value):
                     comment = comments.get((_FILE_ENUM, number, _ENUM_VALUE, place), "")
-                    code = re.match(r"\s*([A-Z_]+):", comment)
-                    found[value.name.removeprefix(_PREFIX)] = code.group(1) if code else ""
+                    lines = [line.strip() for line in comment.strip().splitlines()]
+                    found[value.name.removeprefix(_PREFIX)] = lines
     found.pop("UNSPECIFIED", None)
     return found
 
