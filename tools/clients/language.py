@@ -147,7 +147,7 @@ class Language:
     """Whatever needs a registry is done when it ends: tests run in a network of their own."""
     test: Callable[[Workshop], Count]
     """Raises Broken for a test that fails."""
-    handwritten: tuple[str, ...]
+    handwritten: tuple[str, ...] = ()
     """Globs, from the repository's root, of what is written by hand and is neither test nor example: the thin layer."""
 
 
