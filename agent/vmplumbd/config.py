@@ -24,6 +24,8 @@ from vmplumbd.policy.access import Policy
 
 DEFAULT_FILE = "/etc/vmplumb/vmplumbd.toml"
 ENVIRONMENT_PREFIX = "VMPLUMBD_"
+# Some lines, so that a rotation has something to keep.
+_LEAST_AUDIT = 64 << 10
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -171,6 +173,18 @@ class PolicyFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFile:
+    """Where calls that may change something are written down. `file` empty: nowhere.
+
+    The file is moved aside at `max_bytes` (0: by somebody else, who then sends SIGHUP), and `keep` old ones stay.
+    """
+
+    file: str = ""
+    max_bytes: int = 64 << 20
+    keep: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is logged, JSON lines on stderr."""
 
@@ -189,6 +203,7 @@ class Config:
     pool: Pool = field(default_factory=Pool)
     privileges: Privileges = field(default_factory=Privileges)
     policy: PolicyFile = field(default_factory=PolicyFile)
+    audit: AuditFile = field(default_factory=AuditFile)
     log: Log = field(default_factory=Log)
 
 
@@ -334,6 +349,17 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         wrong.append(
             Violation(field="log.level", rule="choice", message=f"must be one of {', '.join(LEVELS)}")
         )
+    if config.audit.max_bytes < 0 or 0 < config.audit.max_bytes < _LEAST_AUDIT:
+        wrong.append(
+            Violation(field="audit.max_bytes", rule="range", message=f"must be 0 or at least {_LEAST_AUDIT}")
+        )
+    if not 0 <= config.audit.keep <= 1000:
+        wrong.append(Violation(field="audit.keep", rule="range", message="must be from 0 to 1000"))
+    wrong.extend(
+        Violation(field=place, rule="absolute", message="must be absolute")
+        for place, file in (("audit.file", config.audit.file), ("policy.file", config.policy.file))
+        if file and not file.startswith("/")
+    )
     if listen.max_watches <= 0:
         wrong.append(Violation(field="listen.max_watches", rule="positive", message="must be above 0"))
     if limits.max_networks < 0:

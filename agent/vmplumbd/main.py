@@ -24,13 +24,16 @@ from vmplumbd.errors import AgentError, JournalFailed
 from vmplumbd.journal.store import SqliteJournal
 from vmplumbd.kernel import privileges, syscalls
 from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.kernel.peers import Peers
 from vmplumbd.model.record import JournalState, Record
+from vmplumbd.observe.audit import Audit
 from vmplumbd.observe.log import Log
 from vmplumbd.observe.notify import Notifier
 from vmplumbd.operations import take_over
 from vmplumbd.operations.book import Book
 from vmplumbd.policy.access import Policy
 from vmplumbd.rpc import convert, specs
+from vmplumbd.rpc.audit import Auditor, Connected
 from vmplumbd.rpc.door import Door, DoorLimits, Way
 from vmplumbd.rpc.names import RPCS
 from vmplumbd.rpc.server import Server
@@ -211,8 +214,21 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
         ),
         separate_admin=bool(listen.admin_unix),
     )
+    try:
+        audit = _audit(config, daemon)
+    except OSError as exc:
+        daemon.log.error("start.failed", error=f"the audit cannot be written: {exc}")  # noqa: TRY400 - as below
+        return 1
+    auditor = None
+    if audit is not None:
+        sockets = {Way.UNIX: listen.unix, Way.ADMIN: listen.admin_unix}
+        auditor = Auditor(
+            audit.write,
+            clock=daemon.tools.clock.monotonic,
+            connected={way: _connected(path) for way, path in sockets.items() if path},
+        )
     server = Server(
-        lambda way: Servicer(daemon.agent, rules, key=key, door=door, way=way),
+        lambda way: Servicer(daemon.agent, rules, key=key, door=door, way=way, auditor=auditor),
         max_connections=limits.max_connections,
     )
     stop = asyncio.Event()
@@ -222,6 +238,8 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
     reloads = Reloads(daemon.log)
     if config.policy.file:
         reloads.add("policy", lambda: setattr(door, "policy", load_policy(config.policy.file, RPCS)))
+    if audit is not None:
+        reloads.add("audit", audit.reopen)
     loop.add_signal_handler(signal.SIGHUP, reloads.run)
     try:
         if listen.unix:
@@ -272,6 +290,24 @@ async def _until(stop: asyncio.Event, daemon: Daemon, notifier: Notifier) -> Non
 
 def _status(daemon: Daemon) -> str:
     return f"{daemon.tools.book.count()} networks, {daemon.lanes.admitted} operations"
+
+
+def _audit(config: Config, daemon: Daemon) -> Audit | None:
+    given = config.audit
+    if not given.file:
+        return None
+    return Audit(
+        given.file,
+        max_bytes=given.max_bytes,
+        keep=given.keep,
+        clock=daemon.tools.clock.now,
+        failed=lambda error: daemon.log.error("audit.failed", file=given.file, error=error),
+    )
+
+
+def _connected(path: str) -> Connected:
+    peers = Peers(path)
+    return lambda: [asdict(one) for one in peers.connected()]
 
 
 def _listen_unix(server: Server, path: str, mode: int, group: str, *, way: Way = Way.UNIX) -> None:

@@ -128,6 +128,15 @@ class Door:
             if not self._open[who]:
                 del self._open[who]
 
+    def who(self, way: Way, peer: Peer) -> str:
+        """The identity, also of somebody who was not let in; empty if there is none."""
+        if way is not Way.TCP:
+            return LOCAL_OWNER
+        try:
+            return _identity(peer.auth_context())
+        except Unauthenticated:
+            return ""
+
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """One watch more. Raises TooManyOperations."""

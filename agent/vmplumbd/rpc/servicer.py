@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import grpc
@@ -38,7 +39,8 @@ from vmplumbd.operations.doctor import DiagnoseOrder
 from vmplumbd.operations.set_up import SetUpOrder
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.rpc import convert, diagnosis, progress, status, wants
-from vmplumbd.rpc.door import Door, Way
+from vmplumbd.rpc.audit import MUTATING, Auditor
+from vmplumbd.rpc.door import Door, Visit, Way
 from vmplumbd.rpc.figures import status_response
 from vmplumbd.rpc.validation import RequestRules, refuse_too_much, unknown_fields
 
@@ -48,27 +50,51 @@ PAGE_DEFAULT = 100
 PAGE_MOST = 1000
 # gRPC's default receive limit is 4 MiB; a page stays well below it.
 PAGE_BYTES = 3 * 1024 * 1024
-# An unknown field of these is refused, and they are audited.
-MUTATING = frozenset({"SetupNetwork", "TeardownNetwork", "CollectGarbage"})
 # A watch tells that it lives at least this often, in seconds.
 _BOOKMARK_EVERY = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Served:
+    """One call: who it is for, and the operation that it began or found."""
+
+    began: float
+    visit: Visit | None = None
+    uid: str = ""
+
+    @property
+    def caller(self) -> Caller:
+        """Who the agent deals with."""
+        assert self.visit is not None
+        return self.visit.caller
 
 
 class Servicer(pb_grpc.NetworkAgentServiceServicer):
     """vmplumb.v1.NetworkAgentService, on the event loop; nothing here blocks."""
 
-    def __init__(self, agent: Agent, rules: RequestRules, *, key: bytes, door: Door, way: Way) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        rules: RequestRules,
+        *,
+        key: bytes,
+        door: Door,
+        way: Way,
+        auditor: Auditor | None = None,
+    ) -> None:
         self._agent = agent
         self._rules = rules
         self._key = key
         self._door = door
         self._way = way
+        self._auditor = auditor
+        self._clock = agent.tools.clock.monotonic
 
     async def SetupNetwork(  # noqa: N802 - the contract's name
         self, request: pb.SetupNetworkRequest, context: Context
     ) -> AsyncIterator[pb.SetupNetworkResponse]:
         """Set up, attach, replay or resume."""
-        async with self._serving(context, "SetupNetwork", request) as caller:
+        async with self._serving(context, "SetupNetwork", request) as served:
             vm_id = VmId(request.vm_id)
             spec = convert.network_spec(request.spec)
             raw = convert.spec_bytes(request.spec)
@@ -79,10 +105,11 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 timeout=self._timeout(request),
             )
             if request.validate_only:
-                await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash, caller)
+                await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash, served.caller)
                 return
             resume = _resume(request)
-            operation = self._agent.set_up(vm_id, order, resume, caller)
+            operation = self._agent.set_up(vm_id, order, resume, served.caller)
+            served.uid = operation.uid
             before = operation.log.last_sequence
             async for entry in progress.entries(operation.log, after=resume.sequence if resume else 0):
                 response = pb.SetupNetworkResponse(
@@ -101,7 +128,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.TeardownNetworkRequest, context: Context
     ) -> AsyncIterator[pb.TeardownNetworkResponse]:
         """Tear down, or attach to a teardown."""
-        async with self._serving(context, "TeardownNetwork", request) as caller:
+        async with self._serving(context, "TeardownNetwork", request) as served:
             order = TearDownOrder(
                 uid=request.uid,
                 force=request.force,
@@ -109,7 +136,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 wait_for_devices=request.wait_for_devices,
             )
             resume = _resume(request)
-            operation = self._agent.tear_down(VmId(request.vm_id), order, resume, caller)
+            operation = self._agent.tear_down(VmId(request.vm_id), order, resume, served.caller)
             if operation is None:
                 nothing = pb.TeardownNetworkResponse(sequence=1)
                 nothing.event_time.GetCurrentTime()
@@ -117,6 +144,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 nothing.result.devices_gone = True
                 yield nothing
                 return
+            served.uid = operation.uid
             before = operation.log.last_sequence
             async for entry in progress.entries(operation.log, after=resume.sequence if resume else 0):
                 response = pb.TeardownNetworkResponse(
@@ -135,8 +163,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.GetNetworkRequest, context: Context
     ) -> pb.GetNetworkResponse:
         """Read one record."""
-        async with self._serving(context, "GetNetwork", request) as caller:
-            record = self._agent.get(VmId(request.vm_id), caller)
+        async with self._serving(context, "GetNetwork", request) as served:
+            record = self._agent.get(VmId(request.vm_id), served.caller)
             return pb.GetNetworkResponse(network=self._network(record))
         raise AssertionError("unreachable: _serving aborts")
 
@@ -144,24 +172,24 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.ListNetworksRequest, context: Context
     ) -> pb.ListNetworksResponse:
         """Read a page."""
-        async with self._serving(context, "ListNetworks", request) as caller:
+        async with self._serving(context, "ListNetworks", request) as served:
             revision = self._agent.tools.book.revision
             response = pb.ListNetworksResponse(revision=revision)
             phases = {Phase(value) for value in request.phases}
-            after = self._read_token(request, caller)
+            after = self._read_token(request, served.caller)
             most = min(request.page_size or PAGE_DEFAULT, PAGE_MOST)
             used = 0
             last = ""
-            for record in self._agent.list(caller):
+            for record in self._agent.list(served.caller):
                 if record.vm_id <= after or (phases and record.phase not in phases):
                     continue
                 if len(response.networks) >= most:
-                    response.next_page_token = self._token(request, last, caller)
+                    response.next_page_token = self._token(request, last, served.caller)
                     break
                 message = self._network(record)
                 size = message.ByteSize()
                 if response.networks and used + size > PAGE_BYTES:
-                    response.next_page_token = self._token(request, last, caller)
+                    response.next_page_token = self._token(request, last, served.caller)
                     break
                 used += size
                 last = record.vm_id
@@ -173,7 +201,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.WatchNetworksRequest, context: Context
     ) -> AsyncIterator[pb.WatchNetworksResponse]:
         """Follow changes until the caller goes."""
-        async with self._serving(context, "WatchNetworks", request) as caller:
+        async with self._serving(context, "WatchNetworks", request) as served:
             with self._door.watching():
                 wanted = set(request.vm_ids)
                 book = self._agent.tools.book
@@ -184,7 +212,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                         position = request.after_revision
                     else:
                         position = book.revision
-                        for record in self._agent.list(caller):
+                        for record in self._agent.list(served.caller):
                             if not wanted or record.vm_id in wanted:
                                 yield self._change(record)
                         yield pb.WatchNetworksResponse(revision=position, bookmark=pb.WatchBookmark())
@@ -194,7 +222,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                             raise ResumePositionLost(f"changes after revision {position} are no longer held")
                         for record in changes:
                             position = record.revision
-                            if caller.sees(record.owner) and (not wanted or record.vm_id in wanted):
+                            if served.caller.sees(record.owner) and (not wanted or record.vm_id in wanted):
                                 yield self._change(record)
                         if self._agent.draining:
                             raise AgentNotReady(
@@ -209,8 +237,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.CheckNetworkRequest, context: Context
     ) -> pb.CheckNetworkResponse:
         """Look whether a network is as it should be."""
-        async with self._serving(context, "CheckNetwork", request) as caller:
-            call = self._agent.check(VmId(request.vm_id), caller)
+        async with self._serving(context, "CheckNetwork", request) as served:
+            call = self._agent.check(VmId(request.vm_id), served.caller)
             await progress.ended(call.operation.when_ended)
             if call.operation.log.error is not None:
                 raise call.operation.log.error
@@ -225,8 +253,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.DescribeNetworkRequest, context: Context
     ) -> pb.DescribeNetworkResponse:
         """Show the devices between the VM and the host."""
-        async with self._serving(context, "DescribeNetwork", request) as caller:
-            record = self._agent.get(VmId(request.vm_id), caller)
+        async with self._serving(context, "DescribeNetwork", request) as served:
+            record = self._agent.get(VmId(request.vm_id), served.caller)
             description = await asyncio.to_thread(describe, self._agent.tools, record)
             response = convert.description(description)
             response.network.CopyFrom(self._network(record))
@@ -237,7 +265,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.CollectGarbageRequest, context: Context
     ) -> pb.CollectGarbageResponse:
         """Tear down what no valid VM owns."""
-        async with self._serving(context, "CollectGarbage", request) as caller:
+        async with self._serving(context, "CollectGarbage", request) as served:
             call = self._agent.collect(
                 CollectOrder(
                     valid_vm_ids=frozenset(request.valid_vm_ids),
@@ -247,7 +275,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                     quarantine=request.quarantine,
                     as_one_group=request.as_one_group,
                     drain_pools=request.drain_pools,
-                    by=caller,
+                    by=served.caller,
                 )
             )
             await progress.ended(call.operation.when_ended)
@@ -286,28 +314,63 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:
         """Tell what the agent is and does."""
-        async with self._serving(context, "GetStatus", request) as caller:
-            return status_response(self._agent, caller)
+        async with self._serving(context, "GetStatus", request) as served:
+            return status_response(self._agent, served.caller)
         raise AssertionError("unreachable: _serving aborts")
 
     @contextlib.asynccontextmanager
-    async def _serving(self, context: Context, rpc: str, request: Message) -> AsyncIterator[Caller]:
-        """Let a caller in, check what it asks, and answer our errors with their status and details.
+    async def _serving(self, context: Context, rpc: str, request: Message) -> AsyncIterator[Served]:
+        """Let a caller in, check what it asks, answer our errors with their status and details, and audit.
 
         A stranger among the errors is a fault of the agent.
         """
+        served = Served(began=self._clock())
+        gone = False
+        error: AgentError | None = None
         try:
             with self._door.entered(self._way, rpc, context) as visit:
+                served.visit = visit
                 self._check(request, mutates=rpc in MUTATING)
                 if visit.rule is not None:
                     visit.permit(rpc, wants.ask_of(request))
-                yield visit.caller
+                yield served
         except (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError):
+            gone = True
             raise
         except AgentError as exc:
+            error = exc
             await _abort(context, exc, getattr(request, "vm_id", ""))
         except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a status that says so
-            await _abort(context, failures.as_agent_error(exc), getattr(request, "vm_id", ""))
+            error = failures.as_agent_error(exc)
+            await _abort(context, error, getattr(request, "vm_id", ""))
+        finally:
+            if self._auditor is not None and rpc in MUTATING:
+                self._audit(self._auditor, context, rpc, request, served, error, gone=gone)
+
+    def _audit(
+        self,
+        auditor: Auditor,
+        context: Context,
+        rpc: str,
+        request: Message,
+        served: Served,
+        error: AgentError | None,
+        *,
+        gone: bool,
+    ) -> None:
+        visit = served.visit
+        auditor.note(
+            rpc=rpc,
+            request=request,
+            way=self._way,
+            who=self._door.who(self._way, context) if visit is None else visit.caller.identity,
+            rule="" if visit is None else visit.caller.rule,
+            peer=context.peer() if self._way is Way.TCP else "",
+            uid=served.uid,
+            seconds=self._clock() - served.began,
+            error=error,
+            gone=gone,
+        )
 
     def _check(self, request: Message, *, mutates: bool) -> None:
         limits = self._door.limits
