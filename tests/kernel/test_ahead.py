@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.host import NETNS_DIR, Host
 from vmplumbd import errors
+from vmplumbd.kernel import ahead
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.model import net
 
@@ -92,3 +94,36 @@ def test_each_thread_gets_what_it_expects(kernel: LinuxKernel) -> None:
     for path, identity in found.items():
         assert kernel.netns_identity(path) == identity
         kernel.delete_netns(path)
+
+
+def test_while_requests_follow_each_other_the_next_one_is_there_and_is_not_kept(kernel: LinuxKernel) -> None:
+    none = open_files()
+    for number in range(5):
+        path = str(NETNS_DIR / f"quick-{number}")
+        kernel.expect_netns()
+        kernel.create_netns(path)
+        kernel.close_kept()
+        kernel.delete_netns(path)
+    deadline = time.monotonic() + 60.0
+    while open_files() != none and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert open_files() == none
+
+
+def test_one_that_is_not_young_any_more_is_not_handed_out(
+    kernel: LinuxKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker = kernel._maker
+    assert maker is not None
+    monkeypatch.setattr(ahead, "_FRESH", 60.0)
+    first, second = maker.ask(), maker.ask()
+    spare = maker._spare
+    assert spare not in {None, first, second}
+    assert maker.ask() is spare
+    old = maker._spare
+    monkeypatch.setattr(ahead, "_FRESH", 0.0)
+    late = maker.ask()
+    assert late is not old
+    assert maker._spare is None
+    for each in (first, second, spare, late):
+        maker.forget(each)

@@ -15,6 +15,7 @@ import base64
 import binascii
 import contextlib
 import errno
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -79,13 +80,19 @@ class Cache:
             )
         return f"{self.directory}/results/{name}"
 
-    def write(self, network: NetworkConfigList, conf: RuntimeConf, done: Result) -> None:
-        """Record a successful ADD. Raises CacheFailed; then nothing of the record is there."""
+    def write(
+        self, network: NetworkConfigList, conf: RuntimeConf, done: Result, encoded: bytes | None = None
+    ) -> None:
+        """Record a successful ADD. Raises CacheFailed; then nothing of the record is there.
+
+        `encoded` is `done` as JSON, if the caller has it.
+        """
         path = self.path(network.name, conf)
-        body = _encode(network, conf, done)
+        body = _encode(network, conf, done, encoded)
         aside = self._aside(_file_name(network.name, conf) or "")
         try:
-            other = _belongs_to_another(path, network.name, conf)
+            # In a directory that was not there before, as one for each VM is not, there is no record of another.
+            other = "" if self._is_made() else _belongs_to_another(path, network.name, conf)
             if other:
                 raise CacheFailed(f"{path} belongs to another attachment: {other}")
             try:
@@ -102,6 +109,14 @@ class Cache:
             with contextlib.suppress(OSError):
                 os.unlink(aside)  # noqa: PTH108 - hot path
             raise CacheFailed(f"open {path}: {exc.strerror}") from exc
+
+    def _is_made(self) -> bool:
+        try:
+            os.mkdir(self.directory, 0o700)  # noqa: PTH102 - hot path
+            os.mkdir(f"{self.directory}/results", 0o700)  # noqa: PTH102 - hot path
+        except (FileExistsError, FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def read(self, network: str, conf: RuntimeConf, *, cni_version: str) -> Result | None:
         """The result of the last ADD in the version asked for; None if there is none that can be read.
@@ -230,11 +245,11 @@ def _file_name(network: str, conf: RuntimeConf) -> str | None:
     return None if "/" in name or "\0" in name else name
 
 
-def _encode(network: NetworkConfigList, conf: RuntimeConf, done: Result) -> bytes:
+def _encode(network: NetworkConfigList, conf: RuntimeConf, done: Result, encoded: bytes | None) -> bytes:
     body: dict[str, Any] = {
         "kind": KIND,
         "containerId": conf.container_id,
-        "config": base64.b64encode(network.raw).decode(),
+        "config": _base64(network.raw),
         "ifName": conf.if_name,
         "networkName": network.name,
     }
@@ -244,8 +259,15 @@ def _encode(network: NetworkConfigList, conf: RuntimeConf, done: Result) -> byte
         body["cniArgs"] = conf.args
     if conf.capability_args:
         body["capabilityArgs"] = dict(conf.capability_args)
+    if encoded is not None and encoded.isascii():
+        return b'%b,"result":%b}' % (_ENCODER.encode(body)[:-1].encode(), encoded)
     body["result"] = result.to_object(done)
     return _ENCODER.encode(body).encode()
+
+
+@functools.lru_cache(maxsize=64)
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 def _make_directories(path: str) -> None:

@@ -7,15 +7,28 @@ is another network's: its name is not known until it parses.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from vmplumbd.cni import config
 from vmplumbd.cni.config import NetworkConfigList, PluginConfig
 from vmplumbd.cni.error import InvalidConfig, NetworkNotFound
 
 DEFAULT_CONF_DIR = "/etc/cni/net.d"
+
+_NEVER_AGAIN = itertools.count()
+# Older than the coarsest clock of a file system tells apart: a directory's time says all that happened to it.
+_SETTLED_NS = 2_500_000_000
+_MOST_LISTED = 256
+
+_Stat: TypeAlias = tuple[int, int, int]
+
+# Files that lay in directories of configurations, with what those directories were then, by directory and network.
+_listed: dict[tuple[str, str], tuple[tuple[_Stat | None, ...], tuple[str, ...]]] = {}
 
 
 def load(conf_dir: str, name: str) -> NetworkConfigList:
@@ -108,3 +121,46 @@ def _gone_is_fine(path: str) -> Iterator[None]:
         # A link that leads nowhere is a fault of the configuration, as for libcni.
         if not isinstance(exc.__cause__, FileNotFoundError) or Path(path).is_symlink():
             raise
+
+
+def signature(conf_dir: str, name: str) -> tuple[tuple[str, _Stat | int], ...]:
+    """What is another one once a file that `load` might read has come, gone, or been written.
+
+    Directories that stay as they are are not listed again.
+    """
+    directories = (conf_dir, f"{conf_dir}/{name}")
+    now = tuple([_stat(each) for each in directories])
+    before = _listed.get((conf_dir, name))
+    if before is not None and before[0] == now:
+        files = before[1]
+    else:
+        _listed.pop((conf_dir, name), None)
+        found = [_files_in(each) for each in directories]
+        files = tuple(sorted(path for each in found for path in each or ()))
+        settled = time.time_ns() - _SETTLED_NS
+        # What comes within the same tick of a file system's clock leaves no trace in the directory's time.
+        if None not in found and all(each is None or each[1] < settled for each in now):
+            if len(_listed) >= _MOST_LISTED:
+                _listed.clear()
+            _listed[conf_dir, name] = now, files
+    # A file that has just gone must not be taken for what lies there then.
+    return tuple([(path, _stat(path) or next(_NEVER_AGAIN)) for path in files])
+
+
+def _stat(path: str) -> _Stat | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - the hot path
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _files_in(directory: str) -> list[str] | None:
+    """None where it cannot be known."""
+    try:
+        with os.scandir(directory) as entries:
+            return [entry.path for entry in entries]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        return None

@@ -133,13 +133,14 @@ def add(
             exc.place = _place(plugin, "add")
             raise
     assert done is not None, "a list without plugins was refused above"
+    compact = None if raw else _compact(done)
     if cache is not None:
         try:
-            cache.write(network, conf, done)
+            cache.write(network, conf, done, compact)
         except CacheFailed as exc:
             exc.place = f'failed to set network "{network.name}" cached result'
             raise
-    return Added(result=done, raw=raw or _compact(done))
+    return Added(result=done, raw=compact or raw)
 
 
 def del_(

@@ -2,14 +2,21 @@
 
 The kernel takes about as long to make a namespace as we take to look at a request and write it down. A
 namespace without a name leaves nothing behind, whatever happens, so the two may go on beside each other.
+
+While requests follow each other, the next one's is made as well, and nobody waits for it. It is handed out only
+while it is young: a namespace takes some of the host's settings when it is made.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 
 from vmplumbd.kernel import netns
+
+# How soon a request follows another for one to be made for the next, and how long that is good. Seconds.
+_FRESH = 0.1
 
 
 class Asked:
@@ -48,18 +55,30 @@ class Maker:
     def __init__(self, home: netns.Home) -> None:
         self._home = home
         self._queue: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._mutex = threading.Lock()
+        self._worker: threading.Thread | None = None
+        self._last_ask = float("-inf")
+        self._spare: Asked | None = None
 
     def ask(self) -> Asked:
         """Ask for one. Does not block."""
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._serve, name="namespaces", daemon=True)
-                    self._thread.start()
-        asked = Asked()
-        self._queue.put(asked)
+        now = time.monotonic()
+        with self._mutex:
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._serve, name="namespaces", daemon=True)
+                self._worker.start()
+            busy, self._last_ask = now - self._last_ask < _FRESH, now
+            asked, self._spare = self._spare, None
+            if asked is not None and not busy:
+                self.forget(asked)
+                asked = None
+            if asked is None:
+                asked = Asked()
+                self._queue.put(asked)
+            if busy:
+                # Ordered when the last one was: it is as old as that at most.
+                self._spare = Asked()
+                self._queue.put(self._spare)
         return asked
 
     def forget(self, asked: Asked) -> None:
@@ -70,13 +89,29 @@ class Maker:
 
     def close(self) -> None:
         """End the thread."""
-        if self._thread is not None:
+        with self._mutex:
+            thread, self._worker = self._worker, None
+        if thread is not None:
             self._queue.put(None)
-            self._thread.join()
-            self._thread = None
+            thread.join()
+        self._drop_spare()
+
+    def _drop_spare(self) -> None:
+        with self._mutex:
+            spare, self._spare = self._spare, None
+        if spare is not None and (made := spare.wait()) is not None:
+            made.close()
+
+    def _next(self) -> Asked | None:
+        """What to do next. When nothing comes for a while, nothing that nobody asked for is kept."""
+        while True:
+            try:
+                return self._queue.get(timeout=None if self._spare is None else _FRESH)
+            except queue.Empty:
+                self._drop_spare()
 
     def _serve(self) -> None:
-        while (asked := self._queue.get()) is not None:
+        while (asked := self._next()) is not None:
             if asked.unwanted:
                 # Made before this came through the queue, and never waited for.
                 if (made := asked.wait()) is not None:
@@ -90,5 +125,6 @@ class Maker:
                 finally:
                     asked.answer(made)
             if netns.is_lost_thread():
-                self._thread = None
+                with self._mutex:
+                    self._worker = None
                 return

@@ -10,6 +10,7 @@ import struct
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import TracebackType
 from typing import TypeVar
 
 from vmplumbd import abc, errors
@@ -429,46 +430,8 @@ class LinuxKernel:
         self._kept.put(path, identity, opened)
         return identity
 
-    @contextlib.contextmanager
-    def open_netns(self, path: str) -> Iterator[abc.Netns]:
-        kept = self._kept.borrow(path)
-        if kept is not None:
-            # The path may lead elsewhere by now; the name decides, not what we remember.
-            try:
-                current = netns.identity_now(self._home, path, kept.identity)
-            except BaseException:
-                self._kept.give_back(path)
-                self._kept.drop(path)
-                raise
-            if current != kept.identity:
-                self._kept.give_back(path)
-                self._kept.drop(path)
-                kept = None
-        if kept is not None:
-            handle = LinuxNetns(
-                self._home, path, kept.identity, kept.opened, is_home=False, is_new=kept.is_new
-            )
-            try:
-                yield handle
-            except BaseException:
-                handle.close_taps(keep=False)
-                raise
-            finally:
-                handle.close_taps()
-                handle.close_filter()
-                self._kept.give_back(path)
-            return
-        identity, opened = netns.open_existing(self._home, path)
-        handle = LinuxNetns(self._home, path, identity, opened, is_home=False)
-        try:
-            yield handle
-        except BaseException:
-            handle.close_taps(keep=False)
-            raise
-        finally:
-            handle.close_taps()
-            handle.close_filter()
-            opened.close()
+    def open_netns(self, path: str) -> contextlib.AbstractContextManager[abc.Netns]:
+        return _Open(self._home, self._kept, path)
 
     @contextlib.contextmanager
     def trial_netns(self) -> Iterator[abc.Netns]:
@@ -554,15 +517,15 @@ class LinuxKernel:
         host.delete_group(group)
 
     def is_own_address(self, address: net.Address) -> bool:
-        if not self._home.has_this_thread():
-            raise errors.ThreadLost(errno=errno.EXDEV)
+        self.host()  # refuses a thread that is not at home
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        text = str(address)
         try:
             # Connecting a datagram socket sends nothing: the kernel looks for a route, and speaks to an address
             # of its own from that address. Binding would succeed anywhere with ip_nonlocal_bind.
             with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asking:
-                asking.connect((str(address), _DISCARD))
-                return bool(asking.getsockname()[0] == str(address))
+                asking.connect((text, _DISCARD))
+                return bool(asking.getsockname()[0] == text)
         except OSError as exc:
             if exc.errno in _NO_ROUTE:
                 return False
@@ -574,6 +537,52 @@ class LinuxKernel:
         if not self._home.has_this_thread():
             raise errors.ThreadLost(errno=errno.EXDEV)
         return watch.DeviceWatch()
+
+
+class _Open(contextlib.AbstractContextManager[abc.Netns]):
+    """A namespace from entering to leaving: what is kept open for its path, or opened anew."""
+
+    __slots__ = ("_handle", "_home", "_kept", "_opened", "_path")
+
+    def __init__(self, home: netns.Home, kept: _Kept, path: str) -> None:
+        self._home = home
+        self._kept = kept
+        self._path = path
+        self._opened: netns.Opened | None = None
+
+    def __enter__(self) -> LinuxNetns:
+        path = self._path
+        kept = self._kept.borrow(path)
+        if kept is not None:
+            # The path may lead elsewhere by now; the name decides, not what we remember.
+            try:
+                current = netns.identity_now(self._home, path, kept.identity)
+            except BaseException:
+                self._kept.give_back(path)
+                self._kept.drop(path)
+                raise
+            if current == kept.identity:
+                self._handle = LinuxNetns(
+                    self._home, path, kept.identity, kept.opened, is_home=False, is_new=kept.is_new
+                )
+                return self._handle
+            self._kept.give_back(path)
+            self._kept.drop(path)
+        identity, self._opened = netns.open_existing(self._home, path)
+        self._handle = LinuxNetns(self._home, path, identity, self._opened, is_home=False)
+        return self._handle
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._handle.close_taps(keep=fault is None)
+            self._handle.close_filter()
+        finally:
+            if self._opened is None:
+                self._kept.give_back(self._path)
+            else:
+                self._opened.close()
 
 
 class _ThreadsHost:

@@ -5,10 +5,8 @@ This is where the agent's values meet the CNI runtime's, and where CNI's errors 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
-import itertools
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -66,8 +64,6 @@ from vmplumbd.policy.paths import PathPolicy
 _NOT_OURS_TO_REMOVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
 
 _INLINE_RULES = InlineRules(plugins=frozenset(BUILT_IN_PLUGINS))
-
-_NEVER_AGAIN = itertools.count()
 
 Tell = Callable[[PluginCall], None]
 Preflight = Callable[[NetworkConfigList, tuple[str, ...]], Sequence[str]]
@@ -324,7 +320,7 @@ def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentErro
 
 def load(conf_dir: str, name: str) -> NetworkConfigList:
     """The network's list. Raises NetworkNotFound, ConfigListMismatch. Read again only when a file changed."""
-    return _load(conf_dir, name, _signature(conf_dir, name))
+    return _load(conf_dir, name, confdir.signature(conf_dir, name))
 
 
 @functools.lru_cache(maxsize=256)
@@ -348,21 +344,6 @@ def _load(conf_dir: str, name: str, signature: object) -> NetworkConfigList:
         raise ConfigListMismatch(
             f'failed to load CNI configuration from dir "{conf_dir}" for network "{name}": {exc}'
         ) from exc
-
-
-def _signature(conf_dir: str, name: str) -> tuple[tuple[str, int, int, int], ...]:
-    found: list[tuple[str, int, int, int]] = []
-    for directory in (conf_dir, f"{conf_dir}/{name}"):
-        with contextlib.suppress(OSError), os.scandir(directory) as entries:
-            for entry in entries:
-                try:
-                    stat = entry.stat()
-                except OSError:
-                    # It went while we looked: what is read now must not be taken for what lies there then.
-                    found.append((entry.path, next(_NEVER_AGAIN), -1, -1))
-                    continue
-                found.append((entry.path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    return tuple(sorted(found))
 
 
 def _parse_inline(index: int, raw: bytes) -> NetworkConfigList:

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import bisect
 import ipaddress
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
 from typing import NamedTuple
 
 from vmplumbd.model import net
@@ -110,24 +111,32 @@ class Index:
         """Give back the descriptors. Used again, they are opened again."""
         self._store.close()
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> _Locked:
         """Hold the lock, and stand on what the directory says now. Raises OSError, PluginFault."""
-        with self._store.locked(self._seen) as now:
+        return _Locked(self)
+
+    def _lock(self) -> None:
+        now = self._store.lock(self._seen)
+        try:
             if now != self._seen:
                 self._look()
-            self._dirty = False
-            try:
-                yield
-            except BaseException:
+        except BaseException:
+            self._store.unlock()
+            raise
+        self._dirty = False
+
+    def _unlock(self, *, well: bool) -> None:
+        try:
+            if not well:
                 # What was done of it is not known: nothing is believed before the next look.
                 self._seen = None
-                raise
-            if self._dirty:
+            elif self._dirty:
                 # Without a stamp the next one has to look; nothing else depends on it.
                 self._seen = None
                 with suppress(OSError):
                     self._seen = self._store.stamp(self._store.change().mtime_ns)
+        finally:
+            self._store.unlock()
 
     def is_locked_elsewhere(self) -> bool:
         """Whether another process holds the lock now. Needs no lock, and does not wait."""
@@ -229,6 +238,21 @@ class Index:
             del self._owned[entry.content]
         if entry.address is not None:
             self._taken[entry.address.version].discard(int(entry.address))
+
+
+class _Locked:
+    __slots__ = ("_index",)
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def __enter__(self) -> None:
+        self._index._lock()  # noqa: SLF001 - two halves of one thing
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._index._unlock(well=fault is None)  # noqa: SLF001 - as above
 
 
 def _address(name: str) -> net.Address | None:

@@ -7,10 +7,10 @@ took itself, and a file that cannot be removed on DEL is an error, not silence.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 from vmplumbd.cni import result
 from vmplumbd.cni import version as versions
@@ -184,21 +184,51 @@ class HostLocal:
                 for name in index.names_of(content)
             )
 
-    @contextmanager
-    def _locked(self, directory: str) -> Iterator[Index]:
+    def _locked(self, directory: str) -> _Locked:
+        return _Locked(self, directory)
+
+    def _index(self, directory: str) -> Index:
+        index = self._indexes.get(directory)
+        if index is None:
+            with self._opening:
+                if directory not in self._indexes:
+                    self._indexes[directory] = Index(Store.open(directory, self._waits))
+                index = self._indexes[directory]
+        return index
+
+
+class _Locked:
+    """A directory's index under its lock. An OSError of any of it is the plugin's fault, with its code."""
+
+    __slots__ = ("_directory", "_held", "_plugin")
+
+    def __init__(self, plugin: HostLocal, directory: str) -> None:
+        self._plugin = plugin
+        self._directory = directory
+
+    def __enter__(self) -> Index:
         try:
-            index = self._indexes.get(directory)
-            if index is None:
-                with self._opening:
-                    if directory not in self._indexes:
-                        self._indexes[directory] = Index(Store.open(directory, self._waits))
-                    index = self._indexes[directory]
-            with index.locked():
-                yield index
+            index = self._plugin._index(self._directory)  # noqa: SLF001 - two halves of one thing
+            self._held = index.locked()
+            self._held.__enter__()
         except OSError as exc:
-            fault = PluginFault(f"host-local: {directory}: {exc.strerror}", code=ErrorCode.IO_FAILURE)
-            fault.hint = hint_of(exc)
-            raise fault from exc
+            raise self._fault(exc) from exc
+        return index
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._held.__exit__(kind, fault, trace)
+        except OSError as exc:
+            raise self._fault(exc) from exc
+        if isinstance(fault, OSError):
+            raise self._fault(fault) from fault
+
+    def _fault(self, exc: OSError) -> PluginFault:
+        fault = PluginFault(f"host-local: {self._directory}: {exc.strerror}", code=ErrorCode.IO_FAILURE)
+        fault.hint = hint_of(exc)
+        return fault
 
 
 def directory_of(stdin: bytes) -> str:

@@ -56,7 +56,7 @@ class Change(NamedTuple):
 
 
 class Store:
-    """A directory of reservations. Every method but `locked` and `close` wants the lock held."""
+    """A directory of reservations. Every method but `lock`, `locked` and `close` wants the lock held."""
 
     def __init__(self, path: str, waits: Sequence[float] = PATIENT) -> None:
         self.path = path
@@ -82,20 +82,36 @@ class Store:
                 os.close(fd)
         self._dir = self._lock = -1
 
+    def lock(self, seen: Change | None = None) -> Change:
+        """Hold the directory's lock until `unlock`, against other threads and other processes.
+
+        Answers where it stands. `seen` is where it stood for the caller: if it still does, a look is spared.
+        Blocks; raises PluginFault with code 11 (try again later) when its waits are over: it is not held then. A
+        directory or a lock file that someone has removed is made again.
+        """
+        self._threads.acquire()
+        try:
+            return self._take(seen)
+        except BaseException:
+            self.unlock()
+            raise
+
+    def unlock(self) -> None:
+        """Let go of the lock."""
+        try:
+            if self._lock >= 0:
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
     @contextmanager
     def locked(self, seen: Change | None = None) -> Iterator[Change]:
-        """Hold the directory's lock, against other threads and other processes; answers where it stands.
-
-        `seen` is where it stood for the caller: if it still does, a look is spared. Blocks; raises
-        PluginFault with code 11 (try again later) when its waits are over. A directory or a lock file
-        that someone has removed is made again.
-        """
-        with self._threads:
-            try:
-                yield self._take(seen)
-            finally:
-                if self._lock >= 0:
-                    fcntl.flock(self._lock, fcntl.LOCK_UN)
+        """`lock`, then `unlock`."""
+        now = self.lock(seen)
+        try:
+            yield now
+        finally:
+            self.unlock()
 
     def is_held(self) -> bool:
         """Whether another process holds the lock now. Does not wait; a thread of ours is no other."""
