@@ -22,7 +22,7 @@ done
 
 # The place counts: scripts and editable installs name it, so a moved checkout is made anew.
 stamp="$PWD $("$python" -V) uv $UV_VERSION
-$(cat requirements.lock pyproject.toml clients/python/pyproject.toml tools/env.sh | cksum)"
+$(cat requirements.lock pyproject.toml clients/python/pyproject.toml tests/conformance/suite/pyproject.toml tools/env.sh | cksum)"
 if [ -x .venv/bin/python ] && [ "$(cat .venv/.stamp 2>/dev/null)" = "$stamp" ]; then
     exit 0
 fi
@@ -88,6 +88,6 @@ export VIRTUAL_ENV="$PWD/.venv"
 # Compiled once here: a start without bytecode takes twice as long, and some environments write none.
 "$uv" pip sync -q --compile-bytecode --require-hashes requirements.lock ||
     die "cannot install the packages of requirements.lock; is the Python package index reachable?"
-"$uv" pip install -q --no-deps --no-build-isolation -e clients/python -e .
+"$uv" pip install -q --no-deps --no-build-isolation -e clients/python -e . -e tests/conformance/suite
 .venv/bin/python -m compileall -q agent clients/python/vmplumb
 printf '%s\n' "$stamp" >.venv/.stamp
