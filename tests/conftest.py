@@ -62,6 +62,7 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
     "disk": _no_disk,
     "parity": _lacks("go"),
     "cgroups": functools.cache(hosts.no_control_groups),
+    "systemd": _lacks("systemd-analyze"),
     "microvm": _lacks("qemu-system-x86_64"),
 }
 
@@ -69,8 +70,9 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a host, and become root in a user namespace while the process has one thread."""
     for item in items:
-        if item.get_closest_marker("cgroups") and (reason := NEEDS["cgroups"]()) is not None:
-            item.add_marker(pytest.mark.skip(reason=reason))
+        for name in ("cgroups", "systemd"):
+            if item.get_closest_marker(name) and (reason := NEEDS[name]()) is not None:
+                item.add_marker(pytest.mark.skip(reason=reason))
         if HOST_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("host")
     if any(item.get_closest_marker("host") for item in items):
