@@ -39,6 +39,16 @@ def guest() -> build.Guest:
         pytest.skip(f"no guest: {exc}")
 
 
+@pytest.fixture(scope="session")
+def distribution_guest() -> build.Guest:
+    """The distribution's kernel, which has IPv6; the smaller ones have not."""
+    try:
+        boot.find_qemu()
+        return build.distribution(build.directory(os.environ))
+    except (build.Unavailable, boot.CannotBoot) as exc:
+        pytest.skip(f"no guest with IPv6: {exc}")
+
+
 @pytest.fixture
 def boot_guest(guest: build.Guest) -> BootGuest:
     """`boot_guest(netns, tap, mac, ip)` boots on that tap and returns the GuestReport."""
@@ -94,9 +104,9 @@ class Agent:
         body = {"cniVersion": "1.0.0", "name": "net", "plugins": list(plugins)}
         (RUN / "net.d" / "10-net.conflist").write_text(json.dumps(body))
 
-    def set_up(self, vm_id: str) -> vm_network_pb2.SetupResult:
-        """Set the VM up on `net`; the result, which is the stream's last event."""
-        configuration = network_pb2.CNIConfiguration(network_name="net", if_name="eth0")
+    def set_up(self, vm_id: str, **fields: Any) -> vm_network_pb2.SetupResult:
+        """Set the VM up on `net`; the result, which is the stream's last event. `fields` of CNIConfiguration."""
+        configuration = network_pb2.CNIConfiguration(**{"network_name": "net", "if_name": "eth0"} | fields)
         interface = network_pb2.NetworkInterface(cni_configuration=configuration)
         spec = vm_network_pb2.NetworkSpec(
             network_interfaces=network_pb2.NetworkInterfaces(interfaces=[interface])
@@ -108,10 +118,16 @@ class Agent:
         return result
 
     def tear_down(self, vm_id: str) -> None:
-        """Tear it down and read the stream to its end."""
+        """Tear it down and read the stream to its end, its devices gone."""
         with grpc.insecure_channel(f"unix:{RUN}/vmplumbd.sock") as channel:
             stub = pb_grpc.NetworkAgentServiceStub(channel)
-            list(stub.TeardownNetwork(pb.TeardownNetworkRequest(vm_id=vm_id)))
+            list(stub.TeardownNetwork(pb.TeardownNetworkRequest(vm_id=vm_id, wait_for_devices=True)))
+
+    def check(self, vm_id: str) -> list[str]:
+        """What CheckNetwork finds."""
+        with grpc.insecure_channel(f"unix:{RUN}/vmplumbd.sock") as channel:
+            stub = pb_grpc.NetworkAgentServiceStub(channel)
+            return [one.message for one in stub.CheckNetwork(pb.CheckNetworkRequest(vm_id=vm_id)).findings]
 
 
 @pytest.fixture

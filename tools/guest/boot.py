@@ -22,7 +22,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -32,8 +32,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 QEMU = "qemu-system-x86_64"
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
+KERNEL_WORDS = ("console=ttyS0", "quiet", "panic=-1", "reboot=t", "random.trust_cpu=on")
+# Without KVM a guest measures its clock against a timer of the machine. A microvm with ACPI has none to
+# measure by, so its guest stops there; with the old timer and interrupt controller it goes on.
+MACHINES = {"q35": "q35", "microvm": "microvm,acpi=off,pit=on,pic=on,rtc=on"}
 VERDICT = re.compile(r"^VMPLUMB-GUEST (OK|FAIL)((?: [\w-]+=\S*)*)\r?\n", re.MULTILINE)
-CANNOT_ENTER, NO_TAP, CANNOT_EXEC = 96, 97, 98
+CANNOT_ENTER, NO_TAP, CANNOT_EXEC, CANNOT_BECOME = 96, 97, 98, 99
 
 
 class CannotBoot(Exception):
@@ -57,6 +61,11 @@ class GuestReport:
     accel: str
     seconds: float
     console: str
+    said: Mapping[str, str]
+    """All the words of the verdict."""
+    uid: int
+    capabilities: int
+    """QEMU's own, while the guest ran."""
 
 
 def boot(
@@ -72,32 +81,65 @@ def boot(
     pings: int = 3,
     memory_mib: int = 192,
     verbose: bool = False,
+    machine: str = "q35",
+    network: Sequence[str] = (),
+    words: Sequence[str] = (),
+    user: tuple[int, int] | None = None,
 ) -> GuestReport:
     """Boot, wait for the verdict, end QEMU. Blocks for `timeout` seconds at most. Raises CannotBoot.
 
-    `ip` is the value of the kernel's `ip=`. Leaves the tap as it was.
+    `ip` is the value of the kernel's `ip=`, `words` go beside it. `network` is QEMU's network, if another than
+    the tap on PCI; `user` is the (uid, gid) that QEMU runs as, without any capability. Leaves the tap as it was.
     """
     accel = accel or ("kvm" if kvm_usable() else "tcg")
-    words = ["console=ttyS0", "quiet", "panic=-1", "reboot=t", "random.trust_cpu=on"]
-    words += [f"vmplumb.pings={pings}", f"ip={ip}"]
-    # q35, not microvm: without KVM a guest measures its clock against the ACPI timer, which microvm lacks,
-    # and on a busy machine one in two does not get past that.
-    command = [
-        *_inside(netns, tap),
+    line = command(
+        kernel=kernel,
+        initrd=initrd,
+        netns=netns,
+        tap=tap,
+        network=network
+        or (
+            *("-netdev", f"tap,id=n0,ifname={tap},script=no,downscript=no"),
+            *("-device", f"virtio-net-pci,romfile=,netdev=n0,mac={mac}"),
+        ),
+        words=(f"vmplumb.pings={pings}", *words, f"ip={ip}"),
+        accel=accel,
+        memory_mib=memory_mib,
+        machine=machine,
+        user=user,
+    )
+    start = time.monotonic()
+    seen = _watch(line, deadline=start + timeout, verbose=verbose)
+    if seen.status in {CANNOT_ENTER, NO_TAP, CANNOT_EXEC, CANNOT_BECOME}:
+        raise CannotBoot(seen.console.strip())
+    return _report(seen, ip=ip, mac=mac, accel=accel, seconds=time.monotonic() - start)
+
+
+def command(
+    *,
+    kernel: Path,
+    initrd: Path,
+    netns: Path,
+    tap: str,
+    network: Sequence[str],
+    words: Sequence[str],
+    accel: str,
+    memory_mib: int = 192,
+    machine: str = "q35",
+    user: tuple[int, int] | None = None,
+) -> list[str]:
+    """The command that boots the guest, its console on standard output. Raises CannotBoot."""
+    return [
+        *_inside(netns, tap, user),
         find_qemu(),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-machine", "q35", "-accel", accel),
+        *("-machine", MACHINES[machine], "-accel", accel),
         *("-cpu", "host" if accel == "kvm" else "max", "-smp", "1", "-m", str(memory_mib)),
-        *("-kernel", str(kernel), "-initrd", str(initrd), "-append", " ".join(words)),
-        *("-netdev", f"tap,id=n0,ifname={tap},script=no,downscript=no"),
-        *("-device", f"virtio-net-pci,romfile=,netdev=n0,mac={mac}"),
+        *("-kernel", str(kernel), "-initrd", str(initrd)),
+        *("-append", " ".join([*KERNEL_WORDS, *words])),
+        *network,
         *("-serial", "stdio", "-monitor", "none"),
     ]
-    start = time.monotonic()
-    console, status = _watch(command, deadline=start + timeout, verbose=verbose)
-    if status in {CANNOT_ENTER, NO_TAP, CANNOT_EXEC}:
-        raise CannotBoot(console.strip())
-    return _report(console, ip=ip, mac=mac, accel=accel, seconds=time.monotonic() - start)
 
 
 def verdict(console: str) -> str:
@@ -129,12 +171,13 @@ def kvm_usable() -> bool:
     return os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
-def _inside(netns: Path, tap: str) -> list[str]:
-    return [sys.executable, "-S", str(Path(__file__).resolve()), "--exec-inside", str(netns), tap]
+def _inside(netns: Path, tap: str, user: tuple[int, int] | None) -> list[str]:
+    who = "" if user is None else f"{user[0]}:{user[1]}"
+    return [sys.executable, "-S", str(Path(__file__).resolve()), "--exec-inside", str(netns), tap, who]
 
 
-def _exec_inside(netns: str, tap: str, command: Sequence[str]) -> NoReturn:
-    """Enter the namespace and become the command, which dies with the one that started us."""
+def _exec_inside(netns: str, tap: str, who: str, command: Sequence[str]) -> NoReturn:
+    """Enter the namespace and become the command, as `who`; it dies with the one that started us."""
     libc = ctypes.CDLL(None, use_errno=True)
     try:
         descriptor = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
@@ -149,6 +192,15 @@ def _exec_inside(netns: str, tap: str, command: Sequence[str]) -> NoReturn:
     except OSError:
         print(f"there is no device {tap} in {netns}")
         sys.exit(NO_TAP)
+    if who:
+        uid, _, gid = who.partition(":")
+        try:
+            os.setgroups([])
+            os.setresgid(int(gid), int(gid), int(gid))
+            os.setresuid(int(uid), int(uid), int(uid))
+        except OSError as exc:
+            print(f"cannot become {who}: {exc.strerror}")
+            sys.exit(CANNOT_BECOME)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     sys.stdout.flush()
     try:
@@ -158,11 +210,22 @@ def _exec_inside(netns: str, tap: str, command: Sequence[str]) -> NoReturn:
     sys.exit(CANNOT_EXEC)
 
 
-def _watch(command: Sequence[str], *, deadline: float, verbose: bool) -> tuple[str, int | None]:
-    """The console up to the verdict, the end of the command, or the deadline; and its status if it ended."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """The console, the status of a command that has ended, and who it ran as."""
+
+    console: str
+    status: int | None
+    uid: int = -1
+    capabilities: int = 0
+
+
+def _watch(line: Sequence[str], *, deadline: float, verbose: bool) -> _Seen:
+    """The console up to the verdict, the end of the command, or the deadline."""
     console = b""
+    uid, capabilities = -1, 0
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout is not None
         stream = process.stdout.fileno()
@@ -180,17 +243,27 @@ def _watch(command: Sequence[str], *, deadline: float, verbose: bool) -> tuple[s
                     sys.stderr.write(_text(data))
                     sys.stderr.flush()
             status = process.poll()
+            if status is None:
+                uid, capabilities = credentials(process.pid)
         finally:
             process.kill()
-    return _text(console), status
+    return _Seen(console=_text(console), status=status, uid=uid, capabilities=capabilities)
+
+
+def credentials(pid: int) -> tuple[int, int]:
+    """Effective user and capabilities of a process."""
+    said = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    return int(said["Uid"].split()[1]), int(said["CapEff"], 16)
 
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _report(console: str, *, ip: str, mac: str, accel: str, seconds: float) -> GuestReport:
-    found = VERDICT.search(console)
+def _report(seen: _Seen, *, ip: str, mac: str, accel: str, seconds: float) -> GuestReport:
+    found = VERDICT.search(seen.console)
     said = dict(word.split("=", 1) for word in found.group(2).split()) if found else {}
     if found is None:
         fault = "the guest gave no verdict"
@@ -210,7 +283,10 @@ def _report(console: str, *, ip: str, mac: str, accel: str, seconds: float) -> G
         configured_by=said.get("by", ""),
         accel=accel,
         seconds=round(seconds, 2),
-        console=console,
+        console=seen.console,
+        said=said,
+        uid=seen.uid,
+        capabilities=seen.capabilities,
     )
 
 
@@ -233,7 +309,7 @@ def _difference(said: dict[str, str], *, ip: str, mac: str) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Boot as the arguments say; print the report as a JSON line."""
     if arguments[:1] == ["--exec-inside"]:
-        _exec_inside(arguments[1], arguments[2], arguments[3:])
+        _exec_inside(arguments[1], arguments[2], arguments[3], arguments[4:])
     parser = argparse.ArgumentParser(description="boot a guest on a tap in a network namespace")
     parser.add_argument(
         "--netns", type=Path, default=Path("/proc/self/ns/net"), help="default: the one we are in"
@@ -244,6 +320,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kernel", type=Path, help="with --initrd; default: found or built")
     parser.add_argument("--initrd", type=Path)
     parser.add_argument("--accel", choices=("kvm", "tcg"), default="", help="default: kvm where it works")
+    parser.add_argument("--machine", choices=tuple(MACHINES), default="q35")
     parser.add_argument("--timeout", type=float, default=90.0, help="seconds to the verdict")
     parser.add_argument("--pings", type=int, default=3)
     parser.add_argument("--memory", type=int, default=192, help="MiB")
@@ -272,6 +349,13 @@ def main(arguments: Sequence[str]) -> int:
             mac=options.mac,
             ip=options.ip.removeprefix("ip="),
             accel=options.accel,
+            machine=options.machine,
+            network=()
+            if options.machine == "q35"
+            else (
+                *("-netdev", f"tap,id=n0,ifname={options.tap},script=no,downscript=no"),
+                *("-device", f"virtio-net-device,netdev=n0,mac={options.mac}"),
+            ),
             timeout=options.timeout,
             pings=options.pings,
             memory_mib=options.memory,
@@ -283,7 +367,8 @@ def main(arguments: Sequence[str]) -> int:
     if not report.ok and not options.verbose:
         print(f"--- last of the console\n{report.console[-3000:]}", file=sys.stderr)
     said = dataclasses.asdict(report)
-    del said["console"]
+    for name in ("console", "said"):
+        del said[name]
     print(json.dumps(said))
     return 0 if report.ok else 1
 
