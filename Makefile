@@ -27,7 +27,7 @@ demo: env
 	@$(PYTHON) -m tools.demo $(ARGS)
 
 test: env
-	@tools/system_packages.sh iproute2 nftables gcc qemu go systemd || true
+	@tools/system_packages.sh iproute2 nftables gcc qemu go systemd prometheus || true
 	@if [ -x tools/reference_plugins.sh ] && command -v go >/dev/null; then \
 		tools/reference_plugins.sh >/dev/null || echo 'left out: the reference plugins could not be installed' >&2; fi
 	@tools/iptables.sh >/dev/null || true

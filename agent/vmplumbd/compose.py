@@ -103,6 +103,11 @@ def boot_id() -> str:
     return given or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+def journal_path(config: Config) -> str:
+    """Where the journal lies."""
+    return f"{config.paths.state_dir}/journal.db"
+
+
 def build(
     config: Config,
     log: Log,
@@ -119,7 +124,7 @@ def build(
     kernel = LinuxKernel(ahead=config.kernel.ahead)
     probe = LinuxProbe()
     host_local = HostLocal(store.BRIEF)
-    journal = SqliteJournal(f"{config.paths.state_dir}/journal.db")
+    journal = SqliteJournal(journal_path(config))
     state = journal.load()
     boot = boot_id()
     book = Book(journal, clock, boot, state)
@@ -186,6 +191,7 @@ def build(
         full=functools.partial(_full, invoker),
         free=lambda raw, owners: invoker.free(parse_list(raw), owners),
         locked=invoker.locked_elsewhere,
+        usage=functools.partial(_usage, invoker),
     )
     holder.append(tools)
     problems: list[Failure] = []
@@ -196,7 +202,7 @@ def build(
         log.error("journal.set_aside", kept=state.set_aside)
         problems.append(Failure(reason=Reason.JOURNAL_FAILED, message=message))
     agent = Agent(tools, problems, pools.states)
-    book.listener = functools.partial(_log_operation, log)
+    book.listeners.append(functools.partial(_log_operation, log))
     done = reconcile.reconcile(
         tools, lambda what, vm_id, detail: log.info("reconcile", what=what, vm_id=vm_id, detail=detail)
     )
@@ -260,6 +266,11 @@ def _sweep(tools: Tools, log: Log) -> None:
 def _full(invoker: BuiltinInvoker, network: NetworkConfigList, vm_id: str, if_name: str) -> Full | None:
     found = invoker.full(network, vm_id, if_name)
     return None if found is None else Full(ranges=str(found.range_set), taken=found.taken, size=found.size)
+
+
+def _usage(invoker: BuiltinInvoker, network: NetworkConfigList) -> tuple[Full, ...]:
+    found = invoker.usage(network)
+    return tuple(Full(ranges=str(one.range_set), taken=one.taken, size=one.size) for one in found)
 
 
 def _log_operation(log: Log, operation: Operation) -> None:

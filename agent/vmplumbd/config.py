@@ -6,6 +6,7 @@ misspelt limit is not silently no limit.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
 import re
@@ -185,6 +186,13 @@ class AuditFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Where Prometheus reads: "127.0.0.1:9477", "[::1]:9477", or the path of a Unix socket; empty is off."""
+
+    listen: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is logged, JSON lines on stderr."""
 
@@ -205,6 +213,7 @@ class Config:
     policy: PolicyFile = field(default_factory=PolicyFile)
     audit: AuditFile = field(default_factory=AuditFile)
     log: Log = field(default_factory=Log)
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def load(
@@ -349,6 +358,15 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         wrong.append(
             Violation(field="log.level", rule="choice", message=f"must be one of {', '.join(LEVELS)}")
         )
+    if config.metrics.listen and not _is_near(config.metrics.listen):
+        wrong.append(
+            Violation(
+                field="metrics.listen",
+                rule="loopback",
+                message="must be the path of a Unix socket, or a loopback address with a port: "
+                "nobody is asked there who he is",
+            )
+        )
     if config.audit.max_bytes < 0 or 0 < config.audit.max_bytes < _LEAST_AUDIT:
         wrong.append(
             Violation(field="audit.max_bytes", rule="range", message=f"must be 0 or at least {_LEAST_AUDIT}")
@@ -416,6 +434,17 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         for name in (one.name for one in fields(config.paths))
         if not all(path.startswith("/") for path in _all(getattr(config.paths, name)))
     )
+
+
+def _is_near(where: str) -> bool:
+    """Whether only this host can come in there."""
+    if where.startswith("/"):
+        return True
+    host, _, port = where.rpartition(":")
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback and 0 <= int(port) < 1 << 16
+    except ValueError:
+        return False
 
 
 def _all(paths: str | tuple[str, ...]) -> tuple[str, ...]:

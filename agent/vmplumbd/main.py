@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vmplumbd import compose
 from vmplumbd.cni.orphans import Orphans
@@ -32,14 +33,18 @@ from vmplumbd.observe.notify import Notifier
 from vmplumbd.operations import take_over
 from vmplumbd.operations.book import Book
 from vmplumbd.policy.access import Policy
-from vmplumbd.rpc import convert, specs
+from vmplumbd.rpc import convert, figures, specs
 from vmplumbd.rpc.audit import Auditor, Connected
 from vmplumbd.rpc.door import Door, DoorLimits, Way
 from vmplumbd.rpc.names import RPCS
+from vmplumbd.rpc.seen import Watcher
 from vmplumbd.rpc.server import Server
 from vmplumbd.rpc.servicer import Servicer
 from vmplumbd.rpc.tls import Certificates, TlsFiles
 from vmplumbd.rpc.validation import RequestRules
+
+if TYPE_CHECKING:
+    from vmplumbd.observe.http import MetricsDoor
 
 
 def build(config: Config, log: Log, *, orphans: Orphans | None = None) -> Daemon:
@@ -177,6 +182,40 @@ def _words(one: take_over.TakenOver) -> str:
     return f"{one.vm_id}  {state}  {one.network}  {', '.join(one.addresses)}  {one.tap} in {netns}"
 
 
+class Watch:
+    """Who watches the agent, as the operator wants it. What is off is not loaded."""
+
+    def __init__(self, config: Config, daemon: Daemon, door: Door) -> None:
+        self._log = daemon.log
+        self._where = config.metrics.listen
+        self._metrics: MetricsDoor | None = None
+        self.watchers: list[Watcher] = []
+        if self._where:
+            # Megabytes and a tenth of a second, for those who want them.
+            from vmplumbd.observe import metrics  # noqa: PLC0415 - see above
+            from vmplumbd.observe.http import MetricsDoor  # noqa: PLC0415 - see above
+
+            made = metrics.Metrics(
+                daemon.agent,
+                metrics.Build(version=figures.AGENT_VERSION, contract=figures.CONTRACT_VERSION),
+                journal=compose.journal_path(config),
+                calls_open=lambda: door.calls,
+            )
+            self.watchers.append(made)
+            daemon.tools.book.listeners.append(made.ended)
+            self._metrics = MetricsDoor(made.text, metrics.CONTENT_TYPE)
+
+    async def start(self) -> None:
+        """Open what is asked from outside. Raises OSError."""
+        if self._metrics is not None:
+            self._log.info("metrics", listen=await self._metrics.listen(self._where))
+
+    async def stop(self) -> None:
+        """Close it."""
+        if self._metrics is not None:
+            await self._metrics.close()
+
+
 class Reloads:
     """What is read again at SIGHUP, each on its own: one that cannot be used leaves what was there before."""
 
@@ -227,9 +266,11 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
             clock=daemon.tools.clock.monotonic,
             connected={way: _connected(path) for way, path in sockets.items() if path},
         )
+    watch = Watch(config, daemon, door)
     server = Server(
         lambda way: Servicer(daemon.agent, rules, key=key, door=door, way=way, auditor=auditor),
         max_connections=limits.max_connections,
+        watchers=watch.watchers,
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -255,7 +296,8 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
             certificates = Certificates(files, lambda event, fields: daemon.log.info(event, **fields))
             server.listen_tls(listen.tcp, certificates)
         await server.start()
-    except (RuntimeError, OSError, KeyError) as exc:
+        await watch.start()
+    except (RuntimeError, OSError, KeyError, OverflowError) as exc:
         daemon.log.error("listen.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 1
     daemon.log.info("serving", unix=listen.unix, admin=listen.admin_unix, tcp=listen.tcp)
@@ -267,6 +309,7 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
     daemon.log.info("draining", operations=daemon.lanes.admitted)
     drained = await asyncio.to_thread(daemon.agent.drain, config.limits.drain_timeout)
     await server.stop(1.0)
+    await watch.stop()
     daemon.log.info("stopped", drained=drained)
     for path in filter(None, (listen.unix, listen.admin_unix)):
         with contextlib.suppress(FileNotFoundError):

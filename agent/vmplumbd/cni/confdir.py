@@ -67,6 +67,23 @@ def load_file(path: str) -> NetworkConfigList:
     return network
 
 
+def configurations(conf_dir: str) -> list[str]:
+    """The files of a directory that may be networks, in byte order. None of one that cannot be read."""
+    try:
+        names = sorted(os.listdir(conf_dir))  # noqa: PTH208 - names, not paths
+    except OSError:
+        return []
+    return [f"{conf_dir}/{one}" for one in names if one.endswith((".conflist", ".conf", ".json"))]
+
+
+def load_any(path: str) -> NetworkConfigList:
+    """Read a file of `configurations`; a single plugin becomes a list of one. Raises InvalidConfig, OSError."""
+    if path.endswith(".conflist"):
+        return load_file(path)
+    with open(path, "rb") as file:  # noqa: PTH123 - bytes as they are
+        return config.list_of_one(config.parse_plugin(file.read()))
+
+
 def _with_plugins(network: NetworkConfigList, plugins: list[PluginConfig]) -> NetworkConfigList:
     if not plugins:
         return network

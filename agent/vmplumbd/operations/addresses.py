@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
+from vmplumbd.cni import confdir
 from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AddressesExhausted, PluginError, TryAgainLater
 from vmplumbd.model import net
@@ -21,13 +23,32 @@ from vmplumbd.operations import reap
 from vmplumbd.operations.cancel import Bounds
 from vmplumbd.operations.chain import Chain
 from vmplumbd.operations.lanes import Park, Sleep
-from vmplumbd.operations.tools import Tools
+from vmplumbd.operations.tools import Full, Tools
 from vmplumbd.plugins.host_local.store import LOCK_HINT
 
 # How often it is looked whether an address has become free, in seconds: about what a batch takes to go.
 _LOOK = 0.02
 # How long a set-up waits for another process's lock, in seconds.
 _LOCK_PATIENCE = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """One range of addresses of a network."""
+
+    network: str
+    found: Full
+
+
+def usage(tools: Tools) -> Iterator[Usage]:
+    """How many addresses the ranges of each network in the operator's directory have. Blocks.
+
+    Networks that cannot be read are left out: the doctor names them.
+    """
+    for path in confdir.configurations(tools.settings.defaults.conf_dir):
+        with contextlib.suppress(CniError, OSError):
+            network = confdir.load_any(path)
+            yield from (Usage(network=network.name, found=one) for one in tools.usage(network))
 
 
 def refuse_if_full(tools: Tools, vm_id: VmId, found: Chain) -> None:

@@ -69,6 +69,8 @@ class Agent:
         self._ready = False
         self._collecting: Operation | None = None
         self._diagnosing: Operation | None = None
+        # The last diagnosis that compared the views, and when it ended.
+        self.diagnosed: tuple[float, Diagnosis] | None = None
 
     @property
     def ready(self) -> bool:
@@ -241,7 +243,13 @@ class Agent:
                 kind=Kind.CHECK, vm_id=VmId(""), uid=Uid(""), spec_hash=b"", log=EventLog(self.tools.clock)
             )
             call = DiagnoseCall(operation=operation)
-            work = diagnose(self.tools, operation, order, call.answer)
+
+            def answer(found: Diagnosis) -> None:
+                if not order.skip_findings:
+                    self.diagnosed = (self.tools.clock.now(), found)
+                call.answer(found)
+
+            work = diagnose(self.tools, operation, order, answer)
             self.tools.lanes.submit(work, LaneName.EXEC, always=True)
             self._diagnosing = operation
         return call

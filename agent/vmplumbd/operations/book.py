@@ -99,7 +99,7 @@ class Book:
         self._history: collections.deque[Record] = collections.deque(maxlen=HISTORY)
         self._watchers: list[Callable[[], None]] = []
         # Told of every operation that ended, on its own thread: the log, the metrics.
-        self.listener: Callable[[Operation], None] | None = None
+        self.listeners: list[Callable[[Operation], None]] = []
 
     @property
     def covers_boot(self) -> bool:
@@ -300,8 +300,8 @@ class Book:
         """An operation is over, and its end was told."""
         self.leave(operation)
         operation.end()
-        if self.listener is not None:
-            self.listener(operation)
+        for tell in self.listeners:
+            tell(operation)
 
     def changes_after(self, revision: int) -> list[Record] | None:
         """Changes newer than `revision`, oldest first; None if that position is no longer held."""

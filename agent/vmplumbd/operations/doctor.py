@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vmplumbd.cni import confdir, config
-from vmplumbd.cni.config import NetworkConfigList
+from vmplumbd.cni import confdir
 from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AgentError
 from vmplumbd.model import judge, preflight
@@ -63,9 +61,9 @@ def check_host(tools: Tools) -> tuple[Check, ...]:
     defaults = settings.defaults
     plugins: dict[str, tuple[str, ...]] = {}
     unreadable: dict[str, str] = {}
-    for path in _configurations(defaults.conf_dir):
+    for path in confdir.configurations(defaults.conf_dir):
         try:
-            network = _read(path)
+            network = confdir.load_any(path)
         except (CniError, OSError) as exc:
             unreadable[path] = str(exc)
             continue
@@ -92,18 +90,3 @@ def check_host(tools: Tools) -> tuple[Check, ...]:
             conf_dir=defaults.conf_dir,
         ),
     )
-
-
-def _configurations(conf_dir: str) -> list[str]:
-    try:
-        names = sorted(os.listdir(conf_dir))  # noqa: PTH208 - names, not paths
-    except OSError:
-        return []
-    return [f"{conf_dir}/{one}" for one in names if one.endswith((".conflist", ".conf", ".json"))]
-
-
-def _read(path: str) -> NetworkConfigList:
-    if path.endswith(".conflist"):
-        return confdir.load_file(path)
-    with open(path, "rb") as file:  # noqa: PTH123 - bytes as they are
-        return config.list_of_one(config.parse_plugin(file.read()))

@@ -27,10 +27,11 @@ class Entry:
 
 
 class EventLog:
-    """Events of one uid. Written by the operation's thread, read by any."""
+    """Events of one uid. Written by the operation's thread, read by any. `begun`: when it was admitted."""
 
     def __init__(self, clock: Clock, *, first: int = 1) -> None:
         self._clock = clock
+        self.begun = clock.now()
         self._mutex = threading.Lock()
         self._entries: list[Entry] = []
         self._next = first

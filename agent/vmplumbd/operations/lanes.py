@@ -109,6 +109,10 @@ class Lanes:
         """Operations under way, queued or parked."""
         return self._admitted
 
+    def waiting(self) -> Mapping[LaneName, int]:
+        """Pieces of work that wait for a thread of their lane."""
+        return {lane: found.qsize() for lane, found in self._queues.items()}
+
     @property
     def alive(self) -> bool:
         """Whether every thread that should run does."""

@@ -43,7 +43,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Full:
-    """Addresses of a network that are all held: `taken` of `size` in `ranges`."""
+    """Addresses of a network: `taken` of `size` in `ranges` are held."""
 
     ranges: str
     taken: int
@@ -131,7 +131,8 @@ class Tools:
 
     `decode_spec` reads a record's spec, which the edge encoded. `runs_in_process` says whether no plugin
     of a conflist is executed, `preflight` what keeps a list from being added here, `full` (network, vm_id,
-    if_name) which range of addresses has none left, `locked` which directory another process keeps.
+    if_name) which range of addresses has none left, `usage` how many each has, `locked` which directory another
+    process keeps.
     `free` gives back, at once, what (vm_id, if_name)s hold of a conflist; False where it cannot, and it may
     raise OSError and CniError half-way.
     `sparing_invoker` does all that DEL does but leaves addresses reserved, and links to the end of their namespace;
@@ -157,6 +158,7 @@ class Tools:
     runs_in_process: Callable[[bytes], bool]
     preflight: Preflight
     full: Callable[[NetworkConfigList, str, str], Full | None]
+    usage: Callable[[NetworkConfigList], Sequence[Full]] = lambda network: ()  # noqa: ARG005 - nobody knows
     locked: Callable[[NetworkConfigList], str] = lambda network: ""  # noqa: ARG005 - nothing is locked
     free: Callable[[bytes, Sequence[tuple[str, str]]], bool]
     holders: Callable[[int, str], tuple[Holder, ...]]

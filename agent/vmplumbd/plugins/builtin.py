@@ -217,6 +217,20 @@ class BuiltinInvoker(InProcess):
                         return found
         return None
 
+    def usage(self, network: NetworkConfigList) -> tuple[Full, ...]:
+        """How many addresses of each of a network's range sets are held, as far as somebody here can know.
+
+        Those whose lock another process holds now are left out. Raises OSError, CniError.
+        """
+        return tuple(
+            found
+            for plugin in network.plugins
+            for kind, stdin in _calls(network, plugin)
+            if kind == "host-local" and self._in_process(kind, stdin) is not None
+            if not self._host_local.locked_elsewhere(stdin)
+            for found in self._host_local.usage(stdin)
+        )
+
     def locked_elsewhere(self, network: NetworkConfigList) -> str:
         """The directory of reservations that another process has locked, "" if none. Does not wait."""
         for plugin in network.plugins:

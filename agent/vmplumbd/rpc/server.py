@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 from vmplumbd.rpc.door import Way
+from vmplumbd.rpc.seen import Seen, Watcher
 from vmplumbd.rpc.servicer import Servicer
 from vmplumbd.rpc.tls import Certificates
 
@@ -24,9 +25,16 @@ _STREAMS_OF_A_CONNECTION = 128
 class Server:
     """A gRPC server for each way in, on a loop of its caller's: so a call's way is known for certain."""
 
-    def __init__(self, servicer_on: Callable[[Way], Servicer], *, max_connections: int = 256) -> None:
+    def __init__(
+        self,
+        servicer_on: Callable[[Way], Servicer],
+        *,
+        max_connections: int = 256,
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
         self._servicer_on = servicer_on
         self._max_connections = max_connections
+        self._watchers = watchers
         self._servers: list[grpc.aio.Server] = []
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined, unused-ignore]  # named at run time
         assert pb.DESCRIPTOR.services_by_name["NetworkAgentService"].full_name == SERVICE
@@ -64,7 +72,9 @@ class Server:
                 # Who connects and says nothing does not stay.
                 ("grpc.server_handshake_timeout_ms", 10_000),
             ]
-        server = grpc.aio.server(options=options)
+        # One for each server: it keeps the handlers that it has seen, and those know their way in.
+        seen = (Seen(self._watchers),) if self._watchers else ()
+        server = grpc.aio.server(options=options, interceptors=seen)
         pb_grpc.add_NetworkAgentServiceServicer_to_server(self._servicer_on(way), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         server.add_generic_rpc_handlers((_Reflection((SERVICE, health.SERVICE_NAME, REFLECTION)),))

@@ -74,7 +74,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Full:
-    """A range set without a free address: `taken` of `size` are held, gateways not counted."""
+    """A range set of which `taken` addresses of `size` are held, gateways not counted."""
 
     range_set: RangeSet
     taken: int
@@ -84,6 +84,11 @@ class Full:
 def full(book: Book, range_sets: Sequence[RangeSet]) -> Full | None:
     """The first range set that has no address left; None if each has one."""
     return next((_full(book, one) for one in range_sets if not _has_room(book, one)), None)
+
+
+def usage(book: Book | None, range_sets: Sequence[RangeSet]) -> tuple[Full, ...]:
+    """How many addresses of each range set are held; none without a book."""
+    return tuple(_full(book, one) for one in range_sets)
 
 
 def _has_room(book: Book, range_set: RangeSet) -> bool:
@@ -96,12 +101,14 @@ def _has_room(book: Book, range_set: RangeSet) -> bool:
     return False
 
 
-def _full(book: Book, range_set: RangeSet) -> Full:
+def _full(book: Book | None, range_set: RangeSet) -> Full:
     taken = size = 0
     for each in range_set.ranges:
         gateway = int(each.gateway)
         apart = each.first <= gateway <= each.last
         size += each.last - each.first + 1 - apart
+        if book is None:
+            continue
         taken += book.count_taken(each.family, each.first, each.last)
         taken -= apart and book.count_taken(each.family, gateway, gateway)
     return Full(range_set=range_set, taken=taken, size=size)

@@ -146,6 +146,21 @@ class HostLocal:
                 return None
         return found
 
+    def usage(self, stdin: bytes) -> tuple[allocator.Full, ...]:
+        """How many addresses of each of its range sets are held. Makes nothing.
+
+        None of a configuration that cannot be used. Raises OSError, PluginFault if the directory cannot be read.
+        """
+        try:
+            parsed = config.parse(stdin, "")
+        except PluginFault:
+            return ()
+        directory = _directory(parsed)
+        if not Path(directory).is_dir():
+            return allocator.usage(None, parsed.range_sets)
+        with self._locked(directory) as index:
+            return allocator.usage(index, parsed.range_sets)
+
     def locked_elsewhere(self, stdin: bytes) -> str:
         """The directory whose lock another process holds now, "" if none. Does not wait; raises nothing.
 
