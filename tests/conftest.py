@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -62,6 +63,7 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
     "disk": _no_disk,
     "parity": _lacks("go"),
     "cgroups": functools.cache(hosts.no_control_groups),
+    "fuzzer": lambda: None if importlib.util.find_spec("atheris") else "atheris has no wheel for this Python",
     "systemd": _lacks("systemd-analyze"),
     "microvm": _lacks("qemu-system-x86_64"),
 }
@@ -70,7 +72,7 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a host, and become root in a user namespace while the process has one thread."""
     for item in items:
-        for name in ("cgroups", "systemd"):
+        for name in ("cgroups", "fuzzer", "systemd"):
             if item.get_closest_marker(name) and (reason := NEEDS[name]()) is not None:
                 item.add_marker(pytest.mark.skip(reason=reason))
         if HOST_FIXTURES & set(getattr(item, "fixturenames", ())):

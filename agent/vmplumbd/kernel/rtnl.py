@@ -315,6 +315,9 @@ class Channel:
         offset, end = 0, len(data)
         while offset + 16 <= end:
             size, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
+            if size < (20 if kind == _NLMSG_ERROR else 16) or offset + size > end:
+                # A length that leads nowhere would be read for ever; a cut message would be read wrong.
+                raise OSError(errno.EBADMSG, "an answer of the kernel is cut or has a wrong length")
             messages.append((sequence, kind, flags, data[offset + 16 : offset + size]))
             offset += (size + 3) & ~3
         return messages
