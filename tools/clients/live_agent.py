@@ -11,6 +11,9 @@ VMPLUMB_TEST_STRANGER_CERT, VMPLUMB_TEST_STRANGER_KEY  a certificate of another 
 VMPLUMB_TEST_CONTROL   path of a socket that orders events and makes relays: see `control.py`
 VMPLUMB_TEST_VECTORS   tests/contract_rules/vectors.json
 VMPLUMB_TEST_BIN, VMPLUMB_TEST_CONF_DIR   the directories of plugins and conflists
+VMPLUMB_TEST_CNI_BIN   a directory with the reference plugins, as far as tools/reference_plugins.sh has installed them,
+                       and with tc-redirect-tap of vmplumbd as an executable; the agent takes it as bin_path
+VMPLUMB_TEST_BRIDGE    the name of a bridge that the test may make and leave behind
 
 Networks (`network_name`) are real ones, but for what their names say:
 
@@ -48,7 +51,8 @@ from tools.clients.control import Control
 
 ROOT = Path(__file__).resolve().parents[2]
 TLS_ADDRESS = "127.0.0.1:17443"
-BRIDGE = "vmplumbtest0"
+BRIDGE, OTHER_BRIDGE = BRIDGES = ("vmplumbtest0", "vmplumbtest1")
+REFERENCE = ROOT / "build" / "cni-bin"
 SETTINGS = {
     "limits.attempts": "2",
     "limits.first_retry": "0.01",
@@ -182,6 +186,18 @@ def certificates(folder: Path) -> None:
             )
 
 
+def executables(folder: Path) -> None:
+    """The reference plugins, and our tc-redirect-tap, for a runtime that executes them."""
+    own = folder.with_name("own-plugins")
+    for path in (own, folder):
+        path.mkdir()
+    subprocess.run(
+        [sys.executable, "-m", "vmplumbd", "install-plugins", str(own)], check=True, stdout=subprocess.DEVNULL
+    )
+    for plugin in (*REFERENCE.glob("*"), own / "tc-redirect-tap"):
+        (folder / plugin.name).symlink_to(plugin)
+
+
 @contextmanager
 def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
     """The agent and what lies around it, and the environment that says where; the host must be entered."""
@@ -189,6 +205,8 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
     directory = Path(tempfile.mkdtemp(prefix="vmplumb-live-"))
     tls = directory / "tls"
     certificates(tls)
+    cni_bin = directory / "cni-bin"
+    executables(cni_bin)
     (tls / "policy.toml").write_text(POLICY)
     daemon = Daemon(
         host,
@@ -198,6 +216,7 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
             "listen.tls_certificate": str(tls / "server.pem"),
             "listen.tls_key": str(tls / "server.key"),
             "listen.tls_client_ca": str(tls / "ca.pem"),
+            "paths.allowed_bin_paths": str(cni_bin),
             "policy.file": str(tls / "policy.toml"),
         },
     )
@@ -224,6 +243,8 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
                 "VMPLUMB_TEST_VECTORS": str(ROOT / "tests/contract_rules/vectors.json"),
                 "VMPLUMB_TEST_BIN": str(daemon.bin),
                 "VMPLUMB_TEST_CONF_DIR": str(daemon.conf),
+                "VMPLUMB_TEST_CNI_BIN": str(cni_bin),
+                "VMPLUMB_TEST_BRIDGE": OTHER_BRIDGE,
             },
         )
     finally:
@@ -236,7 +257,7 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
 def run(command: Sequence[str], cwd: str | None = None) -> int:
     """Run the command beside a live agent. The thread must be one that may enter a host."""
     with hosts.private_host() as host:
-        before = snapshot(bridges=[BRIDGE])
+        before = snapshot(bridges=BRIDGES)
         with live(host) as (daemon, environment):
             done = subprocess.run(
                 command, cwd=cwd, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, check=False
@@ -251,7 +272,7 @@ def run(command: Sequence[str], cwd: str | None = None) -> int:
         after: dict[str, Any] = {}
 
         def as_before() -> bool:
-            after.update(snapshot(bridges=[BRIDGE]))
+            after.update(snapshot(bridges=BRIDGES))
             return after == before
 
         try:

@@ -76,6 +76,7 @@ def build(shop: Workshop) -> None:
     unformatted = shop.run("gofmt", "-l", shop.root / CLIENT)
     if unformatted:
         raise Broken(f"not as gofmt writes it:\n{unformatted}")
+    shop.run(shop.root / "tools" / "reference_plugins.sh", tries=REGISTRY_TRIES)
     for module in _modules(shop):
         shop.run("go", "mod", "download", cwd=module, tries=REGISTRY_TRIES)
         shop.run("go", "mod", "verify", cwd=module)
@@ -87,9 +88,23 @@ def test(shop: Workshop) -> Count:
     """Every test, in a host beside a live agent; one module after the other."""
     total = Count()
     for module in _modules(shop):
-        said = shop.run_live("go", "test", "-count=1", "-timeout=300s", "-json", "./...", cwd=module)
+        try:
+            said = shop.run_live("go", "test", "-count=1", "-timeout=300s", "-json", "./...", cwd=module)
+        except Broken as exc:
+            raise Broken(readable(str(exc))) from exc
         total += count(said)
     return total
+
+
+def readable(said: str) -> str:
+    """What `go test -json` printed, of what failed, as text."""
+    events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    failed = {(one["Package"], one.get("Test")) for one in events if one["Action"] == "fail"}
+    told = [
+        one["Output"] for one in events if (one.get("Package"), one.get("Test")) in failed and "Output" in one
+    ]
+    rest = [line for line in said.splitlines(keepends=True) if not line.startswith("{")]
+    return "".join([*rest, *told])
 
 
 def count(said: str) -> Count:
