@@ -6,6 +6,7 @@ of range) or writes nonsense (an IPv6 address in `ip=`), this refuses or leaves 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from vmplumbd.model.spec import (
     StaticNetworkConfiguration,
     TokenBucket,
 )
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 _NEEDS_TAP = (
     "failed to parse VM network configuration from CNI output, ensure CNI is configured with a plugin that "
@@ -162,7 +165,7 @@ def static_configuration(
                 f"[{' '.join(nameservers[:2])}] will be applied",
             )
         )
-    gateway = IPv4Address(conf.vm_ip_config.gateway) if conf.vm_ip_config.gateway else None
+    gateway = _gateway(conf.vm_ip_config.gateway) if conf.vm_ip_config.gateway else None
     if gateway is None:
         warnings.append(
             Warning(reason="NO_GATEWAY", message="the CNI result has no gateway for the VM's IPv4 address")
@@ -219,7 +222,7 @@ def firecracker_interface(
     ):
         if limiter is not None:
             body[key] = _limiter(limiter)
-    return json.dumps(body, separators=(",", ":")).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def outcome(spec: NetworkSpec, vm_id: str, netns_path: str, results: Sequence[CniOutcome]) -> Outcome:
@@ -309,6 +312,11 @@ def _bucket(bucket: TokenBucket) -> dict[str, int]:
     if bucket.one_time_burst is not None:
         body["one_time_burst"] = bucket.one_time_burst
     return body
+
+
+@functools.lru_cache(maxsize=256)
+def _gateway(text: str) -> IPv4Address:
+    return IPv4Address(text)
 
 
 def _is_v4(text: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from tests.host import NETNS_DIR, Host
 from vmplumbd import errors
 from vmplumbd.kernel import ahead
+from vmplumbd.kernel.ahead import Asked, Maker
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.model import net
 
@@ -102,6 +103,8 @@ def test_while_requests_follow_each_other_the_next_one_is_there_and_is_not_kept(
         path = str(NETNS_DIR / f"quick-{number}")
         kernel.expect_netns()
         kernel.create_netns(path)
+        with kernel.open_netns(path) as netns:
+            netns.apply([net.SetLink(name="lo", up=True)])
         kernel.close_kept()
         kernel.delete_netns(path)
     deadline = time.monotonic() + 60.0
@@ -116,14 +119,25 @@ def test_one_that_is_not_young_any_more_is_not_handed_out(
     maker = kernel._maker
     assert maker is not None
     monkeypatch.setattr(ahead, "_FRESH", 60.0)
-    first, second = maker.ask(), maker.ask()
-    spare = maker._spare
+    first = maker.ask()
+    maker.ask_for_the_next()
+    assert spare_of(maker) is None, "nothing has followed yet"
+    second = maker.ask()
+    maker.ask_for_the_next()
+    spare = spare_of(maker)
     assert spare not in {None, first, second}
     assert maker.ask() is spare
-    old = maker._spare
+    maker.ask_for_the_next()
+    old = spare_of(maker)
+    maker.ask_for_the_next()
+    assert spare_of(maker) is old is not None
     monkeypatch.setattr(ahead, "_FRESH", 0.0)
     late = maker.ask()
     assert late is not old
-    assert maker._spare is None
+    assert spare_of(maker) is None
     for each in (first, second, spare, late):
         maker.forget(each)
+
+
+def spare_of(maker: Maker) -> Asked | None:
+    return maker._spare

@@ -13,6 +13,7 @@ _IF_NAME_MAX_BYTES = 15
 _SPACE = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | frozenset(
     chr(code) for code in range(0x2000, 0x200B)
 )
+_NOT_IN_IF_NAME = _SPACE | frozenset("/:")
 
 
 def check_container_id(container_id: str) -> None:
@@ -45,5 +46,5 @@ def check_if_name(if_name: str) -> None:
         )
     if if_name in {".", ".."}:
         raise InvalidName("interface name is . or ..")
-    if any(sign in "/:" or sign in _SPACE for sign in if_name):
+    if not _NOT_IN_IF_NAME.isdisjoint(if_name):
         raise InvalidName("interface name contains / or : or whitespace characters")

@@ -58,6 +58,7 @@ class Maker:
         self._mutex = threading.Lock()
         self._worker: threading.Thread | None = None
         self._last_ask = float("-inf")
+        self._busy = False
         self._spare: Asked | None = None
 
     def ask(self) -> Asked:
@@ -68,6 +69,7 @@ class Maker:
                 self._worker = threading.Thread(target=self._serve, name="namespaces", daemon=True)
                 self._worker.start()
             busy, self._last_ask = now - self._last_ask < _FRESH, now
+            self._busy = busy
             asked, self._spare = self._spare, None
             if asked is not None and not busy:
                 self.forget(asked)
@@ -75,11 +77,18 @@ class Maker:
             if asked is None:
                 asked = Asked()
                 self._queue.put(asked)
-            if busy:
-                # Ordered when the last one was: it is as old as that at most.
-                self._spare = Asked()
-                self._queue.put(self._spare)
         return asked
+
+    def ask_for_the_next(self) -> None:
+        """Ask for the one that the next request wants, if requests follow each other. Does not block.
+
+        The maker takes the interpreter from the caller: the time for it is before a long wait for the kernel.
+        """
+        if self._busy and self._spare is None:
+            with self._mutex:
+                if self._spare is None and self._worker is not None:
+                    self._spare = Asked()
+                    self._queue.put(self._spare)
 
     def forget(self, asked: Asked) -> None:
         """Nobody wants it any more. Does not block: the maker lets go of what it has begun."""

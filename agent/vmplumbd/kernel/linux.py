@@ -49,8 +49,11 @@ class LinuxNetns:
         *,
         is_home: bool,
         is_new: bool = False,
+        before_changes: Callable[[], None] | None = None,
     ) -> None:
+        """`before_changes` is called once, before the first requests go out."""
         self._home = home
+        self._before_changes = before_changes
         self._where = where
         self._identity = identity
         self._opened = opened
@@ -81,6 +84,9 @@ class LinuxNetns:
         found: list[net.LinkInfo] = []
         first: Refused | None = None
         failed = 0
+        if self._before_changes is not None:
+            self._before_changes()
+            self._before_changes = None
         for start in range(0, len(messages), MOST_MESSAGES):
             try:
                 answers = self._opened.channel.batch(messages[start : start + MOST_MESSAGES])
@@ -431,7 +437,7 @@ class LinuxKernel:
         return identity
 
     def open_netns(self, path: str) -> contextlib.AbstractContextManager[abc.Netns]:
-        return _Open(self._home, self._kept, path)
+        return _Open(self._home, self._kept, path, self._maker)
 
     @contextlib.contextmanager
     def trial_netns(self) -> Iterator[abc.Netns]:
@@ -542,10 +548,11 @@ class LinuxKernel:
 class _Open(contextlib.AbstractContextManager[abc.Netns]):
     """A namespace from entering to leaving: what is kept open for its path, or opened anew."""
 
-    __slots__ = ("_handle", "_home", "_kept", "_opened", "_path")
+    __slots__ = ("_handle", "_home", "_kept", "_maker", "_opened", "_path")
 
-    def __init__(self, home: netns.Home, kept: _Kept, path: str) -> None:
+    def __init__(self, home: netns.Home, kept: _Kept, path: str, maker: Maker | None) -> None:
         self._home = home
+        self._maker = maker
         self._kept = kept
         self._path = path
         self._opened: netns.Opened | None = None
@@ -562,8 +569,15 @@ class _Open(contextlib.AbstractContextManager[abc.Netns]):
                 self._kept.drop(path)
                 raise
             if current == kept.identity:
+                maker = self._maker if kept.is_new else None
                 self._handle = LinuxNetns(
-                    self._home, path, kept.identity, kept.opened, is_home=False, is_new=kept.is_new
+                    self._home,
+                    path,
+                    kept.identity,
+                    kept.opened,
+                    is_home=False,
+                    is_new=kept.is_new,
+                    before_changes=None if maker is None else maker.ask_for_the_next,
                 )
                 return self._handle
             self._kept.give_back(path)

@@ -13,26 +13,26 @@ class CancelToken:
     """Set once, from any thread. Who waits is told by a callback, on the thread that cancels."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._cancelled = False
         self._mutex = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []
 
     def cancel(self) -> None:
         """Ask the operation to end. A second call does nothing."""
         with self._mutex:
-            self._event.set()
+            self._cancelled = True
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
 
     def cancelled(self) -> bool:
         """Whether the operation was asked to end."""
-        return self._event.is_set()
+        return self._cancelled
 
     def when_cancelled(self, callback: Callable[[], None]) -> None:
         """Call back once: at cancel, or at once if that was already."""
         with self._mutex:
-            if not self._event.is_set():
+            if not self._cancelled:
                 self._callbacks.append(callback)
                 return
         callback()

@@ -579,7 +579,16 @@ def tell_step(
     failure: Failure | None = None,
 ) -> None:
     """Tell that a step changed its state."""
-    operation.log.tell(StepEvent(step=step, state=state, attempt=attempt, warnings=warnings, failure=failure))
+    if warnings or failure is not None:
+        event = StepEvent(step=step, state=state, attempt=attempt, warnings=warnings, failure=failure)
+    else:
+        event = _plain(step, state, attempt)
+    operation.log.tell(event)
+
+
+@functools.lru_cache(maxsize=512)
+def _plain(step: Step, state: StepState, attempt: int) -> StepEvent:
+    return StepEvent(step=step, state=state, attempt=attempt)
 
 
 def _calls(operation: Operation, step: Step, *, only_failures: bool = False) -> chain.Tell:

@@ -110,6 +110,11 @@ def run(plugin: Plugin, call: Invocation) -> Result | None:
 
 def check_environment(call: Invocation) -> None:
     """Raises CniError with the code and text of the first bad variable, or of all that are missing."""
+    if call.container_id and call.netns and call.if_name and call.path and call.command in _ALL_THREE:
+        # The same, for a call that lacks nothing.
+        names.check_container_id(call.container_id)
+        names.check_if_name(call.if_name)
+        return
     missing = []
     for variable, value_of, commands, check in _REQUIRED:
         if call.command not in commands:
