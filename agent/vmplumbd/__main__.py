@@ -94,6 +94,8 @@ def run(argv: list[str] | None = None) -> int:
         return 0
     # gRPC reads it when it is loaded, and has no other way to be told of a minimum version.
     os.environ["GRPC_SSL_CIPHER_SUITES"] = TLS_1_3_ALONE
+    # Its lines are not ours, and whoever can connect makes it write one for each handshake that fails.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from vmplumbd import main  # noqa: PLC0415 - loads gRPC
 
     if given.command == "import":

@@ -51,6 +51,18 @@ class Authority:
             self._openssl_ca(name, extensions, dates)
         return self.folder / f"{name}.pem"
 
+    def signed_by_a_leaf(self, name: str, leaf: str, *names: str) -> Path:
+        """A certificate that one of this authority's leaves signed, with the whole chain in its file."""
+        self._openssl("req", *KEY, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        (self.folder / f"{name}.ext").write_text(f"subjectAltName={','.join(names)}\n")
+        self._openssl(
+            *("x509", "-req", "-days", "2", "-in", f"{name}.csr", "-CA", f"{leaf}.pem"),
+            *("-CAkey", f"{leaf}.key", "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.pem"),
+        )
+        chain = self.folder / f"{name}.pem"
+        chain.write_bytes(chain.read_bytes() + (self.folder / f"{leaf}.pem").read_bytes())
+        return chain
+
     def self_signed(self, name: str, *names: str) -> Path:
         """A certificate that nobody but itself vouches for."""
         self._openssl(

@@ -98,7 +98,7 @@ class Agent:
             if self._decide_set_up(vm_id, spec_hash, by) is None:
                 self._check_limits(vm_id, by, adds=True)
         self._check_inline(spec)
-        prepared = set_up.prepare(self.tools, vm_id, spec)
+        prepared = set_up.prepare(self.tools, vm_id, spec, by)
         if not self.tools.book.knows(vm_id):
             foreign.refuse_what_stands(self.tools, vm_id, prepared.chains)
         for found in prepared.chains:

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from vmplumbd import vmconf
 from vmplumbd.cni import result as results
@@ -25,6 +25,7 @@ from vmplumbd.errors import (
     TooManyNetworks,
 )
 from vmplumbd.model import net
+from vmplumbd.model.caller import LOCAL, Caller
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.lifecycle import Happening, after
 from vmplumbd.model.outcome import Attachment, Outcome, Plan
@@ -39,7 +40,7 @@ from vmplumbd.model.progress import (
 )
 from vmplumbd.model.record import Member, Record
 from vmplumbd.model.spec import NetworkSpec
-from vmplumbd.operations import addresses, chain, failures, foreign, namespace, reap, reconcile
+from vmplumbd.operations import addresses, apart, chain, failures, foreign, namespace, reap, reconcile
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.cancel import Bounds, Deadline
 from vmplumbd.operations.chain import Chain
@@ -51,12 +52,13 @@ from vmplumbd.operations.undo import Undo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUpOrder:
-    """One request: the spec, and how it was sent. `timeout` in seconds."""
+    """One request: the spec, and how it was sent. `timeout` in seconds. `by` is who sent it."""
 
     spec: NetworkSpec
-    spec_bytes: bytes
+    spec_bytes: bytes = field(repr=False)
     spec_hash: bytes
     timeout: float
+    by: Caller = LOCAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,12 @@ class Prepared:
     chains: tuple[Chain, ...]
 
 
-def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec) -> Prepared:
+def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller = LOCAL) -> Prepared:
     """Find all that the request names on the host. Touches nothing.
 
     Raises what `chain.find` raises, PathNotAllowed and NotANetns for the namespace.
     """
-    chains = find_chains(tools, vm_id, spec)
+    chains = find_chains(tools, vm_id, spec, by)
     netns_path = spec.netns_path
     owned = False
     if chains:
@@ -91,11 +93,12 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec) -> Prepared:
     )
 
 
-def find_chains(tools: Tools, vm_id: VmId, spec: NetworkSpec) -> tuple[Chain, ...]:
+def find_chains(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller) -> tuple[Chain, ...]:
     """The CNI chains of a request, its paths checked. Touches nothing. Raises as `prepare` does."""
     defaults = tools.settings.defaults
     if spec.netns_path:
         namespace.check_path(spec.netns_path, defaults.policy)
+    apart.check(tools, vm_id, spec, by)
     return tuple(
         chain.find(index, interface.cni, vm_id, defaults)
         for index, interface in enumerate(spec.interfaces)
@@ -113,13 +116,13 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
             is_known = tools.book.knows(operation.vm_id)
             if (old := tools.book.get(operation.vm_id)) is not None:
                 # A request that is refused must not touch what the old one left.
-                find_chains(tools, operation.vm_id, order.spec)
+                find_chains(tools, operation.vm_id, order.spec, order.by)
                 yield from _undo_the_old(tools, operation, old, order, bounds)
             yield from _settle(tools, operation, order, bounds)
             named = {one.cni.network_name for one in order.spec.interfaces if one.cni is not None}
             if named and named <= tools.built_in_networks and tools.pools.would_miss(order.spec):
                 tools.kernel.expect_netns()
-            prepared = prepare(tools, operation.vm_id, order.spec)
+            prepared = prepare(tools, operation.vm_id, order.spec, order.by)
             if not is_known:
                 foreign.refuse_what_stands(tools, operation.vm_id, prepared.chains)
             if tools.book.count() >= tools.settings.max_networks:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from google.protobuf.message import Message
-
 from vmplumbd.errors import AgentError
 from vmplumbd.policy.rate import Buckets, Rate
 from vmplumbd.rpc import wants
@@ -47,7 +45,7 @@ class Auditor:
         self,
         *,
         rpc: str,
-        request: Message,
+        request: object,
         way: Way,
         who: str,
         rule: str,

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import hmac
 import math
+import re
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface
 
@@ -26,6 +27,12 @@ from vmplumbd.model.outcome import InterfaceOutcome, Outcome, StaticNetworkConf,
 from vmplumbd.model.progress import Failure, Holder, Leftover, PluginCall, StepEvent, Warning
 from vmplumbd.model.record import Record
 from vmplumbd.operations.describe import Description
+
+# cni:pkg/utils/utils.go ValidateNetworkName; its length is CNIConfiguration.network_name's.
+_NETWORK_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
+_NETWORK_NAME_BYTES = 128
+# The name of a file, and of nothing else.
+_PLUGIN_TYPE = re.compile(r"(?!\.{1,2}\Z)[!-.0-~]{1,255}")
 
 
 def spec_bytes(message: vm_network_pb2.NetworkSpec) -> bytes:
@@ -294,15 +301,31 @@ def _inline(message: cni_pb2.NetworkConfigList, field: str) -> bytes:
             f"network_config is no CNI network configuration list: {exc}",
             (Violation(field=f"{field}.json", rule="network_config_list.json", message=str(exc)),),
         ) from exc
-    wrong = [
-        Violation(
-            field=f"{field}.json",
-            rule="network_config_list.plugin_type",
-            message=f"plugin type {plugin.type!r} of plugin {index} has a path separator",
+    # The name is a part of paths and of nft comments, the types are names of files: what no plugin would take is
+    # refused here, since a record with it could not even be torn down.
+    wrong = []
+    if _NETWORK_NAME.fullmatch(parsed.name) is None or len(parsed.name) > _NETWORK_NAME_BYTES:
+        wrong.append(
+            Violation(
+                field=f"{field}.json",
+                rule="network_config_list.name",
+                message=f"{parsed.name[:128]!r} is no name of a network",
+            )
         )
-        for index, plugin in enumerate(parsed.plugins)
-        if "/" in plugin.type
-    ]
+    for index, plugin in enumerate(parsed.plugins):
+        ipam = next((value for key, value in plugin.conf.items() if key.casefold() == "ipam"), None)
+        kinds = [plugin.type]
+        if isinstance(ipam, dict):
+            kinds += [value for key, value in ipam.items() if key.casefold() == "type"]
+        wrong.extend(
+            Violation(
+                field=f"{field}.json",
+                rule="network_config_list.plugin_type",
+                message=f"{str(kind)[:128]!r} of plugin {index} is no type of a plugin",
+            )
+            for kind in kinds
+            if not isinstance(kind, str) or _PLUGIN_TYPE.fullmatch(kind) is None
+        )
     for name in ("name", "cni_version", "disable_check", "disable_gc", "load_only_inlined_plugins"):
         view, said = getattr(message, name), getattr(parsed, name)
         if view and view != said:

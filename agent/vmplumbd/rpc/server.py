@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 from vmplumbd.rpc.door import Way
 from vmplumbd.rpc.seen import Seen, Watcher
-from vmplumbd.rpc.servicer import Servicer
+from vmplumbd.rpc.servicer import UNREADABLE, Servicer, Unreadable
 from vmplumbd.rpc.tls import Certificates
 
 SERVICE = "vmplumb.v1.NetworkAgentService"
@@ -75,11 +76,40 @@ class Server:
         # One for each server: it keeps the handlers that it has seen, and those know their way in.
         seen = (Seen(self._watchers),) if self._watchers else ()
         server = grpc.aio.server(options=options, interceptors=seen)
-        pb_grpc.add_NetworkAgentServiceServicer_to_server(self._servicer_on(way), server)
+        lenient: Any = _Lenient(server)
+        pb_grpc.add_NetworkAgentServiceServicer_to_server(self._servicer_on(way), lenient)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         server.add_generic_rpc_handlers((_Reflection((SERVICE, health.SERVICE_NAME, REFLECTION)),))
         self._servers.append(server)
         return server
+
+
+class _Lenient:
+    """A server whose handlers get a request that cannot be read as such: gRPC alone would answer without details."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, _: object) -> None:
+        """What generated code for older servers calls as well."""
+
+    def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
+        """The handlers of a service."""
+        made = {
+            name: handler._replace(request_deserializer=_lenient(handler.request_deserializer))
+            for name, handler in handlers.items()
+        }
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, made),))
+
+
+def _lenient(read: Callable[[bytes], Message]) -> Callable[[bytes], Message | Unreadable]:
+    def lenient(raw: bytes) -> Message | Unreadable:
+        try:
+            return read(raw)
+        except DecodeError:
+            return UNREADABLE
+
+    return lenient
 
 
 class _Reflection(grpc.GenericRpcHandler):  # type: ignore[type-arg, unused-ignore]  # generic in stubs alone

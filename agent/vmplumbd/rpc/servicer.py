@@ -54,6 +54,13 @@ PAGE_BYTES = 3 * 1024 * 1024
 _BOOKMARK_EVERY = 60.0
 
 
+class Unreadable:
+    """In the place of a request that could not be read."""
+
+
+UNREADABLE = Unreadable()
+
+
 @dataclass(slots=True, kw_only=True)
 class Served:
     """One call: who it is for, and the operation that it began or found."""
@@ -103,6 +110,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 spec_bytes=raw,
                 spec_hash=convert.spec_hash(raw),
                 timeout=self._timeout(request),
+                by=served.caller,
             )
             if request.validate_only:
                 await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash, served.caller)
@@ -319,7 +327,9 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         raise AssertionError("unreachable: _serving aborts")
 
     @contextlib.asynccontextmanager
-    async def _serving(self, context: Context, rpc: str, request: Message) -> AsyncIterator[Served]:
+    async def _serving(
+        self, context: Context, rpc: str, request: Message | Unreadable
+    ) -> AsyncIterator[Served]:
         """Let a caller in, check what it asks, answer our errors with their status and details, and audit.
 
         A stranger among the errors is a fault of the agent.
@@ -331,7 +341,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             with self._door.entered(self._way, rpc, context) as visit:
                 served.visit = visit
                 self._check(request, mutates=rpc in MUTATING)
-                if visit.rule is not None:
+                if visit.rule is not None and isinstance(request, Message):
                     visit.permit(rpc, wants.ask_of(request))
                 yield served
         except (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError):
@@ -352,7 +362,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         auditor: Auditor,
         context: Context,
         rpc: str,
-        request: Message,
+        request: Message | Unreadable,
         served: Served,
         error: AgentError | None,
         *,
@@ -372,7 +382,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             gone=gone,
         )
 
-    def _check(self, request: Message, *, mutates: bool) -> None:
+    def _check(self, request: Message | Unreadable, *, mutates: bool) -> None:
+        if isinstance(request, Unreadable):
+            wrong = Violation(field="", rule="wire", message="not a message of the contract")
+            raise InvalidSpec("the request is no message of the contract, or its text is not UTF-8", (wrong,))
         limits = self._door.limits
         refuse_too_much(request, message_bytes=limits.message_bytes, json_depth=limits.json_depth)
         if mutates and (unknown := unknown_fields(request)):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # exec(2) refuses a string above 128 KiB; half of it leaves room for the rest of the environment.
 ARGS_MAX_BYTES = 65536
+_NANOSECONDS = 1_000_000_000
 
 
 class RequestRules:
@@ -76,6 +77,16 @@ def unknown_fields(message: Message) -> tuple[str, ...]:
 
 def _beyond_cel(message: Message) -> Iterator[Violation]:
     """The rules the contract states in words, since CEL can neither add up nor read JSON."""
+    timeout = getattr(message, "operation_timeout", None)
+    if timeout is not None and not (
+        abs(timeout.nanos) < _NANOSECONDS and timeout.seconds * timeout.nanos >= 0
+    ):
+        # google/protobuf/duration.proto; protovalidate adds the parts up whatever they are.
+        yield Violation(
+            field="operation_timeout",
+            rule="duration",
+            message="nanos must be below 1000000000 and of the sign of seconds",
+        )
     spec = getattr(message, "spec", None)
     if spec is None:
         return

@@ -25,7 +25,7 @@ def ask_of(request: Message) -> Ask:
     return NOTHING
 
 
-def networks_of(request: Message) -> tuple[str, ...]:
+def networks_of(request: object) -> tuple[str, ...]:
     """Names of the CNI networks a set-up is about."""
     if not isinstance(request, pb.SetupNetworkRequest):
         return ()

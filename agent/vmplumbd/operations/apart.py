@@ -1,0 +1,70 @@
+"""What a request chooses on the host must not be somebody else's: namespaces and cache directories of other callers."""
+
+from __future__ import annotations
+
+import os
+
+from vmplumbd.errors import AgentError, PathNotAllowed, Violation
+from vmplumbd.model.caller import Caller
+from vmplumbd.model.ids import VmId
+from vmplumbd.model.spec import NetworkSpec
+from vmplumbd.operations.tools import Tools
+
+_RULE = "path.not_allowed"
+
+
+def check(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller) -> None:
+    """Raises PathNotAllowed for a namespace or a cache that is not the caller's. Reads the file system."""
+    if by.sees_all:
+        return
+    wrong: list[Violation] = []
+    if spec.netns_path:
+        if _is_anothers(tools, vm_id, spec.netns_path, by):
+            wrong.append(
+                Violation(
+                    field="spec.netns_path", rule=_RULE, message=f"{spec.netns_path} is not this caller's"
+                )
+            )
+    elif any(one.cni is not None for one in spec.interfaces) and tools.book.get(vm_id) is None:
+        # A vm_id must not be a way into a namespace that only has its name.
+        default = f"{tools.settings.netns_dir}/{vm_id}"
+        if os.path.lexists(default):
+            wrong.append(
+                Violation(
+                    field="vm_id", rule=_RULE, message=f"{default} is there, and was not made for this VM"
+                )
+            )
+    roots = [os.path.realpath(root) for root in tools.settings.defaults.policy.cache_roots]
+    for index, interface in enumerate(spec.interfaces):
+        if interface.cni is None or not (given := interface.cni.cache_dir):
+            continue
+        resolved = os.path.realpath(given)
+        for root in roots:
+            below = resolved.removeprefix(root + "/")
+            if below != resolved and below.partition("/")[0] != vm_id:
+                wrong.append(
+                    Violation(
+                        field=f"spec.network_interfaces.interfaces[{index}].cni_configuration.cache_dir",
+                        rule=_RULE,
+                        message=f"{given} is not this VM's; below {root} that is {root}/{vm_id}",
+                    )
+                )
+                break
+    if wrong:
+        raise PathNotAllowed(wrong[0].message, tuple(wrong))
+
+
+def _is_anothers(tools: Tools, vm_id: VmId, path: str, by: Caller) -> bool:
+    others = [one for one in tools.book.records() if one.vm_id != vm_id and not by.sees(one.owner)]
+    resolved = os.path.realpath(path)
+    # By name: one that is not made yet. By what it is: one that has several names.
+    names = {os.path.realpath(one.plan.netns_path) for one in others if one.plan.netns_path}
+    if resolved in names:
+        return True
+    try:
+        identity = tools.kernel.netns_identity(path)
+    except AgentError:
+        return False  # nothing is there, or what is there is refused for what it is
+    return any(
+        (one.plan.netns_device, one.plan.netns_inode) == (identity.device, identity.inode) for one in others
+    )
