@@ -136,7 +136,7 @@ def build(
             LaneName.TEAR_DOWN: 1,
         },
         limit=config.limits.max_operations,
-        fell=lambda exc: log.error("operation.fault", error=repr(exc)),
+        fell=functools.partial(_log_fall, log),
         fit=kernel.has_this_thread,
     )
     pins = config.cni.pins()
@@ -273,6 +273,12 @@ def _usage(invoker: BuiltinInvoker, network: NetworkConfigList) -> tuple[Full, .
     return tuple(Full(ranges=str(one.range_set), taken=one.taken, size=one.size) for one in found)
 
 
+def _log_fall(log: Log, exc: BaseException) -> None:
+    # Where, and not what it says: nobody knows any more whose secrets may be in it.
+    trace = "".join(traceback.format_tb(exc.__traceback__))
+    log.error("operation.fault", error=type(exc).__name__, trace=trace)
+
+
 def _log_operation(log: Log, operation: Operation) -> None:
     error = operation.log.error
     entries = operation.log.since(0)
@@ -285,7 +291,7 @@ def _log_operation(log: Log, operation: Operation) -> None:
         log.info(operation.kind.value, **fields)
     elif isinstance(error, Fault):
         # A defect of ours: the place is worth more than the words.
-        trace = "".join(traceback.format_exception(error.__cause__))
+        trace = operation.hide("".join(traceback.format_exception(error.__cause__)))
         log.error(operation.kind.value, **fields, reason=error.reason.value, error=str(error), trace=trace)
     else:
         log.warning(operation.kind.value, **fields, reason=error.reason.value, error=str(error))

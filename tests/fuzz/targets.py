@@ -38,7 +38,7 @@ from vmplumbd.policy import access, document, inline
 from vmplumbd.policy.inline import InlineRules
 from vmplumbd.policy.paths import PathPolicy
 from vmplumbd.rpc import convert as wire
-from vmplumbd.rpc import status, validation
+from vmplumbd.rpc import redact, status, validation
 
 NOWHERE = "/nonexistent/vmplumb-fuzz"
 DEFAULTS = ChainDefaults(
@@ -71,7 +71,7 @@ def request(data: bytes) -> None:
             return
         spec = wire.network_spec(asked.spec)
         assert wire.decode_spec(wire.spec_bytes(asked.spec)) == spec
-        shown = wire.redacted(asked.spec)
+        shown = redact.redacted(asked.spec)
         for interface in shown.network_interfaces.interfaces:
             assert not any(pair.value for pair in interface.cni_configuration.args)
             assert not interface.cni_configuration.capability_args

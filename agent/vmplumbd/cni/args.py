@@ -6,7 +6,7 @@ so `check` refuses what cannot be said; libcni writes it all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,14 +20,15 @@ class RuntimeConf:
     """One attachment: who is attached, where, by which interface name, with which arguments.
 
     `netns` is "" where there is none any more. `capability_args` reach a plugin only if its configuration
-    declares the capability.
+    declares the capability. What a plugin says of an error passes through `hide`.
     """
 
     container_id: str
     netns: str
     if_name: str
-    args: tuple[tuple[str, str], ...] = ()
-    capability_args: Mapping[str, Any] = field(default_factory=dict)
+    args: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    capability_args: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    hide: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
 
 
 def check(pairs: Iterable[tuple[str, str]]) -> None:

@@ -31,7 +31,7 @@ class PluginConfig:
     name: str = ""
     cni_version: str = ""
     capabilities: frozenset[str] = frozenset()
-    conf: Mapping[str, Any]
+    conf: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Callable
 from typing import Any, Self
 
 
@@ -68,6 +69,11 @@ class CniError(Exception):
         """Say what libcni's error says: place, message, details."""
         said = f"{self.msg}; {self.details}" if self.details else self.msg
         return f"{self.place}: {said}" if self.place else said
+
+    def pass_through(self, hide: Callable[[str], str]) -> None:
+        """Put every text through `hide`, in place."""
+        self.msg, self.details, self.stderr_tail = hide(self.msg), hide(self.details), hide(self.stderr_tail)
+        self.args = (self.msg,)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(code={self.code}, {str(self)!r})"

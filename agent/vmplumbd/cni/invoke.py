@@ -50,15 +50,15 @@ class Invocation:
 
     command: Command
     plugin: str
-    stdin: bytes
+    stdin: bytes = field(repr=False)
     container_id: str = ""
     netns: str = ""
     if_name: str = ""
-    args: str = ""
+    args: str = field(default="", repr=False)
     path: tuple[str, ...] = ()
     deadline: float | None = None
     cancelled: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     previous: Result | None = None
     ahead: object = None
 

@@ -387,6 +387,8 @@ class _Calls:
             return self._make(command, plugin, previous, extra)
         except CniError as exc:
             exc.plugin, exc.command = plugin.type, command.value
+            if self.conf.hide is not None:
+                exc.pass_through(self.conf.hide)
             error = exc
             raise
         finally:

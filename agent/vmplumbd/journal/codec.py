@@ -48,6 +48,7 @@ def plan_to_json(plan: Plan) -> str:
                     "result": _text(one.result),
                     "mtu": one.mtu,
                     "host_devices": one.host_devices,
+                    "inline": one.inline,
                 }
                 for one in plan.attachments
             ],
@@ -78,6 +79,7 @@ def plan_from_json(text: str) -> Plan:
                 result=_bytes(one["result"]),
                 mtu=one["mtu"],
                 host_devices=tuple((name, index) for name, index in one["host_devices"]),
+                inline=one.get("inline", False),
             )
             for one in raw["attachments"]
         ),

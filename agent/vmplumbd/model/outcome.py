@@ -6,7 +6,7 @@ is computed from them and the spec (`vmconf`), so a restart answers what the fir
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vmplumbd.model import net
 from vmplumbd.model.progress import Warning
@@ -18,20 +18,22 @@ class Attachment:
     """One CNI interface of a VM, with all that DEL needs; nothing outside the journal is read for it.
 
     `conf_list` is the conflist as it was used, `result` the last plugin's output (empty before ADD ended),
-    `host_devices` the host-side links (name, ifindex) that carry the VM's traffic.
+    `host_devices` the host-side links (name, ifindex) that carry the VM's traffic. `inline`: the conflist is the
+    caller's, not the operator's.
     """
 
     index: int
     network: str
-    conf_list: bytes
+    conf_list: bytes = field(repr=False)
     if_name: str
-    args: tuple[tuple[str, str], ...] = ()
-    capability_args: bytes = b""
+    args: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    capability_args: bytes = field(default=b"", repr=False)
     bin_path: tuple[str, ...] = ()
     cache_dir: str = ""
     result: bytes = b""
     mtu: int = 0
     host_devices: tuple[tuple[str, int], ...] = ()
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ class Record:
     uid: Uid
     revision: int
     phase: Phase
-    spec: bytes
+    spec: bytes = field(repr=False)
     spec_hash: bytes
     boot_id: str
     plan: Plan = field(default_factory=Plan)

@@ -6,7 +6,7 @@ Values arrive here after the contract's rules were checked; what could not be a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 DEFAULT_BIN_PATH = ("/opt/cni/bin",)
@@ -78,11 +78,11 @@ class CniConfiguration:
     """CNI parameters. Exactly one of `network_name` and `network_config` (conflist bytes) is set."""
 
     network_name: str = ""
-    network_config: bytes | None = None
+    network_config: bytes | None = field(default=None, repr=False)
     if_name: str = ""
     vm_if_name: str = ""
-    args: tuple[tuple[str, str], ...] = ()
-    capability_args: bytes = b""
+    args: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    capability_args: bytes = field(default=b"", repr=False)
     bin_path: tuple[str, ...] = ()
     conf_dir: str = ""
     cache_dir: str = ""

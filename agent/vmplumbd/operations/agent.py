@@ -20,6 +20,7 @@ from vmplumbd.errors import (
     VmNotFound,
     WrongPhase,
 )
+from vmplumbd.model import secrets
 from vmplumbd.model.caller import LOCAL, Caller
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
@@ -130,6 +131,7 @@ class Agent:
                 spec_hash=order.spec_hash,
                 log=EventLog(self.tools.clock),
                 owner=by.identity if former is None else former.owner,
+                hide=lambda text: secrets.of_spec(order.spec).hide(text),
             )
             self.tools.lanes.submit(set_up.set_up(self.tools, operation, order), LaneName.BUILT_IN)
             self.tools.book.running[vm_id] = operation

@@ -44,6 +44,8 @@ class Operation:
     spec_hash: bytes
     log: EventLog
     owner: str = LOCAL_OWNER
+    # Takes what its request may have of secrets out of a text.
+    hide: Callable[[str], str] = field(default=str, repr=False)
     token: CancelToken = field(default_factory=CancelToken)
     existed: bool = True
     network_uid: str = ""

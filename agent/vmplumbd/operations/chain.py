@@ -52,6 +52,7 @@ from vmplumbd.errors import (
     kernel_fault,
 )
 from vmplumbd.errors import NetworkNotFound as OurNetworkNotFound
+from vmplumbd.model import secrets
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import PluginCall
@@ -111,6 +112,7 @@ def find(index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults
             capability_args=cni.capability_args,
             bin_path=bin_path,
             cache_dir=cni.cache_dir or f"{defaults.cache_root}/{vm_id}",
+            inline=cni.network_config is not None,
         ),
     )
 
@@ -224,7 +226,7 @@ def delete(
     except CniError as exc:
         return (_del_failed(exc, attachment.network),)
     except Exception as exc:  # noqa: BLE001 - a defect in a plugin of ours must not keep the rest from being undone
-        fault = CniError(f"{type(exc).__name__}: {exc}")
+        fault = CniError(secrets.of_attachment(attachment).hide(f"{type(exc).__name__}: {exc}"))
         fault.__cause__ = exc
         return (_del_failed(fault, attachment.network),)
     if last:
@@ -401,6 +403,7 @@ def _runtime_conf(attachment: Attachment, vm_id: VmId, netns: str) -> RuntimeCon
         if_name=attachment.if_name,
         args=attachment.args,
         capability_args=_capability_args(attachment.capability_args),
+        hide=lambda text: secrets.of_attachment(attachment).hide(text),
     )
 
 

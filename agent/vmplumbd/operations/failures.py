@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from vmplumbd.cni.error import CniError
 from vmplumbd.errors import (
     AgentError,
@@ -28,6 +31,24 @@ def as_agent_error(exc: BaseException) -> AgentError:
         fault = Fault(f"{type(exc).__name__}: {exc}")
     fault.__cause__ = exc
     return fault
+
+
+def hide(error: AgentError, hidden: Callable[[str], str]) -> AgentError:
+    """The error, with every text of it put through `hidden`, in place."""
+    error.message = hidden(error.message)
+    error.args = (error.message,)
+    if error.hint:
+        error.hint = hidden(error.hint)
+    if isinstance(error, PluginFailed):
+        told = error.plugin_error
+        error.plugin_error = replace(
+            told,
+            message=hidden(told.message),
+            details=hidden(told.details),
+            stderr_tail=hidden(told.stderr_tail),
+        )
+    error.violations = tuple(replace(one, message=hidden(one.message)) for one in error.violations)
+    return error
 
 
 def failure(error: AgentError) -> Failure:

@@ -158,7 +158,7 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
             )
             undo.forget()
         except Exception as exc:  # noqa: BLE001 - every fault is undone, told and recorded, whatever it is
-            _fail(tools, operation, record, undo, failures.as_agent_error(exc))
+            _fail(tools, operation, record, undo, failures.hide(failures.as_agent_error(exc), operation.hide))
             return
         tools.kernel.close_kept()
         tools.book.leave(operation)

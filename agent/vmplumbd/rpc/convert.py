@@ -27,6 +27,7 @@ from vmplumbd.model.outcome import InterfaceOutcome, Outcome, StaticNetworkConf,
 from vmplumbd.model.progress import Failure, Holder, Leftover, PluginCall, StepEvent, Warning
 from vmplumbd.model.record import Record
 from vmplumbd.operations.describe import Description
+from vmplumbd.rpc import redact
 
 # cni:pkg/utils/utils.go ValidateNetworkName; its length is CNIConfiguration.network_name's.
 _NETWORK_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
@@ -60,24 +61,6 @@ def network_spec(message: vm_network_pb2.NetworkSpec) -> model.NetworkSpec:
         netns_path=message.netns_path,
         firecracker_accepts_mtu=message.firecracker_accepts_mtu,
     )
-
-
-def redacted(message: vm_network_pb2.NetworkSpec) -> vm_network_pb2.NetworkSpec:
-    """A copy without what may be secret: values of args, capability args and inline JSON are left empty."""
-    copy = vm_network_pb2.NetworkSpec()
-    copy.CopyFrom(message)
-    for interface in copy.network_interfaces.interfaces:
-        if not interface.HasField("cni_configuration"):
-            continue
-        cni = interface.cni_configuration
-        for arg in cni.args:
-            arg.ClearField("value")
-        cni.ClearField("capability_args")
-        if cni.HasField("network_config"):
-            cni.network_config.ClearField("json")
-            for plugin in cni.network_config.plugins:
-                plugin.ClearField("json")
-    return copy
 
 
 def setup_result(outcome: Outcome, *, netns_adopted: bool = False) -> vm_network_pb2.SetupResult:
@@ -174,7 +157,7 @@ def network(record: Record, outcome: Outcome | None, *, key: bytes) -> vm_networ
         spec_hash=hmac.digest(key, record.spec_hash, hashlib.sha256).hex(),
         owner=record.owner,
     )
-    message.spec.CopyFrom(redacted(vm_network_pb2.NetworkSpec.FromString(record.spec)))
+    message.spec.CopyFrom(redact.redacted(vm_network_pb2.NetworkSpec.FromString(record.spec)))
     if outcome is not None:
         message.result.CopyFrom(
             setup_result(outcome, netns_adopted=bool(outcome.netns_path) and not record.plan.netns_owned)

@@ -349,10 +349,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             raise
         except AgentError as exc:
             error = exc
-            await _abort(context, exc, getattr(request, "vm_id", ""))
+            await _abort(context, exc, request)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a status that says so
             error = failures.as_agent_error(exc)
-            await _abort(context, error, getattr(request, "vm_id", ""))
+            await _abort(context, error, request)
         finally:
             if self._auditor is not None and rpc in MUTATING:
                 self._audit(self._auditor, context, rpc, request, served, error, gone=gone)
@@ -441,8 +441,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         return convert.network(record, self._agent.outcome(record), key=self._key)
 
 
-async def _abort(context: Context, error: AgentError, vm_id: str) -> None:
-    code, message, details = status.status_of(error, vm_id=vm_id)
+async def _abort(context: Context, error: AgentError, request: object) -> None:
+    code, message, details = status.status_of(
+        error, vm_id=getattr(request, "vm_id", ""), hide=wants.secrets_of(request).hide
+    )
     await context.abort(code, message, (("grpc-status-details-bin", details),))
 
 

@@ -5,7 +5,7 @@ A status's details stay below 6 KiB: a bigger trailer begins to fail calls with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -15,6 +15,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from vmplumb.v1 import errors_pb2
 from vmplumbd.errors import AgentError, InvalidSpec, Reason
 from vmplumbd.rpc import convert
+from vmplumbd.rpc.redact import hide_in
 
 DOMAIN = "vmplumb.v1"
 MAX_DETAILS = 6 * 1024
@@ -68,10 +69,12 @@ def code_of(reason: Reason) -> grpc.StatusCode:
     return CODES[reason]
 
 
-def status_of(error: AgentError, *, vm_id: str = "") -> tuple[grpc.StatusCode, str, bytes]:
-    """Code, message and the bytes of grpc-status-details-bin."""
+def status_of(
+    error: AgentError, *, vm_id: str = "", hide: Callable[[str], str] = str
+) -> tuple[grpc.StatusCode, str, bytes]:
+    """Code, message and the bytes of grpc-status-details-bin. Every text of the error passes through `hide`."""
     code = code_of(error.reason)
-    message = _head(str(error), _MAX_TEXT)
+    message = _head(hide(str(error)), _MAX_TEXT)
     proto = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=message)
     info = error_details_pb2.ErrorInfo(domain=DOMAIN, reason=error.reason.value)
     if vm_id:
@@ -80,13 +83,15 @@ def status_of(error: AgentError, *, vm_id: str = "") -> tuple[grpc.StatusCode, s
         info.metadata["limit"] = error.limit
     _add(proto, info)
     room = MAX_DETAILS - proto.ByteSize() - _ENVELOPE
-    _add(proto, _fitting(convert.failure_of(error), room))
+    failure = convert.failure_of(error)
+    hide_in(failure, hide)
+    _add(proto, _fitting(failure, room))
     if error.retry_after is not None:
         _add(proto, error_details_pb2.RetryInfo(retry_delay=convert.duration(error.retry_after)))
     elif error.reason in _RETRY_INFO:
         _add(proto, error_details_pb2.RetryInfo(retry_delay=Duration(seconds=_RETRY_AFTER_SECONDS)))
     if isinstance(error, InvalidSpec) or error.violations:
-        _add(proto, _bad_request(error, MAX_DETAILS - proto.ByteSize() - _ENVELOPE))
+        _add(proto, _bad_request(error, hide, MAX_DETAILS - proto.ByteSize() - _ENVELOPE))
     return code, message, proto.SerializeToString()
 
 
@@ -121,13 +126,13 @@ def _tail(text: str, size: int) -> str:
     return text.encode()[-size:].decode(errors="ignore")
 
 
-def _bad_request(error: AgentError, room: int) -> error_details_pb2.BadRequest:
+def _bad_request(error: AgentError, hide: Callable[[str], str], room: int) -> error_details_pb2.BadRequest:
     """All violations that fit; the last one is `truncated` and says how many more there are."""
     bad = error_details_pb2.BadRequest()
     used = 0
     for index, one in enumerate(error.violations):
         entry = error_details_pb2.BadRequest.FieldViolation(
-            field=_head(one.field, 512), reason=one.rule, description=_head(one.message, _MAX_TEXT)
+            field=_head(one.field, 512), reason=one.rule, description=_head(hide(one.message), _MAX_TEXT)
         )
         used += entry.ByteSize() + 4
         if used > room:

@@ -9,6 +9,8 @@ from google.protobuf.message import Message
 
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_pb2
+from vmplumbd.model import secrets
+from vmplumbd.model.secrets import Secrets
 from vmplumbd.policy import json_text
 from vmplumbd.policy.access import NOTHING, PATH_FIELDS, Ask
 
@@ -35,6 +37,21 @@ def networks_of(request: object) -> tuple[str, ...]:
         if interface.HasField("cni_configuration")
         and (name := _network_name(interface.cni_configuration)) is not None
     )
+
+
+def secrets_of(request: object) -> Secrets:
+    """What of a request must not be quoted, also of one that broke rules."""
+    if not isinstance(request, pb.SetupNetworkRequest):
+        return secrets.NOTHING
+    args: list[tuple[str, str]] = []
+    documents: list[bytes] = []
+    for interface in request.spec.network_interfaces.interfaces:
+        if interface.HasField("cni_configuration"):
+            cni = interface.cni_configuration
+            args += [(arg.key, arg.value) for arg in cni.args]
+            documents += [cni.capability_args, cni.network_config.json]
+            documents += [plugin.json for plugin in cni.network_config.plugins]
+    return secrets.of_texts(tuple(args), *documents)
 
 
 def _of_set_up(request: pb.SetupNetworkRequest) -> Ask:

@@ -27,7 +27,7 @@ from vmplumbd.model.progress import (
     Warning,
 )
 from vmplumbd.model.record import Record
-from vmplumbd.rpc import convert
+from vmplumbd.rpc import convert, redact
 
 CONF = {"name": "n", "cniVersion": "1.0.0", "plugins": [{"type": "ptp"}, {"type": "tc-redirect-tap"}]}
 
@@ -142,7 +142,7 @@ def test_secrets_are_left_empty_and_the_rest_stays() -> None:
         capability_args=b'{"key": "secret"}',
         if_name="eth0",
     )
-    shown = convert.redacted(message)
+    shown = redact.redacted(message)
     assert b"secret" not in shown.SerializeToString()
     cni = shown.network_interfaces.interfaces[0].cni_configuration
     assert (cni.if_name, cni.args[0].key, cni.network_config.plugins[0].type) == ("eth0", "TOKEN", "ptp")

@@ -1,0 +1,95 @@
+"""What a request may have of secrets: out of texts, and out of what values say of themselves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from vmplumbd.cni.args import RuntimeConf
+from vmplumbd.cni.config import parse_list
+from vmplumbd.cni.invoke import Command, Invocation
+from vmplumbd.model import secrets
+from vmplumbd.model.ids import Uid, VmId
+from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.outcome import Attachment, Plan
+from vmplumbd.model.record import Record
+from vmplumbd.model.secrets import HIDDEN
+from vmplumbd.model.spec import CniConfiguration, NetworkInterface, NetworkSpec
+from vmplumbd.operations.set_up import SetUpOrder
+
+CANARY = "canary-7f3a"
+DOCUMENT = json.dumps({"name": "net", "plugins": [{"type": "ptp", "token": CANARY, "pin": 1234567}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("args", "document", "text", "told"),
+    [
+        ((("K", CANARY),), b"", f"bad K={CANARY}!", f"bad K={HIDDEN}!"),
+        ((("TC_REDIRECT_TAP_NAME", "tap-of-mine"),), b"", "no tap-of-mine", "no tap-of-mine"),
+        ((("K", "ab"),), b"", "about", "about"),
+        ((("IP", "10.1.2.3/16"),), b"", "10.1.2.3/16 is taken", "10.1.2.3/16 is taken"),
+        ((("A", "secret"), ("B", "secret-longer")), b"", "secret-longer secret", f"{HIDDEN} {HIDDEN}"),
+        ((), DOCUMENT, f"ptp of net: {CANARY}, 1234567", f"ptp of net: {HIDDEN}, {HIDDEN}"),
+        ((), b'{"a":"q\\"uote\\n"}', 'it printed "q\\"uote\\n"', f'it printed "{HIDDEN}"'),
+        (
+            (),
+            '{"a":"sch\u00f6n"}'.encode(),
+            "sch\u00f6n sch\\u00f6n 'sch\u00f6n'",
+            f"{HIDDEN} {HIDDEN} '{HIDDEN}'",
+        ),
+        ((), b'{"a":[["deep-secret"]]}', "deep-secret", HIDDEN),
+        ((), b"no json at all", "read: no json at all", f"read: {HIDDEN}"),
+        ((), json.dumps([f"text-{number}" for number in range(5000)]).encode(), "anything", HIDDEN),
+    ],
+)
+def test_a_text_has_nothing_of_them(
+    args: tuple[tuple[str, str], ...], document: bytes, text: str, told: str
+) -> None:
+    assert secrets.of_texts(args, document).hide(text) == told
+
+
+def test_an_operators_own_list_is_no_secret() -> None:
+    own = Attachment(index=0, network="net", conf_list=DOCUMENT, if_name="eth0")
+    assert secrets.of_attachment(own).hide(CANARY) == CANARY
+    inline = Attachment(index=0, network="net", conf_list=DOCUMENT, if_name="eth0", inline=True)
+    assert secrets.of_attachment(inline).hide(CANARY) == HIDDEN
+
+
+def test_no_value_says_them_of_itself() -> None:
+    cni = CniConfiguration(network_config=DOCUMENT, args=(("K", CANARY),), capability_args=DOCUMENT)
+    spec = NetworkSpec(interfaces=(NetworkInterface(cni=cni),))
+    attachment = Attachment(
+        index=0, network="n", conf_list=DOCUMENT, if_name="eth0", args=cni.args, capability_args=DOCUMENT
+    )
+    values = [
+        spec,
+        SetUpOrder(spec=spec, spec_bytes=DOCUMENT, spec_hash=b"", timeout=1),
+        Plan(attachments=(attachment,)),
+        Record(
+            vm_id=VmId("vm"),
+            uid=Uid("u"),
+            revision=1,
+            phase=Phase.READY,
+            spec=DOCUMENT,
+            spec_hash=b"",
+            boot_id="",
+            plan=Plan(attachments=(attachment,)),
+            create_time=0,
+            update_time=0,
+        ),
+        parse_list(DOCUMENT),
+        RuntimeConf(
+            container_id="vm", netns="", if_name="eth0", args=cni.args, capability_args={"k": CANARY}
+        ),
+        Invocation(command=Command.ADD, plugin="ptp", stdin=DOCUMENT, args=f"K={CANARY}", env={"K": CANARY}),
+        secrets.of_spec(spec),
+    ]
+    for value in values:
+        assert is_dataclass(value) or isinstance(value, secrets.Secrets)
+        assert CANARY not in repr(value)
+        assert CANARY not in str(value)
+    assert {one.name for one in fields(CniConfiguration) if not one.repr} == {
+        *("network_config", "args", "capability_args"),
+    }
