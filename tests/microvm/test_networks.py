@@ -12,7 +12,7 @@ from tests.microvm.conftest import Agent, BootGuest
 from tests.snapshot import snapshot
 from tools.guest import build
 
-pytestmark = [pytest.mark.microvm, pytest.mark.slow]
+pytestmark = [pytest.mark.microvm, pytest.mark.slow, pytest.mark.timeout(900)]
 
 VM = "vm-1"
 IPAM = {"type": "host-local", "subnet": "10.30.0.0/24", "routes": [{"dst": "0.0.0.0/0"}]}

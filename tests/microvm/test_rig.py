@@ -10,7 +10,7 @@ import pytest
 from tests.host import Host
 from tools.guest import boot
 
-pytestmark = pytest.mark.microvm
+pytestmark = [pytest.mark.microvm, pytest.mark.timeout(900)]
 
 BootGuest = Callable[..., boot.GuestReport]
 NETNS = Path("/run/netns/vm-1")

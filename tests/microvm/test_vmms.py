@@ -19,7 +19,7 @@ from tools.guest.machine import Machine, MachineFault
 from vmplumb import vmm
 from vmplumb.v1 import vm_network_pb2
 
-pytestmark = [pytest.mark.microvm, pytest.mark.slow]
+pytestmark = [pytest.mark.microvm, pytest.mark.slow, pytest.mark.timeout(900)]
 
 VM = "vm-1"
 MTU = 1400
@@ -97,6 +97,7 @@ def test_a_guest_with_both_families_and_another_mtu(agent: Agent, distribution_g
             mac=static.mac_address,
             ip=result.ip_boot_param,
             network=vmm.qemu_arguments(result),
+            machine="q35",
             words=[f"vmplumb.ip6={six.address},{six.gateway}"],
         )
         full = [one for one in packets(frames) if len(one) == MTU]
@@ -124,15 +125,17 @@ def command(
     guest: build.Guest, result: vm_network_pb2.SetupResult, machine: str, user: list[str]
 ) -> list[str]:
     """The command of docs/vmm.md, with this guest."""
+    accel = "kvm" if boot.kvm_usable() else "tcg"
+    words = [*boot.KERNEL_WORDS, *boot.clock_words(machine, accel)]
     return [
         *vmm.inside(result),
         *user,
         boot.QEMU,
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-machine", boot.MACHINES[machine], "-accel", "kvm" if boot.kvm_usable() else "tcg"),
+        *("-machine", machine, "-accel", accel),
         *("-cpu", "max", "-smp", "1", "-m", "192"),
         *("-kernel", str(guest.kernel), "-initrd", str(guest.initrd)),
-        *("-append", vmm.boot_arguments(result, " ".join(boot.KERNEL_WORDS))),
+        *("-append", vmm.boot_arguments(result, " ".join(words))),
         *vmm.qemu_arguments(result, transport="mmio" if machine == "microvm" else "pci"),
         *("-serial", "stdio", "-monitor", "none"),
     ]

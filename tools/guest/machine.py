@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PATIENCE = 90.0
+# A machine that is ten times slower is no reason to give up. Seconds.
+PATIENCE = 300.0
 
 
 class MachineFault(Exception):

@@ -212,8 +212,15 @@ class Ptp:
             link, far = veth.take_over(self._kernel, netns, call.if_name, ahead)
             far_index = ahead.host_index
         else:
-            peer = veth.host_device_name(parsed.network, call.container_id, call.if_name)
-            link, far = made = veth.make_known(self._kernel, netns, call.if_name, peer, mtu=parsed.mtu)
+            who = (parsed.network, call.container_id, call.if_name)
+            link, far = made = veth.make_known(
+                self._kernel,
+                netns,
+                call.if_name,
+                veth.host_device_name(*who),
+                mtu=parsed.mtu,
+                peer_mac=veth.host_mac(*who),
+            )
             far_index = made[0].peer_index
         without_ipv6 = not self._host_ipv6 and all(ip.address.version == 4 for ip in leased.ips)
         try:

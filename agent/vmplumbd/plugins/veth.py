@@ -25,6 +25,12 @@ def host_device_name(network: str, container_id: str, if_name: str) -> str:
     return f"veth{digest.hexdigest()[:8]}"
 
 
+def host_mac(network: str, container_id: str, if_name: str) -> bytes:
+    """The MAC of an attachment's host end: the same each time, so a VM that comes back finds its gateway there."""
+    digest = hashlib.sha256(f"{network}\0{container_id}\0{if_name}".encode(errors="surrogateescape")).digest()
+    return bytes([digest[8] & 0xFC | 0x02]) + digest[9:14]
+
+
 def make(
     kernel: Kernel,
     netns: Netns,

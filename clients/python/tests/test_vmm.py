@@ -34,6 +34,8 @@ def result(*, mtu: int = 1400, mmds: bool = True) -> vm_network_pb2.SetupResult:
     return made
 
 
+# Networks that tests/microvm read from the page and use.
+CONFLISTS = ("identity",)
 NO_NETWORK = vm_network_pb2.SetupResult()
 INSIDE_AS_USER = [*vmm.inside(result()), *vmm.as_user(123, 456)]
 JAILER = ["jailer", *["--id", "vm-1", "--exec-file", "/usr/bin/firecracker", "--uid", "123", "--gid", "456"]]
@@ -59,12 +61,17 @@ def test_the_page_shows_the_command_that_is_made(name: str, line: list[str]) -> 
     assert shlex.split(BLOCKS[name]) == line
 
 
+@pytest.mark.parametrize("name", CONFLISTS)
+def test_the_pages_conflists_are_json(name: str) -> None:
+    assert json.loads(BLOCKS[name])["plugins"]
+
+
 def test_the_page_shows_firecrackers_calls() -> None:
     assert [tuple(call) for call in json.loads(BLOCKS["firecracker"])] == vmm.firecracker_calls(result())
 
 
 def test_the_page_shows_nothing_else() -> None:
-    assert BLOCKS.keys() == {*LINES, "firecracker"}
+    assert BLOCKS.keys() == {*LINES, *CONFLISTS, "firecracker"}
 
 
 def test_what_is_not_there_is_left_out() -> None:

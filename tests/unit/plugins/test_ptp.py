@@ -197,6 +197,21 @@ def test_the_host_end_has_ipv6_unless_the_operator_says_not(
     assert bench.kernel.host().read_sysctl(f"net/ipv6/conf/{name}/disable_ipv6") == off
 
 
+def test_the_host_end_has_the_same_mac_each_time(bench: Bench) -> None:
+    """A VM that comes back from a snapshot knows its gateway by it."""
+    seen = set()
+    for _ in range(2):
+        made = bench.call(Command.ADD, conf(bench))
+        link = bench.kernel.host().link(name=veth.host_device_name("net", VM, IF_NAME))
+        assert made["interfaces"][0]["mac"] == link.mac.hex(":")
+        seen.add(link.mac)
+        bench.call(Command.DEL, conf(bench), prev=made)
+    assert seen == {veth.host_mac("net", VM, IF_NAME)}
+    (mac,) = seen
+    assert mac[0] & 0x03 == 0x02  # locally administered, one station's
+    assert veth.host_mac("net", VM, "eth1") != mac
+
+
 def test_a_taken_host_name_gets_another(bench: Bench) -> None:
     name = veth.host_device_name("net", VM, IF_NAME)
     bench.kernel.host().apply([net.AddLink(name=name, kind="dummy")])
