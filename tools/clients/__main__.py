@@ -147,9 +147,9 @@ def work(language: Language, *, write: bool, check_only: bool) -> Outcome:
     return Outcome(name=language.name, count=count, failure=failure, seconds=time.monotonic() - start)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Do what is asked; 1 if something failed."""
-    table = languages()
+def main(arguments: Sequence[str], table: Mapping[str, Language] | None = None) -> int:
+    """Do what is asked, for every language there is unless a table is given; 1 if something failed."""
+    table = table or languages()
     parser = argparse.ArgumentParser(
         prog="tools.clients", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

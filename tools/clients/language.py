@@ -7,6 +7,7 @@ through a `Workshop`, which has the compiled contract and runs commands.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +53,8 @@ class Workshop:
     name: str
     root: Path = ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 900.0
+    """Seconds after which a command is taken to hang; it fails then."""
 
     @property
     def tools(self) -> Path:
@@ -112,24 +115,37 @@ class Workshop:
             log.write(f"$ {' '.join(argv)}\n")
             log.flush()
             before = log.tell()
-            done = subprocess.run(
-                argv,
-                cwd=cwd,
-                env={**os.environ, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-            log.write(done.stdout)
-        if done.returncode:
+            try:
+                process = subprocess.Popen(
+                    argv,
+                    cwd=cwd,
+                    env={**os.environ, **self.environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    errors="replace",
+                    start_new_session=True,
+                )
+            except OSError as exc:
+                raise Broken(f"{' '.join(argv)}: {exc}") from exc
+            try:
+                said, _ = process.communicate(timeout=self.patience)
+                how = f"exit status {process.returncode}"
+            except subprocess.TimeoutExpired:
+                how = f"did not end in {self.patience} s"
+            finally:
+                # Whatever it has started goes with it, also when the whole is interrupted.
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    said, _ = process.communicate()
+            log.write(said)
+        if process.returncode:
             with self.log.open("rb") as log_again:
                 log_again.seek(before)
-                said = log_again.read().decode(errors="replace")
-            raise Broken(f"{' '.join(argv)}: exit status {done.returncode}\n{said}")
-        return done.stdout
+                told = log_again.read().decode(errors="replace")
+            raise Broken(f"{' '.join(argv)}: {how}\n{told}")
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

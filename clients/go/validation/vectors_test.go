@@ -33,6 +33,7 @@ func TestEveryVectorBreaksTheSameRulesHere(t *testing.T) {
 	var vectors []struct {
 		ID, Message string
 		Want        []string
+		Fields      []string // of some vectors: where
 		JSON        json.RawMessage
 	}
 	if err := json.Unmarshal(text, &vectors); err != nil {
@@ -58,6 +59,7 @@ func TestEveryVectorBreaksTheSameRulesHere(t *testing.T) {
 				}
 			}
 			got := map[string]bool{}
+			var fields []string
 			err = validation.Check(request)
 			var refused *vmplumb.Error
 			if errors.As(err, &refused) {
@@ -66,9 +68,13 @@ func TestEveryVectorBreaksTheSameRulesHere(t *testing.T) {
 				}
 				for _, one := range refused.Violations {
 					got[one.Rule] = true
+					fields = append(fields, one.Field)
 				}
 			} else if err != nil {
 				t.Fatal(err)
+			}
+			if len(want) > 0 && vector.Fields != nil && !slices.Equal(fields, vector.Fields) {
+				t.Errorf("in %v, want %v", fields, vector.Fields)
 			}
 			if !maps.Equal(got, want) {
 				t.Errorf("broke %v, want %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
