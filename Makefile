@@ -6,7 +6,7 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo test clients lint bench torture soak fuzz generate lock guest reference-plugins env clean
+.PHONY: help demo test clients lint bench torture soak flood fuzz generate lock guest reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
@@ -16,6 +16,7 @@ help:
 	@echo 'make bench     set-up and teardown, measured beside their peers'
 	@echo 'make torture   1000 kills of the agent under load; ARGS="--kills 60 --seed 7" for others, ARGS=--every-step in turn'
 	@echo 'make soak      10 minutes at half the top rate, nothing may grow; ARGS="--seconds 60 --seed 7" for others'
+	@echo 'make flood     bad requests from 50 connections, an honest caller beside them; ARGS="--seconds 30" for longer'
 	@echo 'make fuzz      what reads the words of others, 15 minutes each;  ARGS="netlink --seconds 60 --seed 7"'
 	@echo 'make generate  the code that is made from protos/'
 	@echo 'make lock      requirements.lock, anew'
@@ -59,6 +60,10 @@ torture: env
 
 fuzz: env
 	$(PYTHON) -m tools.fuzz $(ARGS)
+
+flood: env
+	@tools/system_packages.sh iproute2 || true
+	$(PYTHON) -m tools.flood $(ARGS)
 
 soak: env
 	@tools/system_packages.sh iproute2 || true

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from tests.host import Host
 from tests.security.authority import Authority
 from tests.security.caller import Answer, Caller, calling
 from tests.snapshot import snapshot
-from tests.system.daemon import Daemon, daemon_in, refused, request
+from tests.system.daemon import Daemon, daemon_in, eventually, refused, request
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
 pytestmark = pytest.mark.host
@@ -240,6 +241,60 @@ def test_files_that_change_serve_the_next_connection_and_cut_no_call(here: Site)
     here.daemon.wait_for("tls.reloaded")
     assert told(a.call("GetStatus")) == ("OK", "")  # its connection is older than the rotation
     assert a.call("GetStatus", fresh=True).code == "UNAVAILABLE"
+
+
+def test_a_rotation_under_load_costs_no_call(here: Site) -> None:
+    folder = here.authority.folder
+    (folder / "new").mkdir()
+    new = Authority(folder / "new", "new-ca")
+    new.leaf("server", "IP:127.0.0.1")
+    both = here.authority.bundle.read_bytes() + new.bundle.read_bytes()
+    pairs = [
+        (
+            (folder / "server.pem").read_bytes(),
+            (folder / "server.key").read_bytes(),
+            here.authority.bundle.read_bytes(),
+        ),
+        ((folder / "new/server.pem").read_bytes(), (folder / "new/server.key").read_bytes(), both),
+    ]
+    # Callers trust both authorities; the agent's bundle has both, or the one that signed them.
+    (folder / "both.pem").write_bytes(both)
+    here.authority.leaf("a", A)
+    answers: dict[bool, list[str]] = {True: [], False: []}
+    over = threading.Event()
+
+    def load(fresh: bool) -> None:
+        with calling(here.host, TARGET, ca=folder / "both.pem", certificate=folder / "a.pem") as caller:
+            while not over.is_set():
+                answers[fresh].append(caller.call("GetStatus", fresh=fresh).code)
+
+    # Threads that are started in the host are in it, and so are their processes.
+    threads = [threading.Thread(target=load, args=(fresh,)) for fresh in (True, False)]
+    for one in threads:
+        one.start()
+    try:
+        eventually(lambda: all(answers.values()), "both call")
+        for number in range(1, 9):
+            certificate, key, bundle = pairs[number % 2]
+            replace(folder / "ca.pem", bundle)
+            replace(folder / "server.pem", certificate)
+            eventually_more(answers[True], 2)  # connections while the files do not fit each other
+            replace(folder / "server.key", key)
+            eventually_more(answers[True], 2)
+    finally:
+        over.set()
+        for one in threads:
+            one.join()
+    for fresh, codes in answers.items():
+        assert set(codes) == {"OK"}, fresh
+    reloaded = [line for line in here.daemon.lines if line.get("event") == "tls.reloaded"]
+    assert len(reloaded) >= 8
+
+
+def eventually_more(answers: list[str], more: int) -> None:
+    """Wait for so many answers more."""
+    wanted = len(answers) + more
+    eventually(lambda: len(answers) >= wanted, "more answers")
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -6,14 +6,18 @@ reader checked another would not obey. So keys that differ in case alone count a
 
 from __future__ import annotations
 
+import array
+import itertools
 import json
 import math
 import re
 from typing import Any
 
-# A string to its end, or to the end of the text, so that nothing is looked at twice; or a bracket.
-_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
-_OPENING, _CLOSING = b"[{", b"]}"
+# A string to its end, or to the end of the text, so that nothing is looked at twice.
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+_BRACKETS = b"[{]}"
+_NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
+_STEPS = bytes.maketrans(_BRACKETS, bytes((1, 1, 255, 255)))
 
 
 class DuplicateKey(ValueError):
@@ -26,15 +30,8 @@ class DuplicateKey(ValueError):
 
 def depth(text: bytes) -> int:
     """How deep arrays and objects lie in each other. Never recurses, and is linear in the text."""
-    now = most = 0
-    for match in _TOKENS.finditer(text):
-        token = match[0]
-        if token in _OPENING:
-            now += 1
-            most = max(most, now)
-        elif token in _CLOSING:
-            now -= 1
-    return most
+    brackets = _STRINGS.sub(b"", text).translate(_STEPS, _NO_BRACKETS)
+    return max(itertools.accumulate(array.array("b", brackets)), default=0)
 
 
 def read(text: bytes, *, mend: bool = False) -> Any:  # noqa: ANN401 - any JSON

@@ -21,12 +21,15 @@ class Buckets:
         self._most = most
         self._levels: collections.OrderedDict[str, tuple[float, float]] = collections.OrderedDict()
 
-    def take(self, key: str, rate: Rate, now: float) -> float:
-        """Take a token: 0.0, or the seconds until there is one. Nothing is taken then."""
+    def take(self, key: str, rate: Rate, now: float, tokens: float = 1.0) -> float:
+        """Take tokens: 0.0, or the seconds until there are so many. Nothing is taken then.
+
+        More than the bucket holds are given when it is full, and owed.
+        """
         level, at = self._levels.pop(key, (float(rate.burst), now))
         level = min(float(rate.burst), level + max(0.0, now - at) * rate.per_second)
-        short = 1.0 - level
-        self._levels[key] = (level, now) if short > 0 else (level - 1.0, now)
+        short = min(tokens, float(rate.burst)) - level
+        self._levels[key] = (level, now) if short > 0 else (level - tokens, now)
         while len(self._levels) > self._most:
             self._levels.popitem(last=False)
         return short / rate.per_second if short > 0 else 0.0

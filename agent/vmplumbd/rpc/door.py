@@ -6,6 +6,7 @@ policy says what either may do; without a rule for "unix" the socket's mode and 
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import contextlib
 import enum
@@ -13,13 +14,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vmplumbd.errors import AccessDenied, LimitExceeded, Unauthenticated, Violation
+from vmplumbd.errors import AccessDenied, AgentError, LimitExceeded, Unauthenticated, Violation
 from vmplumbd.model.caller import LOCAL, LOCAL_OWNER, Caller
 from vmplumbd.operations import failures
 from vmplumbd.policy import access, identity
 from vmplumbd.policy.access import Ask, Policy, Rule
 from vmplumbd.policy.rate import Buckets
 from vmplumbd.rpc import tls
+
+# What a request may be long and still count as one call: to read and judge a longer one takes its time.
+_BYTES_OF_A_CALL = 8 * 1024
+_RATE = "policy.rate"
+_MOST_WAITING = 64
+# Long beside a call, short for somebody who called once too often. Seconds.
+_WAIT = 0.5
 
 
 class Way(enum.Enum):
@@ -83,6 +91,7 @@ class Door:
         self._open: collections.Counter[str] = collections.Counter()
         self._calls = 0
         self._watches = 0
+        self._waiting: collections.Counter[str] = collections.Counter()
         self._buckets = Buckets()
 
     @property
@@ -102,12 +111,7 @@ class Door:
         who = visit.caller.identity
         rule = visit.rule
         if rule is not None:
-            if rule.rate is not None and (wait := self._buckets.take(who, rule.rate, self._clock())):
-                raise LimitExceeded(
-                    f"{who} calls more often than {rule.rate.per_second:g} times a second",
-                    limit="policy.rate",
-                    retry_after=wait,
-                )
+            self._take(who, rule, 1.0)
             if rule.max_streams is not None and self._open[who] >= rule.max_streams:
                 raise LimitExceeded(
                     f"{self._open[who]} calls of {who} are open, its limit is {rule.max_streams}",
@@ -127,6 +131,37 @@ class Door:
             self._open[who] -= 1
             if not self._open[who]:
                 del self._open[who]
+
+    def weigh(self, visit: Visit, size: int) -> None:
+        """A long request counts as several calls. Raises LimitExceeded."""
+        if visit.rule is not None and size >= _BYTES_OF_A_CALL:
+            self._take(visit.caller.identity, visit.rule, size / _BYTES_OF_A_CALL)
+
+    async def slow_down(self, way: Way, peer: Peer, error: AgentError, size: int) -> None:
+        """Let a caller that calls too often wait a little for its refusal, so that it can do so less often.
+
+        Only so many of one identity wait, and no long request, which would lie in memory meanwhile.
+        """
+        if error.limit != _RATE or size >= _BYTES_OF_A_CALL:
+            return
+        who = self.who(way, peer)
+        if self._waiting[who] >= _MOST_WAITING:
+            return
+        self._waiting[who] += 1
+        try:
+            await asyncio.sleep(_WAIT)
+        finally:
+            self._waiting[who] -= 1
+            if not self._waiting[who]:
+                del self._waiting[who]
+
+    def _take(self, who: str, rule: Rule, tokens: float) -> None:
+        if rule.rate is not None and (wait := self._buckets.take(who, rule.rate, self._clock(), tokens)):
+            raise LimitExceeded(
+                f"{who} calls more often than {rule.rate.per_second:g} times a second",
+                limit=_RATE,
+                retry_after=wait,
+            )
 
     def who(self, way: Way, peer: Peer) -> str:
         """The identity, also of somebody who was not let in; empty if there is none."""

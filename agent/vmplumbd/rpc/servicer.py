@@ -18,10 +18,13 @@ from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 from vmplumb.v1 import vm_network_pb2
 from vmplumbd.errors import (
+    AccessDenied,
     AgentError,
     AgentNotReady,
     InvalidSpec,
+    LimitExceeded,
     ResumePositionLost,
+    Unauthenticated,
     UnknownField,
     Violation,
 )
@@ -340,6 +343,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         try:
             with self._door.entered(self._way, rpc, context) as visit:
                 served.visit = visit
+                if isinstance(request, Message):
+                    self._door.weigh(visit, request.ByteSize())
                 self._check(request, mutates=rpc in MUTATING)
                 if visit.rule is not None and isinstance(request, Message):
                     visit.permit(rpc, wants.ask_of(request))
@@ -349,6 +354,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             raise
         except AgentError as exc:
             error = exc
+            size = request.ByteSize() if isinstance(request, Message) else 0
+            await self._door.slow_down(self._way, context, exc, size)
             await _abort(context, exc, request)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a status that says so
             error = failures.as_agent_error(exc)
@@ -442,9 +449,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
 
 
 async def _abort(context: Context, error: AgentError, request: object) -> None:
-    code, message, details = status.status_of(
-        error, vm_id=getattr(request, "vm_id", ""), hide=wants.secrets_of(request).hide
-    )
+    # What the door says quotes nothing, and has to be cheap.
+    quotes = not isinstance(error, (LimitExceeded, AccessDenied, Unauthenticated, UnknownField))
+    hide = wants.secrets_of(request).hide if quotes else str
+    code, message, details = status.status_of(error, vm_id=getattr(request, "vm_id", ""), hide=hide)
     await context.abort(code, message, (("grpc-status-details-bin", details),))
 
 

@@ -254,6 +254,14 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     assert [buckets.take("a", rate, 200.0) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
 
 
+def test_who_takes_more_than_a_bucket_holds_owes_it() -> None:
+    buckets, rate = Buckets(), Rate(per_second=2, burst=4)
+    assert buckets.take("a", rate, 0.0, 10) == 0.0
+    assert buckets.take("a", rate, 0.0) == pytest.approx(3.5)
+    assert buckets.take("a", rate, 3.5) == 0.0
+    assert buckets.take("a", rate, 4.0, 10) == pytest.approx(1.5)
+
+
 def test_buckets_stay_few() -> None:
     buckets = Buckets(most=10)
     for number in range(1000):
