@@ -6,7 +6,8 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from tests.conformance import house
+from tests import host as hosts
+from tests.conformance import house, hunt, live, mutants
 from tests.conformance.reference import Reference
 from vmplumb_conformance import cli
 from vmplumb_conformance.registry import checks
@@ -25,6 +26,19 @@ def main(argv: Sequence[str] | None = None) -> int:
                     return await cli.against(stage, chosen, arguments)
 
             return asyncio.run(run())
+        case "vmplumbd":
+            reason = hosts.become_root() or hosts.refusal()
+            if reason is not None:
+                print(f"vmplumb-conformance: {reason}", file=sys.stderr)
+                return cli.UNUSABLE
+            with hosts.private_host() as host, live.agents(host) as stage:
+                return asyncio.run(cli.against(stage, chosen, arguments))
+        case "mutants":
+            catches = asyncio.run(hunt.hunt(mutants.mutants()))
+            print(hunt.text(catches))
+            if arguments.json_lines is not None:
+                arguments.json_lines.write_text("".join(hunt.json_line(one) + "\n" for one in catches))
+            return cli.OK if all(one.caught is not None for one in catches) else cli.BROKEN
         case _:
             raise SystemExit(__doc__)
 

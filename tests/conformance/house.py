@@ -112,8 +112,10 @@ class Houses(Stage):
 
 
 @contextlib.asynccontextmanager
-async def houses(kind: type[Reference] = Reference) -> AsyncIterator[Stage]:
-    """A stage of servers of a kind, closed with the block."""
+async def houses(
+    kind: type[Reference] = Reference, *, options: Options | None = None
+) -> AsyncIterator[Stage]:
+    """A stage of servers of a kind, closed with the block. `options` are the main one's."""
     with tempfile.TemporaryDirectory(prefix="vmplumb-conf-") as name:
         place = Path(name)
         scripts = place / "scripts"
@@ -131,12 +133,8 @@ async def houses(kind: type[Reference] = Reference) -> AsyncIterator[Stage]:
         def sock(role: str) -> Path:
             return place / f"{role}.sock"
 
-        main = House(
-            kind,
-            world(),
-            Options(),
-            {sock("main"): MAIN, **{sock(one): caller for one, caller in DOORS.items()}},
-        )
+        doors = {sock("main"): MAIN, **{sock(one): caller for one, caller in DOORS.items()}}
+        main = House(kind, world(), options or Options(), doors)
         tight = House(kind, world(), TIGHT, {sock("tight"): MAIN})
         spare = House(kind, world(), Options(), {sock("spare"): MAIN})
         stage = Houses(

@@ -326,7 +326,7 @@ class Reference:
     back_off = 0.005
     history_size = 20_000
     page_default, page_most, page_bytes = 100, 1000, 3 * 1024 * 1024
-    undo_seconds = 30.0
+    text_kept = 4096
 
     def __init__(self, world: World, options: Options, journal: Journal | None = None) -> None:
         self.world, self.options, self.journal = world, options, journal or Journal()
@@ -838,12 +838,13 @@ class Reference:
             if "wait" in step:
                 while not (self.world.scripts / f"{vm_id}.{step['wait']}").exists():
                     await asyncio.sleep(0.005)
+            await asyncio.sleep(step.get("last", 0))
         finally:
             if not self.dead:
                 plugin.note(log, f"{command} end")
         if "error" in step:
-            error.code, error.msg = step["error"], step.get("msg", "as the script says")
-            error.details = step.get("details", "")
+            error.code, error.msg = step["error"], step.get("msg", "as the script says")[: self.text_kept]
+            error.details = step.get("details", "")[: self.text_kept]
             raise PluginFails(error)
         if "print" in step or step.get("exit"):
             error.msg = "netplugin failed with no error message"

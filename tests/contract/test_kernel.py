@@ -609,6 +609,7 @@ def test_a_tap_is_made_down_with_the_mtu_asked(kernel: abc.Kernel) -> None:
         link = netns.link(name="vm0")
         assert made == net.Device(index=link.index, name="vm0", mac=link.mac, mtu=1400)
         assert (link.kind, link.mtu, link.up) == ("tun", 1400, False)
+        assert (link.owner_uid, link.owner_gid) == (uid, gid)
 
 
 def test_the_kernel_names_taps(kernel: abc.Kernel) -> None:
@@ -625,7 +626,8 @@ def test_a_tap_changes_its_owner_and_its_name(kernel: abc.Kernel) -> None:
         netns.own_tap("tap0", uid=uid, gid=gid)
         netns.apply([net.SetLink(index=made.index, up=True)])
         netns.apply([net.RenameLink(index=made.index, name="vm-tap")])
-        assert (netns.link(name="vm-tap").index, netns.link(name="vm-tap").up) == (made.index, True)
+        link = netns.link(name="vm-tap")
+        assert (link.index, link.up, link.owner_uid, link.owner_gid) == (made.index, True, uid, gid)
         for wrong in ("tap0", "lo"):
             with pytest.raises(errors.KernelFault):
                 netns.own_tap(wrong, uid=uid, gid=gid)

@@ -929,6 +929,8 @@ class FakeNetns:
             tx_queue_length=link.tx_queue_length,
             oper_up=running,
             default_vlan=1 if link.kind == "bridge" and self._kernel.filters_vlans else None,
+            owner_uid=link.owner[0] if link.owner is not None else None,
+            owner_gid=link.owner[1] if link.owner is not None else None,
         )
 
 

@@ -17,6 +17,7 @@ IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK = 1, 3, 4, 5
 IFLA_MASTER, IFLA_PROTINFO, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO = 10, 12, 13, 16, 18
 IFLA_AF_SPEC, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_EXT_MASK = 26, 27, 28, 29
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_TUN_OWNER, IFLA_TUN_GROUP = 1, 2
 IFLA_BR_VLAN_FILTERING, IFLA_BR_VLAN_DEFAULT_PVID = 7, 39
 IFLA_BRIDGE_FLAGS, IFLA_BRIDGE_VLAN_INFO = 0, 2
 BRIDGE_FLAGS_MASTER = 1
@@ -260,11 +261,14 @@ def read_link(body: memoryview) -> net.LinkInfo:
     _, _, _, index, flags, _ = _IFINFO.unpack_from(body)
     found = rtnl.attribute_map(body, 16, _OF_A_LINK)
     kind, default_vlan = "", None
+    owner_uid, owner_gid = None, None
     if IFLA_LINKINFO in found:
         info = rtnl.attribute_map(found[IFLA_LINKINFO], 0)
         kind = _text(info.get(IFLA_INFO_KIND))
         if kind == "bridge" and IFLA_INFO_DATA in info:
             default_vlan = _default_vlan(info[IFLA_INFO_DATA])
+        elif kind == "tun" and IFLA_INFO_DATA in info:
+            owner_uid, owner_gid = _tap_owner(info[IFLA_INFO_DATA])
     operstate = found.get(IFLA_OPERSTATE)
     return net.LinkInfo(
         index=index,
@@ -281,7 +285,16 @@ def read_link(body: memoryview) -> net.LinkInfo:
         tx_queue_length=_number(found.get(IFLA_TXQLEN)),
         oper_up=operstate is not None and operstate[0] == IF_OPER_UP,
         default_vlan=default_vlan,
+        owner_uid=owner_uid,
+        owner_gid=owner_gid,
     )
+
+
+def _tap_owner(data: memoryview) -> tuple[int | None, int | None]:
+    """User and group of a tap; the kernel leaves out what is not set."""
+    found = rtnl.attribute_map(data, 0)
+    uid, gid = found.get(IFLA_TUN_OWNER), found.get(IFLA_TUN_GROUP)
+    return (None if uid is None else _number(uid), None if gid is None else _number(gid))
 
 
 def read_address(body: memoryview) -> net.AddressInfo:

@@ -468,7 +468,7 @@ class LinkInfo:
     """A link as the kernel tells it. `peer_index` is IFLA_LINK (a veth's other end), 0 if none.
 
     `default_vlan` is the VLAN that a bridge's new ports are in (0: none); None for a link that is no bridge,
-    and where the kernel has no VLAN filtering on bridges.
+    and where the kernel has no VLAN filtering on bridges. `owner_uid` and `owner_gid` are a tap's, where it has one.
     """
 
     index: int
@@ -485,6 +485,8 @@ class LinkInfo:
     tx_queue_length: int = 0
     oper_up: bool = False
     default_vlan: int | None = None
+    owner_uid: int | None = None
+    owner_gid: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

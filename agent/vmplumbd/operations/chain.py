@@ -64,6 +64,10 @@ from vmplumbd.policy.paths import PathPolicy
 # Why a cache directory stays and nothing is wrong: it is gone, others use it, it is a mount point.
 _NOT_OURS_TO_REMOVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
 
+# What of a plugin's standard error a record and an event keep at most: CNIError.stderr_tail.
+_STDERR_KEPT = 4096
+# And of each other text of a plugin, so that a record stays below 1 MiB whatever a plugin says.
+_TEXT_KEPT = 16 * 1024
 _INLINE_RULES = InlineRules(plugins=frozenset(BUILT_IN_PLUGINS))
 
 Tell = Callable[[PluginCall], None]
@@ -290,15 +294,25 @@ def check(
     return ()
 
 
+def _tail(text: str) -> str:
+    """The end of a plugin's standard error, as much as a record may keep of it (CNIError.stderr_tail)."""
+    return text.encode()[-_STDERR_KEPT:].decode(errors="ignore")
+
+
+def _head(text: str) -> str:
+    """The beginning of what a plugin says, as much as a record keeps of it."""
+    return text.encode()[:_TEXT_KEPT].decode(errors="ignore") if len(text) > _TEXT_KEPT // 4 else text
+
+
 def failure(exc: CniError, family: type[PluginFailed], prefix: str) -> AgentError:
     """Our error for a CNI one: by class and code, never by text."""
-    message = f"{prefix}{exc}"
+    message = _head(f"{prefix}{exc}")
     error = PluginError(
         code=exc.code,
-        message=exc.msg,
-        details=exc.details,
+        message=_head(exc.msg),
+        details=_head(exc.details),
         plugin=exc.plugin or "",
-        stderr_tail=exc.stderr_tail,
+        stderr_tail=_tail(exc.stderr_tail),
     )
     if isinstance(exc, PluginNotFound):
         return PluginUnavailable(message, hint="is the plugin installed in bin_path?")
@@ -417,8 +431,8 @@ def _told(tell: Tell) -> Callable[[runtime.PluginCall], None]:
                 duration=call.duration,
                 attempt=call.attempt,
                 code=error.code if error else 0,
-                message=str(error) if error else "",
-                stderr_tail=error.stderr_tail if error else "",
+                message=_head(str(error)) if error else "",
+                stderr_tail=_tail(error.stderr_tail) if error else "",
                 failed=error is not None,
                 position=call.index,
             )

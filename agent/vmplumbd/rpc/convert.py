@@ -194,6 +194,8 @@ def description(described: Description) -> network_agent_service_pb2.DescribeNet
                 peer_name=one.peer_name,
                 master_name=one.master_name,
                 redirect_to=one.redirect_to,
+                owner_uid=one.link.owner_uid,
+                owner_gid=one.link.owner_gid,
             )
             for one in described.devices
         ],

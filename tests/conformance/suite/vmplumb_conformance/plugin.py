@@ -6,9 +6,9 @@ It goes last in a list. Its configuration has `directory`, in which it reads `<c
     {"ADD": [{"error": 11}, {"wait": "gate"}, {}], "otherwise": {"DEL": {"error": 100, "msg": "no"}}}
 
 The n-th call of a command does the n-th step, later ones what `otherwise` says; a command that is not there
-succeeds. Keys of a step, done in this order: `wait` NAME (until the file `<container id>.NAME` is there), `stderr`
-TEXT, `print` TEXT (instead of a result), `error` CODE with `msg` and `details`, `exit` STATUS, `result` (merged
-into the result of the plugins before). Every call is written to `<container id>.log`: COMMAND "begin", then
+succeeds. Keys of a step, done in this order: `wait` NAME (until the file `<container id>.NAME` is there), `last`
+SECONDS, `stderr` TEXT, `print` TEXT (instead of a result), `error` CODE with `msg` and `details`, `exit` STATUS,
+`result` (merged into the result of the plugins before). Every call is written to `<container id>.log`: COMMAND "begin", then
 "end". Calls without a container (GC, STATUS) are written to `host.log`, with the network's name.
 
 Runs alone: it imports nothing but Python's own library.
@@ -58,6 +58,7 @@ def play(step: dict, directory: Path, container: str, command: str, conf: dict) 
         gate = directory / f"{container}.{step['wait']}"
         while not gate.exists():
             time.sleep(0.005)
+    time.sleep(step.get("last", 0))
     if "stderr" in step:
         sys.stderr.write(step["stderr"])
     if "print" in step:

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -17,6 +18,16 @@ from vmplumb_conformance.profile import NEEDS, Stage
 from vmplumb_conformance.registry import Check
 
 SECONDS = 120.0
+
+
+def keep_grpc() -> None:
+    """Keep gRPC's asyncio side for the life of the process; call it on the loop.
+
+    Else it ends with the last channel that is collected, and joins its thread then: a collection on the wrong
+    thread has been seen to wait for ever.
+    """
+    aio: Any = grpc.aio
+    aio.init_grpc_aio()
 
 
 class Verdict(enum.Enum):
@@ -40,6 +51,7 @@ class Outcome:
 
 async def run(stage: Stage, checks: Sequence[Check], *, seconds: float = SECONDS) -> AsyncIterator[Outcome]:
     """Every check in order. Each has `seconds`; what it made is torn down after it."""
+    keep_grpc()
     for check in checks:
         lacking = sorted(one for one in check.needs if stage.lacks(one))
         if lacking:

@@ -374,6 +374,21 @@ async def the_revision_of_a_change_is_the_record_s(context: Context) -> None:
         same(change.revision, (await context.main.get(vm_id)).revision, "revision of event and GetNetwork")
 
 
+@check("REQ-RECORD-003", "REQ-WATCH-002")
+async def the_changes_of_a_watch_have_rising_revisions(context: Context) -> None:
+    first, second = context.vm(), context.vm()
+    async with watching(context.main) as watch:
+        await watch.bookmark()
+        begun = len(watch.events)
+        for vm_id in (first, second):
+            await context.main.set_up(context.static(vm_id))
+        for vm_id in (first, second):
+            await context.main.tear_down(vm_id)
+        await watch.change(second, REMOVED)
+        revisions = [one.revision for one in watch.events[begun:]]
+        same(revisions, sorted(set(revisions)), "revisions of the changes")
+
+
 @check("REQ-WATCH-101")
 async def a_place_that_is_not_held_is_lost(context: Context) -> None:
     """A revision of the future was never held."""

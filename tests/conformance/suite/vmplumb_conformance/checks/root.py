@@ -213,6 +213,6 @@ async def a_set_up_that_fails_leaves_nothing_in_the_kernel(context: Context) -> 
     same((await context.main.get(vm_id)).phase, vm_network_pb2.PHASE_FAILED, "the phase")
 
     async def nothing() -> bool:
-        return set(await links()) == outside and not list(Path("/run/netns").glob(vm_id))
+        return not set(await links()) - outside and not list(Path("/run/netns").glob(vm_id))
 
     await context.until(nothing, "devices and namespace of the failed set-up are gone")
