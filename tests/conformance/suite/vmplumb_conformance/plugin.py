@@ -8,8 +8,8 @@ It goes last in a list. Its configuration has `directory`, in which it reads `<c
 The n-th call of a command does the n-th step, later ones what `otherwise` says; a command that is not there
 succeeds. Keys of a step, done in this order: `wait` NAME (until the file `<container id>.NAME` is there), `last`
 SECONDS, `stderr` TEXT, `print` TEXT (instead of a result), `error` CODE with `msg` and `details`, `exit` STATUS,
-`result` (merged into the result of the plugins before). Every call is written to `<container id>.log`: COMMAND "begin", then
-"end". Calls without a container (GC, STATUS) are written to `host.log`, with the network's name.
+`result` (merged into the result of the plugins before). Every call is written to `<container id>.log`: COMMAND
+"begin", then "end". Calls without a container (GC, STATUS) are written to `host.log`, with the network's name.
 
 Runs alone: it imports nothing but Python's own library.
 """
