@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vmplumbd.cni import cells
+from vmplumbd.cni.cache import Cache, Opener
 from vmplumbd.cni.cells import Cells
 from vmplumbd.cni.config import NetworkConfigList, parse_list
 from vmplumbd.cni.exec import ExecInvoker
@@ -23,6 +24,7 @@ from vmplumbd.config import Config
 from vmplumbd.errors import AgentError, Reason
 from vmplumbd.journal.store import SqliteJournal
 from vmplumbd.kernel import holders, memory
+from vmplumbd.kernel import paths as kernel_paths
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.kernel.probe import LinuxProbe
 from vmplumbd.model.progress import Failure
@@ -180,6 +182,7 @@ def build(
         lanes=lanes,
         reaper=Reaper(lambda: holder[0]),
         settings=settings(config),
+        caches=functools.partial(Cache, opener=_cache_opener(config)),
         decode_spec=decode_spec,
         runs_in_process=functools.lru_cache(maxsize=256)(
             lambda raw: invoker.runs_in_process(parse_list(raw))
@@ -243,6 +246,13 @@ def _cells(setting: str, log: Log) -> Cells | None:
     ended = made.sweep()
     log.info("plugins.cgroup", where=directory, ended=ended)
     return made
+
+
+def _cache_opener(config: Config) -> Opener:
+    """Opens cache directories below the roots, as they are written and as they are, and follows no link in them."""
+    roots = (config.paths.cache_root, *config.paths.allowed_cache_roots)
+    listed = tuple(dict.fromkeys((*roots, *(os.path.realpath(one) for one in roots))))
+    return functools.partial(kernel_paths.open_directory, listed)
 
 
 def _sweep(tools: Tools, log: Log) -> None:

@@ -18,9 +18,9 @@ import errno
 import functools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from vmplumbd.cni import convert, result
 from vmplumbd.cni.args import RuntimeConf
@@ -30,6 +30,11 @@ from vmplumbd.cni.result import Result
 
 DEFAULT_CACHE_DIR = "/var/lib/cni"
 KIND = "cniCacheV1"
+
+_A_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# Why a directory stays and nothing is wrong: it is gone, others use it, it is a mount point.
+_NOT_OURS_TO_REMOVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
@@ -64,11 +69,35 @@ def read_path(path: str) -> CachedResult | None:
     return CachedResult(attachment=found, result=_ENCODER.encode(made).encode())
 
 
+class Opener(Protocol):
+    """Who opens a cache's directory where other users may write above or in it."""
+
+    def __call__(self, directory: str, *, make: bool) -> tuple[int, bool]:
+        """The directory's descriptor, and whether it was made, which is done if it is missing and `make` is set.
+
+        Raises OSError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where the files of one call are, and whether the directory was made for it."""
+
+    directory: str
+    results: str
+    new: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The files under one directory. It need not exist before the first write. Safe to share by threads."""
+    """The files under one directory. It need not exist before the first write. Safe to share by threads.
+
+    With an `opener` the directory is opened once a call and everything happens below what was opened, so that no
+    link that somebody puts into the path, or in the place of `results`, leads elsewhere.
+    """
 
     directory: str = DEFAULT_CACHE_DIR
+    opener: Opener | None = None
 
     def path(self, network: str, conf: RuntimeConf) -> str:
         """Where the attachment's file is. Raises CacheFailed for names that have none."""
@@ -88,35 +117,31 @@ class Cache:
         `encoded` is `done` as JSON, if the caller has it.
         """
         path = self.path(network.name, conf)
+        name = _file_name(network.name, conf) or ""
         body = _encode(network, conf, done, encoded)
-        aside = self._aside(_file_name(network.name, conf) or "")
         try:
-            # In a directory that was not there before, as one for each VM is not, there is no record of another.
-            other = "" if self._is_made() else _belongs_to_another(path, network.name, conf)
-            if other:
-                raise CacheFailed(f"{path} belongs to another attachment: {other}")
             try:
-                _write_file(aside, body)
+                self._write(name, body, network.name, conf)
             except FileNotFoundError:
-                _make_directories(f"{self.directory}/results")
-                _write_file(aside, body)
-            try:
-                os.replace(aside, path)  # noqa: PTH105 - hot path
-            except FileNotFoundError:
-                _make_directories(f"{self.directory}/results")
-                os.replace(aside, path)  # noqa: PTH105 - hot path
+                # Another's teardown has taken the directories between two steps of ours.
+                self._write(name, body, network.name, conf)
         except OSError as exc:
-            with contextlib.suppress(OSError):
-                os.unlink(aside)  # noqa: PTH108 - hot path
             raise CacheFailed(f"open {path}: {exc.strerror}") from exc
 
-    def _is_made(self) -> bool:
-        try:
-            os.mkdir(self.directory, 0o700)  # noqa: PTH102 - hot path
-            os.mkdir(f"{self.directory}/results", 0o700)  # noqa: PTH102 - hot path
-        except (FileExistsError, FileNotFoundError, NotADirectoryError):
-            return False
-        return True
+    def _write(self, name: str, body: bytes, network: str, conf: RuntimeConf) -> None:
+        with self._open(make=True) as at:
+            # In a directory that was not there before, as one for each VM is not, there is no record of another.
+            other = "" if at.new else _belongs_to_another(f"{at.results}/{name}", network, conf)
+            if other:
+                raise CacheFailed(f"{self.path(network, conf)} belongs to another attachment: {other}")
+            aside = _aside(at, name)
+            try:
+                _write_file(aside, body)
+                os.replace(aside, f"{at.results}/{name}")  # noqa: PTH105 - hot path
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.unlink(aside)  # noqa: PTH108 - hot path
+                raise
 
     def read(self, network: str, conf: RuntimeConf, *, cni_version: str) -> Result | None:
         """The result of the last ADD in the version asked for; None if there is none that can be read.
@@ -179,7 +204,11 @@ class Cache:
         name = _file_name(network, conf)
         if name is None:
             return False
-        return os.access(f"{self.directory}/results/{name}", os.F_OK) or os.access(self._aside(name), os.F_OK)
+        try:
+            with self._open() as at:
+                return os.access(f"{at.results}/{name}", os.F_OK) or os.access(_aside(at, name), os.F_OK)
+        except OSError:
+            return False
 
     def remove(self, network: str, conf: RuntimeConf) -> None:
         """Remove the attachment's file. Gone already is success; another attachment's file stays.
@@ -189,53 +218,107 @@ class Cache:
         name = _file_name(network, conf)
         if name is None:
             return
-        path = f"{self.directory}/results/{name}"
         try:
-            if not _belongs_to_another(path, network, conf):
-                _unlink(path)
-            _unlink(self._aside(name))
+            with self._open() as at:
+                if not _belongs_to_another(f"{at.results}/{name}", network, conf):
+                    _unlink(f"{at.results}/{name}")
+                _unlink(_aside(at, name))
+        except (FileNotFoundError, NotADirectoryError):
+            return
         except OSError as exc:
-            raise CacheFailed(f"remove {path}: {exc.strerror}") from exc
+            raise CacheFailed(f"remove {self.directory}/results/{name}: {exc.strerror}") from exc
 
-    def _aside(self, name: str) -> str:
-        """Where a record is written before it is moved into place.
+    def remove_directories(self) -> None:
+        """Remove the directory and its `results`, as far as they are empty and no mount. Raises CacheFailed."""
+        above, _, name = self.directory.rpartition("/")
+        try:
+            with self._place(above or "/") as place:
+                for directory in (f"{place}/{name}/results", f"{place}/{name}"):
+                    _rmdir(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as exc:
+            raise CacheFailed(f"remove {self.directory}: {exc.strerror}") from exc
 
-        One name an attachment, which has one operation at a time: what a killed writer leaves is removed
-        with the record. It lies outside results/, where libcni would list it as an attachment.
-        """
-        return f"{self.directory}/.{name}"
+    @contextlib.contextmanager
+    def _open(self, *, make: bool = False) -> Iterator[_At]:
+        """Where the files are. Without `make` and where there is no directory, their names lead nowhere."""
+        if self.opener is None:
+            results = f"{self.directory}/results"
+            new = make and _make_both(self.directory, results)
+            yield _At(self.directory, results, new)
+            return
+        directory, new = self.opener(self.directory, make=make)
+        results_fd = -1
+        try:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir("results", 0o700, dir_fd=directory)
+            try:
+                results_fd = os.open("results", _A_PLACE, dir_fd=directory)
+            except FileNotFoundError:
+                pass
+            except NotADirectoryError:
+                raise OSError(errno.ELOOP, "results is a link, or no directory") from None
+            below = f"/proc/self/fd/{results_fd}" if results_fd >= 0 else f"/proc/self/fd/{directory}/results"
+            yield _At(f"/proc/self/fd/{directory}", below, new)
+        finally:
+            os.close(directory)
+            if results_fd >= 0:
+                os.close(results_fd)
+
+    @contextlib.contextmanager
+    def _place(self, directory: str) -> Iterator[str]:
+        if self.opener is None:
+            yield directory
+            return
+        fd, _ = self.opener(directory, make=False)
+        try:
+            yield f"/proc/self/fd/{fd}"
+        finally:
+            os.close(fd)
 
     def attachments(self, container_id: str = "") -> tuple[CachedAttachment, ...]:
         """Every attachment on record, or one container's, in order of file names. Other files are skipped.
 
         Raises CacheFailed if the directory is there and cannot be listed.
         """
-        results = f"{self.directory}/results"
         try:
-            names = sorted(os.listdir(results), key=os.fsencode)  # noqa: PTH208 - names, not paths
+            with self._open() as at:
+                return _listed(at.results, container_id)
         except FileNotFoundError:
             return ()
         except OSError as exc:
-            raise CacheFailed(f"open {results}: {exc.strerror}") from exc
-        part = f"-{container_id}-"
-        found = []
-        for name in names:
-            # As libcni: the ID stands neither at the start nor at the end of the name.
-            if container_id and not 0 < name.find(part) < len(name) - len(part):
-                continue
-            raw = _read_file(f"{results}/{name}")
-            body = None if raw is None else _object(raw)
-            each = None if body is None or body.get("kind") != KIND else _attachment(body)
-            if each is None or not each.network or not each.conf.if_name:
-                continue
-            if container_id and each.conf.container_id != container_id:
-                continue
-            found.append(each)
-        return tuple(found)
+            raise CacheFailed(f"open {self.directory}/results: {exc.strerror}") from exc
 
     def _read(self, network: str, conf: RuntimeConf) -> bytes | None:
         name = _file_name(network, conf)
-        return None if name is None else _read_file(f"{self.directory}/results/{name}")
+        if name is None:
+            return None
+        try:
+            with self._open() as at:
+                return _read_file(f"{at.results}/{name}")
+        except OSError:
+            return None
+
+
+def _listed(results: str, container_id: str) -> tuple[CachedAttachment, ...]:
+    names = sorted(os.listdir(results), key=os.fsencode)  # noqa: PTH208 - names, not paths
+    part = f"-{container_id}-"
+    found = []
+    for name in names:
+        # As libcni: the ID stands neither at the start nor at the end of the name.
+        if container_id and not 0 < name.find(part) < len(name) - len(part):
+            continue
+        raw = _read_file(f"{results}/{name}")
+        body = None if raw is None else _object(raw)
+        each = None if body is None or body.get("kind") != KIND else _attachment(body)
+        if each is None or not each.network or not each.conf.if_name:
+            continue
+        if container_id and each.conf.container_id != container_id:
+            continue
+        found.append(each)
+    return tuple(found)
 
 
 def _file_name(network: str, conf: RuntimeConf) -> str | None:
@@ -268,6 +351,42 @@ def _encode(network: NetworkConfigList, conf: RuntimeConf, done: Result, encoded
 @functools.lru_cache(maxsize=64)
 def _base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
+
+
+def _aside(at: _At, name: str) -> str:
+    """Where a record is written before it is moved into place.
+
+    One name an attachment, which has one operation at a time: what a killed writer leaves is removed
+    with the record. It lies outside results/, where libcni would list it as an attachment.
+    """
+    return f"{at.directory}/.{name}"
+
+
+def _make_both(directory: str, results: str) -> bool:
+    """Make what is missing; answers whether the directory was."""
+    try:
+        os.mkdir(directory, 0o700)  # noqa: PTH102 - hot path
+    except FileExistsError:
+        new = False
+    except FileNotFoundError:
+        _make_directories(directory)
+        new = True
+    else:
+        new = True
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(results, 0o700)  # noqa: PTH102 - hot path
+    return new
+
+
+def _rmdir(directory: str) -> None:
+    try:
+        os.rmdir(directory)  # noqa: PTH106 - hot path
+    except OSError as exc:
+        # A read-only disk refuses before it looks whether there is anything to remove.
+        if exc.errno == errno.EROFS and not os.path.lexists(directory):
+            return
+        if exc.errno not in _NOT_OURS_TO_REMOVE:
+            raise
 
 
 def _make_directories(path: str) -> None:

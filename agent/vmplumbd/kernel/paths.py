@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vmplumbd.kernel import syscalls
@@ -21,7 +21,9 @@ def open_beneath(root: str, relative: str, *, flags: int = os.O_RDONLY, mode: in
     """
     directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        created = mode if flags & (os.O_CREAT | os.O_TMPFILE) else 0
+        # O_TMPFILE has O_DIRECTORY's bit in it.
+        makes = flags & os.O_CREAT or flags & os.O_TMPFILE == os.O_TMPFILE
+        created = mode if makes else 0
         try:
             return syscalls.openat2(
                 directory, relative, flags=flags | os.O_CLOEXEC, mode=created, resolve=_RULES
@@ -51,6 +53,58 @@ def walk_beneath(directory: int, relative: str, *, flags: int, mode: int) -> int
                 raise _link_or_file(directory, name) from None
             opened.callback(os.close, directory)
         return os.open(names[-1], flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=directory)
+
+
+def open_directory(roots: Sequence[str], directory: str, *, make: bool) -> tuple[int, bool]:
+    """Open a directory below one of `roots`, none of whose links is followed, and say whether it was made.
+
+    With `make` what is missing of it is made, 0700. One that is below no root is opened as it is written: nobody
+    but the operator can have named it. The descriptor names a place (O_PATH). Raises OSError; ELOOP at a link.
+    """
+    root = next((one for one in roots if f"{directory}/".startswith(f"{one.rstrip('/')}/")), None)
+    if root is None:
+        made = make and _make_directories(directory)
+        return os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), made
+    relative = directory[len(root.rstrip("/")) :].strip("/")
+    try:
+        return _open_place(root, relative), False
+    except FileNotFoundError:
+        if not make:
+            raise
+    _make_directories(root)
+    return _make_beneath(root, relative), True
+
+
+def _open_place(root: str, relative: str) -> int:
+    return open_beneath(root, relative or ".", flags=os.O_PATH | os.O_DIRECTORY)
+
+
+def _make_beneath(root: str, relative: str) -> int:
+    parent, _, name = relative.rpartition("/")
+    if not name:
+        return _open_place(root, "")
+    try:
+        above = _open_place(root, parent)
+    except FileNotFoundError:
+        above = _make_beneath(root, parent)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=above)
+    finally:
+        os.close(above)
+    return _open_place(root, relative)
+
+
+def _make_directories(path: str) -> bool:
+    # os.makedirs gives its mode to the last one only.
+    try:
+        os.mkdir(path, 0o700)  # noqa: PTH102 - beside the other plain calls
+    except FileExistsError:
+        return False
+    except FileNotFoundError:
+        _make_directories(path.rpartition("/")[0] or "/")
+        return _make_directories(path)
+    return True
 
 
 def resolve(path: str) -> str:

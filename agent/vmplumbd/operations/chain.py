@@ -5,7 +5,6 @@ This is where the agent's values meet the CNI runtime's, and where CNI's errors 
 
 from __future__ import annotations
 
-import errno
 import functools
 import json
 import os
@@ -61,9 +60,6 @@ from vmplumbd.policy import inline, paths
 from vmplumbd.policy.inline import InlineRules
 from vmplumbd.policy.paths import PathPolicy
 
-# Why a cache directory stays and nothing is wrong: it is gone, others use it, it is a mount point.
-_NOT_OURS_TO_REMOVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
-
 # What of a plugin's standard error a record and an event keep at most: CNIError.stderr_tail.
 _STDERR_KEPT = 4096
 # And of each other text of a plugin, so that a record stays below 1 MiB whatever a plugin says.
@@ -71,6 +67,8 @@ _TEXT_KEPT = 16 * 1024
 _INLINE_RULES = InlineRules(plugins=frozenset(BUILT_IN_PLUGINS))
 
 Tell = Callable[[PluginCall], None]
+# The result cache of a directory.
+Caches = Callable[[str], Cache]
 Preflight = Callable[[NetworkConfigList, tuple[str, ...]], Sequence[str]]
 
 
@@ -167,6 +165,7 @@ def add(
     attempt: int,
     tell: Tell,
     ahead: object = None,
+    caches: Caches = Cache,
 ) -> runtime.Added:
     """CNI ADD of the whole chain. Blocks. Leaves what a failed ADD leaves: DEL must follow.
 
@@ -178,7 +177,7 @@ def add(
             _runtime_conf(attachment, vm_id, netns),
             invoker=invoker,
             path=attachment.bin_path,
-            cache=Cache(attachment.cache_dir),
+            cache=caches(attachment.cache_dir),
             deadline=deadline,
             cancelled=cancelled,
             tell=_told(tell),
@@ -201,6 +200,7 @@ def delete(
     strict: bool = False,
     attempt: int = 1,
     last: bool = True,
+    caches: Caches = Cache,
 ) -> tuple[PluginFailed, ...]:
     """CNI DEL of the whole chain, every plugin of it; answers the failures. Needs nothing else.
 
@@ -209,7 +209,7 @@ def delete(
     """
     network = _parsed(attachment.conf_list)
     conf = _runtime_conf(attachment, vm_id, netns)
-    cache = Cache(attachment.cache_dir)
+    cache = caches(attachment.cache_dir)
     try:
         runtime.del_(
             network,
@@ -236,7 +236,9 @@ def delete(
     if last:
         try:
             cache.remove(network.name, conf)
-            _remove_cache_dir(attachment.cache_dir, vm_id)
+            # A per-VM cache directory goes with its VM; one that holds other attachments stays.
+            if Path(attachment.cache_dir).name == vm_id:
+                cache.remove_directories()
         except CacheFailed as exc:
             return (_del_failed(exc, attachment.network),)
     return ()
@@ -261,19 +263,25 @@ def result_of(attachment: Attachment) -> Result | None:
         return None
 
 
-def has_traces(attachment: Attachment, vm_id: VmId, *, invoker: Invoker) -> bool:
+def has_traces(attachment: Attachment, vm_id: VmId, *, invoker: Invoker, caches: Caches = Cache) -> bool:
     """Whether DEL of an attachment whose namespace is new might find anything. Changes nothing."""
     return runtime.has_traces(
         _parsed(attachment.conf_list),
         _runtime_conf(attachment, vm_id, ""),
         invoker=invoker,
         path=attachment.bin_path,
-        cache=Cache(attachment.cache_dir),
+        cache=caches(attachment.cache_dir),
     )
 
 
 def check(
-    attachment: Attachment, vm_id: VmId, netns: str, *, invoker: Invoker, deadline: float | None
+    attachment: Attachment,
+    vm_id: VmId,
+    netns: str,
+    *,
+    invoker: Invoker,
+    deadline: float | None,
+    caches: Caches = Cache,
 ) -> tuple[AgentError, ...] | None:
     """CNI CHECK of the chain: findings, or None where the version or disableCheck leaves it out."""
     network = _parsed(attachment.conf_list)
@@ -285,7 +293,7 @@ def check(
             _runtime_conf(attachment, vm_id, netns),
             invoker=invoker,
             path=attachment.bin_path,
-            cache=Cache(attachment.cache_dir),
+            cache=caches(attachment.cache_dir),
             prev_result=attachment.result or None,
             deadline=deadline,
         )
@@ -453,20 +461,6 @@ def _del_failed(exc: CniError, network: str) -> PluginFailed:
         stderr_tail=exc.stderr_tail,
     )
     return DelFailed(told.message, error, hint=told.hint)
-
-
-def _remove_cache_dir(cache_dir: str, vm_id: VmId) -> None:
-    # A per-VM cache directory goes with its VM; one that holds other attachments stays, rmdir sees to that.
-    if Path(cache_dir).name == vm_id:
-        for directory in (f"{cache_dir}/results", cache_dir):
-            try:
-                os.rmdir(directory)  # noqa: PTH106 - the hot path
-            except OSError as exc:
-                # A read-only disk refuses before it looks whether there is anything to remove.
-                if exc.errno == errno.EROFS and not os.path.lexists(directory):
-                    continue
-                if exc.errno not in _NOT_OURS_TO_REMOVE:
-                    raise CacheFailed(f"remove {directory}: {exc.strerror}") from exc
 
 
 def _check_paths(index: int, cni: CniConfiguration, policy: PathPolicy) -> None:

@@ -58,6 +58,7 @@ def _check(tools: Tools, record: Record) -> Findings:
             record.vm_id,
             plan.netns_path,
             invoker=tools.invoker,
+            caches=tools.caches,
             deadline=tools.clock.monotonic() + tools.settings.operation_timeout,
         )
         skipped = skipped or told is None

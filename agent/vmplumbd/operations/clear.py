@@ -278,6 +278,7 @@ def _del(tools: Tools, views: Views, finding: Finding, aside: Quarantine | None)
         VmId(conf.container_id),
         conf.netns if _is_its_own(tools, found) else "",
         invoker=tools.invoker,
+        caches=tools.caches,
         deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
         tell=lambda call: None,  # noqa: ARG005 - failures are answered
     )

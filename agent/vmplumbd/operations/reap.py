@@ -85,6 +85,7 @@ def take_back(
                 record.vm_id,
                 netns,
                 invoker=invoker,
+                caches=tools.caches,
                 deadline=deadline,
                 tell=tell,
                 strict=tools.settings.strict_del,
@@ -243,6 +244,7 @@ def finish(tools: Tools, release: Release) -> tuple[AgentError, ...]:
                 release.vm_id,
                 "",
                 invoker=tools.freeing_invoker if freeing else tools.invoker,
+                caches=tools.caches,
                 deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
                 tell=lambda call: None,  # noqa: ARG005 - nobody listens any more
             )
@@ -267,6 +269,7 @@ def free(tools: Tools, record: Record) -> tuple[AgentError, ...]:
             record.vm_id,
             "",
             invoker=tools.freeing_invoker,
+            caches=tools.caches,
             deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
             tell=lambda call: None,  # noqa: ARG005 - its DEL was told
             last=False,

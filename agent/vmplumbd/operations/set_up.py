@@ -288,7 +288,9 @@ def _del_first(
     tools: Tools, operation: Operation, attachment: Attachment, plan: Plan, bounds: Bounds, *, force: bool
 ) -> None:
     tell_step(operation, Step.CNI_DEL_PREEXISTING, StepState.STARTED)
-    if plan.netns_owned and not chain.has_traces(attachment, operation.vm_id, invoker=tools.invoker):
+    if plan.netns_owned and not chain.has_traces(
+        attachment, operation.vm_id, invoker=tools.invoker, caches=tools.caches
+    ):
         # The namespace is new and nothing lies outside: DEL would look at the same things, and find nothing.
         tell_step(operation, Step.CNI_DEL_PREEXISTING, StepState.SUCCEEDED)
         return
@@ -300,6 +302,7 @@ def _del_first(
         operation.vm_id,
         plan.netns_path,
         invoker=tools.invoker,
+        caches=tools.caches,
         deadline=bounds.deadline.at,
         cancelled=bounds.token.cancelled,
         tell=_calls(operation, Step.CNI_DEL_PREEXISTING, only_failures=True),
@@ -356,6 +359,7 @@ def _add(
                 operation.vm_id,
                 netns,
                 invoker=tools.invoker,
+                caches=tools.caches,
                 deadline=bounds.deadline.at,
                 cancelled=bounds.token.cancelled,
                 attempt=number,
@@ -437,6 +441,7 @@ def _del_after_failure(tools: Tools, operation: Operation, attachment: Attachmen
         operation.vm_id,
         netns,
         invoker=tools.invoker,
+        caches=tools.caches,
         deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
         tell=_calls(operation, Step.ROLLBACK),
     )

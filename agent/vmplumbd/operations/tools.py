@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from vmplumbd.abc import Clock, DeviceWatch, Expected, Held, Kernel, Probe
+from vmplumbd.cni.cache import Cache
 from vmplumbd.cni.config import NetworkConfigList
 from vmplumbd.cni.invoke import Invoker
 from vmplumbd.model.progress import Holder
@@ -137,6 +138,7 @@ class Tools:
     raise OSError and CniError half-way.
     `sparing_invoker` does all that DEL does but leaves addresses reserved, and links to the end of their namespace;
     `freeing_invoker` gives back addresses whose links have been seen to go.
+    `caches` is the result cache in a directory.
     `holders` says who lives in the namespace with an inode; `probe` what the host offers. `note` takes an
     event and its fields for the log. `built_in_networks` are those whose last set-up ran in process, as the next
     one most likely will: a guess, for speed alone.
@@ -163,4 +165,5 @@ class Tools:
     free: Callable[[bytes, Sequence[tuple[str, str]]], bool]
     holders: Callable[[int, str], tuple[Holder, ...]]
     probe: Probe
+    caches: Callable[[str], Cache] = Cache
     note: Callable[[str, Mapping[str, str]], None] = _unheard

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import stat
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from vmplumbd.cni import config, result
 from vmplumbd.cni.args import RuntimeConf
-from vmplumbd.cni.cache import Cache
+from vmplumbd.cni.cache import Cache, Opener
 from vmplumbd.cni.error import CacheFailed
+from vmplumbd.kernel import paths
 
 NET = config.parse_list(b'{"name":"net","cniVersion":"1.0.0","plugins":[{"type":"a"}]}')
 DONE = result.parse('{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}')
@@ -108,3 +110,42 @@ def test_a_directory_that_cannot_be_listed_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("")
     with pytest.raises(CacheFailed):
         Cache(str(tmp_path)).attachments()
+
+
+def opener(root: Path) -> Opener:
+    return functools.partial(paths.open_directory, [str(root)])
+
+
+def test_with_an_opener_the_files_are_the_same_and_go_with_their_directories(tmp_path: Path) -> None:
+    cache = Cache(f"{tmp_path}/vm", opener(tmp_path))
+    cache.remove("net", conf())
+    assert not cache.has("net", conf())
+    cache.write(NET, conf(), DONE)
+    plain = Cache(f"{tmp_path}/vm")
+    assert plain.read("net", conf(), cni_version="1.0.0") == DONE
+    assert cache.read("net", conf(), cni_version="1.0.0") == DONE
+    assert cache.attachments() == plain.attachments()
+    assert cache.has("net", conf())
+    cache.remove("net", conf())
+    cache.remove_directories()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["vm", "vm/results"])
+def test_a_link_that_somebody_puts_into_the_path_leads_nowhere(tmp_path: Path, place: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    cache = Cache(f"{root}/vm", opener(root))
+    (outside / "results").mkdir(parents=True)
+    (outside / "results" / "net-c1-eth0").write_text("{}")
+    (root / place).parent.mkdir(parents=True)
+    (root / place).symlink_to(outside if place == "vm" else outside / "results")
+    before = sorted(outside.rglob("*"))
+    with pytest.raises(CacheFailed):
+        cache.write(NET, conf("c1"), DONE)
+    assert cache.read("net", conf("c1"), cni_version="1.0.0") is None
+    assert not cache.has("net", conf("c1"))
+    with pytest.raises(CacheFailed):
+        cache.remove("net", conf("c1"))
+    cache.remove_directories()
+    assert sorted(outside.rglob("*")) == before
+    assert (outside / "results" / "net-c1-eth0").read_text() == "{}"

@@ -103,3 +103,40 @@ def test_a_loop_of_links_leads_nowhere(root: Path) -> None:
     with pytest.raises(OSError, match="loop") as caught:
         paths.resolve(str(root / "loop"))
     assert caught.value.errno == errno.ELOOP
+
+
+def test_a_directory_is_made_below_its_root_and_said_to_be_new(root: Path) -> None:
+    for path, new in ((root / "a" / "b", True), (root / "a" / "b", False), (root, False)):
+        fd, made = paths.open_directory([str(root)], str(path), make=True)
+        assert Path(f"/proc/self/fd/{fd}").readlink() == path
+        assert made is new
+        os.close(fd)
+    assert (root / "a").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_root_that_is_missing_is_made_too(tmp_path: Path) -> None:
+    fd, made = paths.open_directory([f"{tmp_path}/x/y"], f"{tmp_path}/x/y/z", make=True)
+    os.close(fd)
+    assert made
+    with pytest.raises(FileNotFoundError):
+        paths.open_directory([f"{tmp_path}/n"], f"{tmp_path}/n/z", make=False)
+
+
+@pytest.mark.parametrize("below", ["linked", "linked/two", "absolute/new", "link"])
+def test_no_link_below_the_root_is_followed_nor_made_through(root: Path, below: str) -> None:
+    before = sorted(one.name for one in root.rglob("*"))
+    for make in (False, True):
+        with pytest.raises(OSError, match=r"symbolic|Not a directory"):
+            paths.open_directory([str(root)], str(root / below), make=make)
+    assert sorted(one.name for one in root.rglob("*")) == before
+    assert not Path("/etc/new").exists()
+
+
+def test_a_link_in_the_roots_own_path_and_one_below_no_root_are_the_operators(
+    root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "to-root").symlink_to(root)
+    for roots, path in (([f"{tmp_path}/to-root"], "to-root/one"), (["/elsewhere"], "root/linked")):
+        fd, _ = paths.open_directory(roots, f"{tmp_path}/{path}", make=False)
+        assert Path(f"/proc/self/fd/{fd}").readlink() == root / "one"
+        os.close(fd)
