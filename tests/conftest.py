@@ -9,9 +9,16 @@ import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import host as hosts
+
+# How fast inputs are made says how busy the machine is, and nothing about them.
+hypothesis.settings.register_profile(
+    "vmplumb", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("vmplumb")
 
 # How many user ids there are where there is no user namespace.
 _ALL = "4294967295"
