@@ -6,13 +6,14 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo test conformance clients lint bench torture soak flood fuzz generate lock guest reference-plugins env clean
+.PHONY: help demo test conformance clients dashboard lint bench torture soak flood fuzz generate lock guest reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
 	@echo 'make test      every test;  ARGS="-k redirect" for some'
 	@echo 'make clients   the clients in every language, built and tested against a live agent;  ARGS=go for one'
 	@echo 'make conformance   whether the agent keeps the contract, and the report'
+	@echo 'make dashboard  every query of the dashboard, answered by a real Prometheus that reads a real agent under load'
 	@echo 'make lint      ruff, mypy, import contracts, fences, the contract and its generated code'
 	@echo 'make bench     set-up and teardown, measured beside their peers'
 	@echo 'make torture   1000 kills of the agent under load; ARGS="--kills 60 --seed 7" for others, ARGS=--every-step in turn'
@@ -44,6 +45,9 @@ clients: env
 conformance: env
 	@tools/system_packages.sh iproute2 || true
 	$(PYTHON) -m tests.conformance.against vmplumbd $(ARGS)
+dashboard: env
+	@tools/system_packages.sh iproute2 prometheus
+	@$(PYTHON) -m tools.dashboard $(ARGS)
 
 lint: env
 	.venv/bin/ruff check .

@@ -27,6 +27,7 @@ DEFAULT_FILE = "/etc/vmplumb/vmplumbd.toml"
 ENVIRONMENT_PREFIX = "VMPLUMBD_"
 # Some lines, so that a rotation has something to keep.
 _LEAST_AUDIT = 64 << 10
+FORMATS = ("auto", "json", "text", "journald")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -194,9 +195,13 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
-    """What is logged, JSON lines on stderr."""
+    """What is logged, and how: "json" or "text" lines on stderr, or entries of "journald" with fields.
+
+    "auto" is journald where stderr leads there, else json.
+    """
 
     level: str = "info"
+    format: str = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,6 +362,10 @@ def _check(config: Config, wrong: list[Violation]) -> None:
     if config.log.level not in LEVELS:
         wrong.append(
             Violation(field="log.level", rule="choice", message=f"must be one of {', '.join(LEVELS)}")
+        )
+    if config.log.format not in FORMATS:
+        wrong.append(
+            Violation(field="log.format", rule="choice", message=f"must be one of {', '.join(FORMATS)}")
         )
     if config.metrics.listen and not _is_near(config.metrics.listen):
         wrong.append(

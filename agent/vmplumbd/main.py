@@ -27,8 +27,9 @@ from vmplumbd.kernel import privileges, syscalls
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.kernel.peers import Peers
 from vmplumbd.model.record import JournalState, Record
+from vmplumbd.observe import journald
 from vmplumbd.observe.audit import Audit
-from vmplumbd.observe.log import Log
+from vmplumbd.observe.log import Log, as_json, as_text
 from vmplumbd.observe.notify import Notifier
 from vmplumbd.operations import take_over
 from vmplumbd.operations.book import Book
@@ -69,7 +70,7 @@ def serve(config: Config) -> int:
     # Each namespace that waits for its end is a descriptor (`operations.reaper`).
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    log = Log(sys.stderr, level=config.log.level)
+    log = _log(config)
     try:
         policy = load_policy(config.policy.file, RPCS) if config.policy.file else None
     except AgentError as exc:
@@ -85,6 +86,14 @@ def serve(config: Config) -> int:
         return asyncio.run(_serve(config, daemon, policy))
     finally:
         daemon.close()
+
+
+def _log(config: Config) -> Log:
+    """The log as the operator wants it. What journald does not take goes to stderr, as lines."""
+    given = config.log.format
+    if given == "journald" or (given == "auto" and journald.listens(os.environ.get("JOURNAL_STREAM", ""), 2)):
+        return Log(sys.stderr, level=config.log.level, line=as_text, entry=journald.Journald())
+    return Log(sys.stderr, level=config.log.level, line=as_text if given == "text" else as_json)
 
 
 def _confine(config: Config, log: Log) -> None:

@@ -127,7 +127,9 @@ class Metrics:
             registry=registry,
         )
         for kind in Kind:
-            self._operations.labels(kind.value, _OK)
+            # A counter that is born with its first event has no increase: alerts look at these.
+            for reason in (_OK, Reason.INTERNAL.value, Reason.JOURNAL_FAILED.value):
+                self._operations.labels(kind.value, reason)
             self._operation.labels(kind.value)
         self._types = _Bounded(frozenset(BUILT_IN_PLUGINS), PLUGIN_TYPES)
 

@@ -28,6 +28,8 @@ from vmplumbd.plugins.ahead import MadeAhead
 _IDLE = 0.02
 # After a member could not be made: the network may be there in a while. Seconds.
 _AFTER_FAILURE = 5.0
+# How long a drain waits for a member that is being made. Seconds.
+_MAKING = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class _Counts:
     misses: int = 0
     problem: str = ""
     filling: bool = False
+    making: bool = False
 
 
 class Pools:
@@ -86,7 +89,7 @@ class Pools:
         self._wanted: Mapping[str, PoolSettings] = {one.network: one for one in wanted}
         self._directory = directory
         self._counts = {name: _Counts() for name in self._wanted}
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._drained: set[str] = set()
 
     def made(self, member: Member) -> MadeAhead:
@@ -173,8 +176,13 @@ class Pools:
         if dry_run:
             return len(members)
         self._drained.update(self._wanted)
+        with self._lock:
+            # One that is being made is seen when it is there; who waits to make the next one makes none.
+            self._lock.wait_for(lambda: not any(one.making for one in self._counts.values()), _MAKING)
+        members = self._tools().book.members()
         for member in members:
             self._discard(member)
+        self._tidy()  # the last ones may have been claimed
         return len(members)
 
     def _fill(self, wanted: PoolSettings, counts: _Counts) -> Work:
@@ -188,10 +196,18 @@ class Pools:
                     counts.problem = f"max_networks {tools.settings.max_networks} is reached"
                     yield Sleep(seconds=_AFTER_FAILURE)
                     continue
+                with self._lock:
+                    if wanted.network in self._drained:
+                        return
+                    counts.making = True
                 try:
                     counts.problem = self._make_one(wanted.network)
                 except Exception as exc:  # noqa: BLE001 - a pool that cannot be filled must not end its lane
                     counts.problem = f"{exc}"
+                finally:
+                    with self._lock:
+                        counts.making = False
+                        self._lock.notify_all()
                 if counts.problem:
                     yield Sleep(seconds=_AFTER_FAILURE)
         finally:
@@ -269,8 +285,12 @@ class Pools:
             tools.book.forget_member(member)
         except AgentError:
             return  # found again at the next start
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """The last member's directory goes with it."""
+        tools = self._tools()
         if not tools.book.members():
-            # The last one's directory goes with it.
             tools.kernel.undo_netns_dir(
                 net.NetnsDir(path=self._directory, made=(self._directory,), mounted=True)
             )

@@ -222,8 +222,9 @@ def test_what_the_agent_holds_is_read_when_it_is_asked_for(tmp_path: Any) -> Non
         ("vmplumb_operations_admitted", ()): 3,
         ("vmplumb_operations_limit", ()): 1000,
         **{
-            ("vmplumb_operations_total", (("kind", kind), ("reason", "OK"))): 0
+            ("vmplumb_operations_total", (("kind", kind), ("reason", reason))): 0
             for kind in ("set-up", "teardown", "check")
+            for reason in ("OK", "INTERNAL", "JOURNAL_FAILED")
         },
         ("vmplumb_lane_queued", (("lane", "built-in"),)): 2,
         ("vmplumb_lane_queued", (("lane", "exec"),)): 0,
