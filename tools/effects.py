@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import enum
 import itertools
 import sys
 import time
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 from tests import host as hosts
 from tests.faults.bench import Bench, FakePlace, HostPlace, Place, bench
 from tests.faults.cases import Recorded, What, all_broken, record
-from tests.faults.chains import CHAINS
+from tests.faults.chains import CHAINS, POOLED
 from tests.faults.doors import door
 from tests.faults.seam import Fault, Seam, standing
 
@@ -45,18 +46,38 @@ def place_of(name: str) -> Iterator[Place]:
         place.leave()
 
 
-def maker(place: Place, chain: str, *, adopted: bool) -> Make:
+class Namespace(enum.Enum):
+    """Where a network's namespace comes from."""
+
+    MADE = "made"
+    ADOPTED = "adopted"
+    CLAIMED = "claimed"
+
+
+def operations_of(namespace: Namespace) -> tuple[What, ...]:
+    """The operations that there are with such namespaces."""
+    return tuple(one for one in What if one is not What.REFILL or namespace is Namespace.CLAIMED)
+
+
+def maker(place: Place, chain: str, namespace: Namespace, what: What) -> Make:
     """How benches are made there."""
 
     def make(seam: Seam) -> AbstractContextManager[Bench]:
-        return bench(seam, place, chain=CHAINS[chain], adopted=adopted)
+        return bench(
+            seam,
+            place,
+            chain=CHAINS[chain],
+            adopted=namespace is Namespace.ADOPTED,
+            pool=int(namespace is Namespace.CLAIMED),
+            filled=what is not What.REFILL,
+        )
 
     return make
 
 
-def title(recorded: Recorded, name: str, chain: str, *, adopted: bool) -> str:
+def title(recorded: Recorded, name: str, chain: str, namespace: Namespace) -> str:
     """Which operation, where, of which network, in which namespace."""
-    return f"{chain}, {recorded.what.value}, namespace {'adopted' if adopted else 'made'}, {name} kernel"
+    return f"{chain}, {recorded.what.value}, namespace {namespace.value}, {name} kernel"
 
 
 def counts(recorded: Recorded, faults: Sequence[Fault]) -> str:
@@ -109,16 +130,20 @@ def main() -> int:
         return 2
     totals: collections.Counter[str] = collections.Counter()
     broken = 0
-    for name, chain, adopted in itertools.product(places, networks, (False, True)):
+    for name, chain, namespace in itertools.product(places, networks, Namespace):
+        if namespace is Namespace.CLAIMED and chain not in POOLED:
+            continue
         with place_of(name) as place, standing(Seam()) as seam:
-            for what in operations:
-                make = maker(place, chain, adopted=adopted)
+            for what in operations_of(namespace):
+                if what not in operations:
+                    continue
+                make = maker(place, chain, namespace, what)
                 recorded = record(what, make, seam)
                 faults = recorded.faults(every=not given.some)
                 totals["effects"] += len(recorded.effects) - recorded.since
                 totals["faults"] += len(faults)
                 print(
-                    f"{title(recorded, name, chain, adopted=adopted)}: {counts(recorded, faults)}",
+                    f"{title(recorded, name, chain, namespace)}: {counts(recorded, faults)}",
                     flush=True,
                 )
                 if given.each:

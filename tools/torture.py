@@ -28,7 +28,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -48,6 +48,10 @@ PATIENCE = 60.0
 STARTS = 0.25
 LONGEST_LIFE = 0.5
 LONGEST_START = 0.06
+# Warm pools are filled while nobody asks: all callers hold their breath at once, this long in each period. Seconds.
+PERIOD = 0.25
+BREATH = 0.06
+POOL = {"pool.sizes": "fcnet=8", "pool.refill_rate": "1000"}
 # What a caller may hear that is no fault of the agent; it then tears down and goes on.
 CLEAN = frozenset({"OPERATION_PENDING", "AGENT_NOT_READY", "INTERNAL", "TORN_DOWN", "SPEC_CONFLICT"})
 SHARED = ("shared-0", "shared-1")
@@ -62,6 +66,7 @@ class Tally:
     kills: int = 0
     kills_in_start: int = 0
     set_ups: int = 0
+    claims: int = 0
     teardowns: int = 0
     checks: int = 0
     interrupted: int = 0
@@ -117,10 +122,16 @@ class Caller:
             life = 0
             while not self.end.is_set() and not self.tally.broken:
                 life += 1
+                self._breathe()
                 try:
                     self._live(stub, f"vm-{self.number}-{life % 3}")
                 except Broken as exc:
                     self.tally.broken.append(f"caller {self.number}, life {life}: {exc}")
+
+    def _breathe(self) -> None:
+        left = BREATH - time.monotonic() % PERIOD
+        if left > 0:
+            self.end.wait(left)
 
     def _live(self, stub: pb_grpc.NetworkAgentServiceStub, vm_id: str) -> None:
         kind = self.dice.random()
@@ -243,7 +254,7 @@ def torture(host: hosts.Host, *, kills: int, seed: int, callers: int, chatty: bo
     dice = random.Random(f"{seed}/killer")
     total = Tally(seed=seed, callers=callers)
     addresses = Addresses()
-    with installed(host) as agent:
+    with installed(host, POOL) as agent:
         crowd = [Caller(number, seed, host, agent, addresses) for number in range(callers)]
         for one in crowd:
             host.run(["ip", "netns", "add", one.adopted.rsplit("/", 1)[1]])
@@ -285,11 +296,20 @@ def _kill_once(agent: Installed, dice: random.Random, total: Tally) -> None:
     moment = dice.random()
     agent.start(serving=not in_start)
     threading.Event().wait(moment * (LONGEST_START if in_start else LONGEST_LIFE))
+    if not in_start:
+        total.claims += _claims(agent)
     if agent.forge.poll(agent.pid) is not None:
         total.broken.append(f"the agent ended by itself: {agent.said()[-5:]}")
     total.kills_in_start += not agent.listens()
     agent.kill()
     total.kills += 1
+
+
+def _claims(agent: Installed) -> int:
+    """How many set-ups this daemon has served from its pool."""
+    with suppress(grpc.RpcError), agent.stub() as stub:
+        return sum(one.hits for one in stub.GetStatus(pb.GetStatusRequest(), timeout=PATIENCE).pools)
+    return 0
 
 
 def _add_up(total: Tally, crowd: list[Caller], agent: Installed) -> None:
@@ -313,6 +333,8 @@ def _add_up(total: Tally, crowd: list[Caller], agent: Installed) -> None:
 def _judge_the_end(agent: Installed, before: dict[str, Any], inside: dict[str, Any], total: Tally) -> None:
     with _noted(total):
         agent.tear_all_down()
+    with _noted(total):
+        agent.discard_pools()
     with _noted(total):
         until(lambda: snapshot() == before, "the host is as before", seconds=10)
     after = snapshot()
@@ -346,6 +368,8 @@ def every_step() -> int:
     """Walk through every step of every kind of life, and print what was killed where."""
     broken = 0
     for network, namespace in itertools.product(("fcnet", "mixed"), Namespace):
+        if (network, namespace) == ("mixed", Namespace.CLAIMED):
+            continue  # a pool is made for chains that are all built in
         began = time.monotonic()
         done = hosts.in_host_with(functools.partial(walk, network=network, namespace=namespace))
         broken += len(done.broken)

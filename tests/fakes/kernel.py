@@ -150,8 +150,11 @@ class FakeKernel:
 
     # For tests.
 
-    def snapshot(self, *, bridges: Collection[str] = ()) -> dict[str, Any]:
-        """The world without what may stay after a tear-down, to compare before and after."""
+    def snapshot(self, *, bridges: Collection[str] = (), without: Collection[str] = ()) -> dict[str, Any]:
+        """The world without what may stay after a tear-down, to compare before and after.
+
+        `bridges` are links of the host that are left out, `without` paths of namespaces.
+        """
         with self.lock:
             named = {number: path for path, number in self.world.paths.items() if number is not None}
             spaces = {
@@ -159,7 +162,9 @@ class FakeKernel:
                 for number, space in self.world.spaces.items()
             }
             files = sorted(path for path, number in self.world.paths.items() if number is None)
-            shown: dict[str, Any] = {name: _lasting(space, bridges) for name, space in spaces.items()}
+            shown: dict[str, Any] = {
+                name: _lasting(space, bridges) for name, space in spaces.items() if name not in without
+            }
             return shown | {"files": files}
 
     def fail_step(self, nth: int, code: int = errno.EIO) -> None:

@@ -11,9 +11,9 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -26,20 +26,24 @@ from vmplumbd.cni.config import parse_list
 from vmplumbd.errors import AgentError
 from vmplumbd.journal.store import SqliteJournal
 from vmplumbd.kernel.linux import LinuxKernel
+from vmplumbd.kernel.netns import is_lost_thread
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.record import Member
 from vmplumbd.model.spec import CniConfiguration, NetworkInterface, NetworkSpec
 from vmplumbd.operations import reconcile
 from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Book, Operation
 from vmplumbd.operations.chain import ChainDefaults
 from vmplumbd.operations.lanes import GoTo, LaneName, Lanes, Park, Sleep, Work, _Job
+from vmplumbd.operations.pool import Pools, PoolSettings
 from vmplumbd.operations.reaper import Reaper
 from vmplumbd.operations.retry import RetryPolicy
 from vmplumbd.operations.set_up import SetUpOrder
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Settings, Tools
 from vmplumbd.plugins.builtin import BuiltinInvoker
+from vmplumbd.plugins.warm import Warm
 from vmplumbd.policy.paths import PathPolicy
 
 VM = VmId("vm")
@@ -81,13 +85,18 @@ class SteppedLanes(Lanes):
         super().submit(work, lane, always=always, background=background)
         self._news.set()
 
-    def run_until(self, done: Callable[[], bool], what: str) -> None:
-        """Work until `done`. Raises AssertionError when that does not come."""
+    def run_until(self, done: Callable[[], bool], what: str) -> bool:
+        """Work until `done`. Raises AssertionError when that does not come.
+
+        False as soon as this thread could not come back from a namespace: another one goes on, as in a lane.
+        """
         end = time.monotonic() + _PATIENCE
         jumps = 0
         while not (done() and not self._ready()):
             self._news.clear()
             if self._step():
+                if is_lost_thread():
+                    return False
                 continue
             if self._sleeping:
                 jumps += 1
@@ -98,6 +107,7 @@ class SteppedLanes(Lanes):
                 continue
             assert time.monotonic() < end, f"did not happen: {what}"
             self._news.wait(0.01)
+        return True
 
     def _ready(self) -> bool:
         return any(not lane.empty() for lane in self._queues.values())
@@ -141,6 +151,29 @@ class _Unasked:
         raise AssertionError(f"{name} was asked for")
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A warm pool as its records have it. One that is `wanted` may be empty for a while, and keeps its directory."""
+
+    directory: str
+    members: tuple[Member, ...] = ()
+    wanted: bool = True
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Where its namespaces lie, and what they lie in."""
+        there = frozenset(one.path for one in self.members)
+        return there | {self.directory} if self.wanted or there else there
+
+    @property
+    def links(self) -> frozenset[str]:
+        """Its devices on the host."""
+        return frozenset(one.host_device[0] for one in self.members if one.ready)
+
+
+NO_POOL = Pool("", wanted=False)
+
+
 class Place(Protocol):
     """Where a bench stands: a kernel, and what can be seen of it from outside."""
 
@@ -156,8 +189,8 @@ class Place(Protocol):
     def adopt(self, path: str) -> None:
         """Make a namespace that is not the agent's."""
 
-    def seen(self) -> Mapping[str, Any]:
-        """What is there, to be compared."""
+    def seen(self, pool: Pool) -> Mapping[str, Any]:
+        """What is there, to be compared, but for the members of a pool: each is another one."""
 
     def run(self, act: Callable[[], T]) -> T:
         """Run a piece of an agent's work on a thread that is good for it."""
@@ -183,8 +216,8 @@ class FakePlace:
         self.fake.create_netns(path)
         self.fake.close_kept()
 
-    def seen(self) -> Mapping[str, Any]:
-        return self.fake.snapshot(bridges=chains.BRIDGES)
+    def seen(self, pool: Pool) -> Mapping[str, Any]:
+        return self.fake.snapshot(bridges=(*chains.BRIDGES, *pool.links), without=pool.paths)
 
     def run(self, act: Callable[[], T]) -> T:
         return act()
@@ -221,19 +254,20 @@ class HostPlace:
             kernel.delete_netns(path)
         kernel.close()
 
-    def seen(self) -> Mapping[str, Any]:
+    def seen(self, pool: Pool = NO_POOL) -> Mapping[str, Any]:
         kernel = LinuxKernel()
         try:
-            world: dict[str, Any] = {"the host": _look(kernel.host())}
+            world: dict[str, Any] = {"the host": _look(kernel.host(), without=pool.links)}
             for path in self._adopted:
                 with kernel.open_netns(path) as inside:
                     world[path] = _look(inside)
         finally:
             kernel.close()
         world["namespaces"] = sorted(path.name for path in Path("/run/netns").iterdir())
-        world["mounts"] = sorted(
+        mounts = [
             line.split()[4] for line in Path("/proc/thread-self/mountinfo").read_text("utf-8").splitlines()
-        )
+        ]
+        world["mounts"] = sorted(one for one in mounts if one not in pool.paths)
         return world
 
     def run(self, act: Callable[[], T]) -> T:
@@ -255,8 +289,8 @@ class HostPlace:
         return done[0]
 
 
-def _look(netns: abc.Netns) -> dict[str, Any]:
-    links = [link for link in netns.links() if link.name not in chains.BRIDGES]
+def _look(netns: abc.Netns, *, without: Collection[str] = ()) -> dict[str, Any]:
+    links = [link for link in netns.links() if link.name not in chains.BRIDGES and link.name not in without]
     indexes = {link.index for link in links}
     return {
         "links": links,
@@ -279,8 +313,12 @@ class Bench:
         adopted: bool,
         strict: bool = False,
         netns_path: str = "",
+        pool: int = 0,
     ) -> None:
         self.place = place
+        self.size = pool
+        self._drained = False
+        self.pool_directory = f"{directory}/state/pool"
         self.directory = directory
         self.seam = seam
         self.strict = strict
@@ -314,6 +352,12 @@ class Bench:
             invoker = BuiltinInvoker(kernel, NoExecutables())
             life.callback(_close_stores, invoker)
             holder: list[Tools] = []
+            pools = Pools(
+                lambda: holder[0],
+                Warm(kernel, invoker),
+                [PoolSettings(network=chains.NETWORK, size=self.size, rate=1.0)] if self.size else [],
+                self.pool_directory,
+            )
             holder.append(
                 Tools(
                     kernel=kernel,
@@ -322,6 +366,7 @@ class Bench:
                     book=book,
                     clock=self.clock,
                     invoker=invoker,
+                    pools=pools,
                     sparing_invoker=invoker.sparing(),
                     freeing_invoker=invoker.freeing(),
                     lanes=self.lanes,
@@ -338,7 +383,9 @@ class Bench:
             self.tools = holder[0]
             life.callback(self.tools.reaper.close)
             self.agent = Agent(self.tools)
+            self.pools = pools
             found = self.place.run(lambda: reconcile.reconcile(self.tools, lambda *_: None))
+            self.place.run(pools.adopt)
             self.agent.open()
             self._lives = life.pop_all()
         return found
@@ -401,8 +448,31 @@ class Bench:
         """Do what is due now; wait for more only as long as it takes."""
         self._until(until, "what is due is done")
 
+    def fill(self) -> None:
+        """Make what the pool lacks."""
+        self._until(self._is_full, "the pool is full")
+
+    def drain(self) -> None:
+        """Discard every member of the pool, and wait until their devices have gone: nobody else does."""
+        links = self.pool().links
+        self.place.run(self.pools.drain)
+        self._drained = True
+        end = time.monotonic() + _PATIENCE
+        while links & {link.name for link in self.tools.kernel.host().links()}:
+            assert time.monotonic() < end, f"did not happen: {links} are gone"
+            threading.Event().wait(0.005)
+
+    def _is_full(self) -> bool:
+        return all(one.depth == one.size for one in self.pools.states())
+
+    def pool(self) -> Pool:
+        """The pool's members, ready or not."""
+        wanted = self.size > 0 and not self._drained
+        return Pool(self.pool_directory, tuple(self.tools.book.members()), wanted)
+
     def _until(self, done: Callable[[], bool], what: str) -> None:
-        self.place.run(lambda: self.lanes.run_until(done, what))
+        while not self.place.run(lambda: self.lanes.run_until(done, what)):
+            pass
 
     def finish(self) -> None:
         """Take the network back, if there is one."""
@@ -435,7 +505,7 @@ class Bench:
             for path in sorted((self.directory / name).rglob("*"))
             if not path.name.startswith(_RESIDUE) and path != self.directory / "networks" / chains.NETWORK
         }
-        return {**self.place.seen(), "files": files}
+        return {**self.place.seen(self.pool()), "files": files}
 
     def rows(self) -> tuple[int, int]:
         """How many networks and releases the journal's file holds."""
@@ -457,16 +527,27 @@ def bench(
     adopted: bool,
     strict: bool = False,
     netns_path: str = "",
+    pool: int = 0,
+    filled: bool = True,
 ) -> Iterator[Bench]:
-    """A bench in a directory of its own, its agent started; the seam stands in every door."""
+    """A bench in a directory of its own, its agent started; the seam stands in every door.
+
+    `pool` is how many members its network's pool has; they are there unless it is not to be `filled` yet.
+    """
     directory = Path(tempfile.mkdtemp(prefix="vmplumb-faults-", dir=_memory()))
     place.refresh()
-    made = Bench(place, directory, seam, chain=chain, adopted=adopted, strict=strict, netns_path=netns_path)
+    made = Bench(
+        place, directory, seam, chain=chain, adopted=adopted, strict=strict, netns_path=netns_path, pool=pool
+    )
     try:
         made.start()
+        if filled:
+            made.fill()
         yield made
     finally:
         seam.disarm()
+        if made.size:
+            made.drain()
         made.stop()
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -8,6 +8,8 @@ itself tries again must be enough.
 from __future__ import annotations
 
 import enum
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ Make: TypeAlias = Callable[[Seam], AbstractContextManager[Bench]]
 # host-local stamps its directory with a time of chance, and one in a thousand is no good: then it looks again.
 _ANOTHER_RUN = "another run than the recorded"
 _SAME_RUN = 3
+_PATIENCE = 10.0
+_PAUSE = threading.Event()
 
 
 class Crash(BaseException):
@@ -39,6 +43,7 @@ class What(enum.Enum):
     ROLL_BACK = "a set-up's undoing"
     TEAR_DOWN = "teardown and release"
     RECOVER = "recovery of a set-up at the start"
+    REFILL = "a pool's filling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +89,17 @@ def record(what: What, make: Make, seam: Seam) -> Recorded:
             seam.arm()
             bench.finish()
             return Recorded(what=what, effects=tuple(seam.disarm()))
+        if what is What.REFILL:
+            seam.arm()
+            bench.fill()
+            effects = tuple(seam.disarm())
+            bench.finish()
+            return Recorded(what=what, effects=effects)
         if what is What.RECOVER:
             _crash_before_the_commit(bench)
             seam.arm()
             bench.start()
+            bench.fill()
             bench.settle()
             effects = tuple(seam.disarm())
             bench.finish()
@@ -111,6 +123,7 @@ def broken_by(recorded: Recorded, fault: Fault, make: Make, seam: Seam, *, retry
             What.ROLL_BACK: _set_up,
             What.TEAR_DOWN: _tear_down,
             What.RECOVER: _recover,
+            What.REFILL: _refill,
         }[recorded.what]
         judge = Judge(bench)
         with judge.noting("it ended with"):
@@ -150,7 +163,10 @@ class Judge:
 
     def as_before(self, when: str) -> None:
         """Nothing is left."""
-        now = self.bench.seen()
+        # Nobody waits for the devices of a pool's member that was never anybody's: they go behind it.
+        end = time.monotonic() + (_PATIENCE if self.bench.size else 0.0)
+        while (now := self.bench.seen()) != self.before and time.monotonic() < end:
+            _PAUSE.wait(0.005)
         self.broken += [
             f"{when}, left in {key}: {_difference(was, now[key])}"
             for key, was in self.before.items()
@@ -231,6 +247,30 @@ def _tear_down(bench: Bench, recorded: Recorded, fault: Fault, judge: Judge, *, 
     _end(bench, judge)
 
 
+def _refill(bench: Bench, recorded: Recorded, fault: Fault, judge: Judge, *, retry: bool) -> None:
+    seam = bench.seam
+    seam.arm(fault)
+    if fault.lasting:
+        bench.work(until=lambda: seam.hit > 0)
+        for _ in range(3):
+            bench.work()
+        judge.as_before("while it lasts")
+        seam.disarm()
+    bench.fill()
+    judge.same_run(recorded, fault)
+    seam.disarm()
+    judge.as_before("after what was tried again")
+    if retry:
+        told = bench.set_up().log.error
+        if told is not None:
+            judge.broken.append(f"a set-up was refused: {told!r}")
+        elif [one.hits for one in bench.pools.states()] != [1]:
+            judge.broken.append(f"the set-up took no member: {bench.pools.states()}")
+        else:
+            judge.healthy("after the claim")
+    _end(bench, judge)
+
+
 def _recover(bench: Bench, recorded: Recorded, fault: Fault, judge: Judge, *, retry: bool) -> None:
     seam = bench.seam
     _crash_before_the_commit(bench)
@@ -243,6 +283,8 @@ def _recover(bench: Bench, recorded: Recorded, fault: Fault, judge: Judge, *, re
         bench.start()
     if fault.lasting:
         seam.disarm()
+    if bench.size:
+        bench.fill()
     if retry:
         again = bench.set_up().log.error
         if again is not None:
@@ -264,6 +306,10 @@ def _end(bench: Bench, judge: Judge) -> None:
     bench.settle()
     judge.no_rows()
     judge.as_before("in the end")
+    bench.drain()
+    if bench.pool().members:
+        judge.broken.append(f"left in the pool: {bench.pool().members}")
+    judge.as_before("without a pool")
 
 
 def _commit_fails(recorded: Recorded) -> Fault:

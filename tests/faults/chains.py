@@ -46,6 +46,8 @@ CHAINS: Mapping[str, Callable[[Path], bytes]] = {
     "bridged": bridged,
     "chained": chained,
 }
+# Those that a warm pool can be made for.
+POOLED = ("ptp", "masqueraded")
 # A bridge stays, with its address: others are on it.
 BRIDGES = ("br0",)
 

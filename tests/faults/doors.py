@@ -80,6 +80,12 @@ DOORS: Mapping[str, Door] = {
     "syscalls.unshare": Door(before=("ENOSPC", "EPERM", "ENOMEM")),
     "syscalls.setns": Door(before=("EPERM", "ENOMEM")),
     "syscalls.mount": Door(before=("EPERM", "ENOMEM", "ENOSPC"), after=("ENOMEM",)),
+    # What a process takes from itself at its start; nobody else sees it.
+    "syscalls.become_subreaper": Door(before=("EINVAL",), changes=False),
+    "syscalls.bounding_set": Door(changes=False),
+    "syscalls.set_no_new_privs": Door(before=("EINVAL",), changes=False),
+    "syscalls.drop_from_bounding_set": Door(before=("EPERM",), changes=False),
+    "syscalls.set_capabilities": Door(before=("EPERM",), changes=False),
     "syscalls.umount": Door(before=("EPERM", "ENOMEM"), after=("ENOMEM",)),
     # Netlink: the send of a batch, and each message of it, which the kernel does or refuses by itself.
     "socket": _reads("EMFILE", "ENOBUFS", "EPERM"),

@@ -25,8 +25,11 @@ def seam() -> Iterator[Seam]:
         yield made
 
 
+LIVES = [one for one in What if one is not What.REFILL]
+
+
 @pytest.mark.parametrize("adopted", [False, True], ids=["namespace made", "namespace adopted"])
-@pytest.mark.parametrize("what", What, ids=lambda what: what.value)
+@pytest.mark.parametrize("what", LIVES, ids=lambda what: what.value)
 def test_a_fault_at_any_step_leaves_nothing_and_one_retry_is_enough(
     seam: Seam, what: What, adopted: bool
 ) -> None:
@@ -36,6 +39,21 @@ def test_a_fault_at_any_step_leaves_nothing_and_one_retry_is_enough(
     recorded = record(what, make, seam)
     faults = recorded.faults(every=False)
     assert len({one.number for one in faults}) > 20
+    assert all_broken(recorded, faults, make, seam, both=False) == []
+
+
+@pytest.mark.parametrize("what", What, ids=lambda what: what.value)
+def test_a_fault_at_any_step_of_a_claim_or_a_filling_leaves_nothing_either(seam: Seam, what: What) -> None:
+    def make(seam: Seam) -> AbstractContextManager[Bench]:
+        return bench(seam, FakePlace(), adopted=False, pool=1, filled=what is not What.REFILL)
+
+    recorded = record(what, make, seam)
+    if what is What.SET_UP:
+        assert "kernel.move_netns" in [one.door for one in recorded.effects]
+    # A pool whose journal is full for a while is filled once there is room.
+    lasting = [one for one in recorded.faults() if one.lasting == "disk full"] if what is What.REFILL else []
+    faults = recorded.faults(every=False) + lasting
+    assert len({one.number for one in faults}) > 15
     assert all_broken(recorded, faults, make, seam, both=False) == []
 
 
@@ -60,7 +78,7 @@ def test_every_built_in_plugin_is_in_a_network_whose_effects_are_recorded(tmp_pa
 
 
 @pytest.mark.parametrize("adopted", [False, True], ids=["namespace made", "namespace adopted"])
-@pytest.mark.parametrize("what", What, ids=lambda what: what.value)
+@pytest.mark.parametrize("what", LIVES, ids=lambda what: what.value)
 def test_a_journal_that_fails_at_any_of_its_statements_loses_nothing(
     seam: Seam, what: What, adopted: bool
 ) -> None:

@@ -42,6 +42,30 @@ def test_a_refusal_of_the_kernel_at_any_step_leaves_nothing(host: Host, what: Wh
     assert snapshot() == before
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("what", [What.SET_UP, What.REFILL], ids=lambda what: what.value)
+def test_a_refusal_of_the_kernel_at_any_step_of_a_claim_or_a_filling_leaves_nothing(
+    host: Host, what: What
+) -> None:
+    before = snapshot()
+    place = HostPlace()
+
+    def make(seam: Seam) -> AbstractContextManager[Bench]:
+        return bench(seam, place, adopted=False, pool=1, filled=what is not What.REFILL)
+
+    with standing(Seam()) as seam:
+        recorded = record(what, make, seam)
+        fitting: dict[int, list[Fault]] = {}
+        for one in recorded.faults(every=False):
+            if recorded.effects[one.number].place.startswith("kernel."):
+                fitting.setdefault(one.number, []).append(one)
+        faults = [some[number // 2 % len(some)] for number, some in fitting.items()]
+        assert len(faults) > 20
+        broken = all_broken(recorded, faults, make, seam, both=False)
+    assert broken == []
+    assert snapshot() == before
+
+
 @pytest.mark.parametrize("what", [What.SET_UP, What.ROLL_BACK, What.TEAR_DOWN], ids=lambda what: what.value)
 def test_a_directory_that_was_made_for_the_namespace_goes_with_it(host: Host, what: What) -> None:
     before = snapshot()

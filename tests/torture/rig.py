@@ -18,11 +18,13 @@ from typing import Any
 
 import grpc
 
+from tests.faults.bench import Pool
 from tests.host import Host
 from tests.system.daemon import REDIRECT, conflist, ptp
 from tests.torture.forge import Forge, Hook
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
+from vmplumbd.model.record import Member
 
 PATIENCE = 30.0
 
@@ -193,10 +195,39 @@ class Installed:
         with sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True) as db:
             counted = {
                 table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in ("networks", "releases")
+                for table in ("networks", "releases", "members")
             }
         db.close()
         return counted
+
+    def pool(self) -> Pool:
+        """The members of warm pools on record. The daemon may run."""
+        with sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True) as db:
+            rows = db.execute(
+                "SELECT member_id, network, conf_list, boot_id, path, ready, host_name, host_index FROM members"
+            ).fetchall()
+        db.close()
+        members = [
+            Member(
+                member_id=row[0],
+                network=row[1],
+                conf_list=row[2],
+                boot_id=row[3],
+                path=row[4],
+                ready=bool(row[5]),
+                host_device=(row[6], row[7]),
+            )
+            for row in rows
+        ]
+        return Pool(str(self.directory / "state" / "pool"), tuple(members))
+
+    def discard_pools(self) -> None:
+        """Start the daemon without a pool: it takes away what there is of one."""
+        if self.runs():
+            assert self.stop() == 0
+        self.settings["pool.sizes"] = ""
+        self.start()
+        until(lambda: not self.rows()["members"], "no member is left")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from typing import Any
 
 import grpc
 
-from tests.faults.bench import HostPlace
+from tests.faults.bench import NO_POOL, HostPlace, Pool
 from tests.faults.doors import door
 from tests.faults.seam import Seam, asker_of_this, standing
 from tests.host import Host
@@ -111,6 +111,7 @@ class Namespace(enum.Enum):
     MADE = ""
     ADOPTED = "/run/netns/adopted"
     MADE_ELSEWHERE = "/run/netns/of/mine/vm"
+    CLAIMED = " "
 
 
 _standing: list[AbstractContextManager[Seam]] = []
@@ -142,13 +143,14 @@ class Walker:
         self.agent = agent
         self.host = host
         self.network = network
-        self.netns = namespace.value
+        self.netns = namespace.value.strip()
+        self.pooled = namespace is Namespace.CLAIMED
         self.control = Control(agent.directory / "control")
         self.walk = Walk()
         self.place = HostPlace()
         if namespace is Namespace.ADOPTED:
             self.place.adopt(self.netns)
-        self.before = self._seen()
+        self.before = self._seen(NO_POOL)
 
     def start(self, *, serving: bool = True) -> None:
         """Start the daemon behind the seam."""
@@ -183,9 +185,7 @@ class Walker:
 
     def _through_recovery(self, every: int) -> None:
         """The set-up dies before its commit, and the start after it dies at each of its steps."""
-        last = max(
-            number for number, name in enumerate(self.walk.steps["set-up"], 1) if "journal INSERT" not in name
-        )
+        last = max(number for number, name in enumerate(self.walk.steps["set-up"], 1) if "cni.cache:" in name)
         for number in range(1, _END, every):
             with self._noting(f"recovery killed after {number}"):
                 self._anew()
@@ -293,21 +293,28 @@ class Walker:
             return False
         with suppress(grpc.RpcError), self.agent.stub() as stub:
             status = stub.GetStatus(pb.GetStatusRequest(), timeout=10)
-            return bool(status.figures.pending_releases == 0)
+            filled = all(one.depth == one.size for one in status.pools)
+            return bool(status.figures.pending_releases == 0 and filled)
         return False
 
     def _as_before(self) -> None:
         until(self._nothing_is_due, "nothing is due")
         with suppress(AssertionError):
-            until(lambda: self._seen() == self.before, "the host is as before", seconds=3)
-        now = self._seen()
+            # Nobody waits for the devices of a pool's member that was never anybody's.
+            until(
+                lambda: self._seen(self.agent.pool()) == self.before,
+                "the host is as before",
+                seconds=PATIENCE if self.pooled else 3,
+            )
+        now = self._seen(self.agent.pool())
         left = {key: now[key] for key, was in self.before.items() if now[key] != was}
         if left:
             raise _Broken(f"left: {left}")
-        if any(self.agent.rows().values()):
+        rows = self.agent.rows()
+        if rows["networks"] or rows["releases"] or rows["members"] != int(self.pooled):
             raise _Broken(f"left in the journal: {self.agent.rows()}")
 
-    def _seen(self) -> dict[str, Any]:
+    def _seen(self, pool: Pool) -> dict[str, Any]:
         """What a look from this process sees; cheaper than `snapshot`, which comes once in the end."""
         state = self.host.cni_state
         files = {
@@ -317,7 +324,7 @@ class Walker:
         }
         for network in ("", f"/{self.network}"):
             files.pop(f"networks{network}", None)
-        return {**self.place.seen(), "files": files}
+        return {**self.place.seen(pool), "files": files}
 
     @contextmanager
     def _noting(self, where: str) -> Iterator[None]:
@@ -335,13 +342,20 @@ def walk(
     host: Host, *, network: str = "fcnet", namespace: Namespace = Namespace.MADE, every: int = 1
 ) -> Walk:
     """A walk in this host. Blocks. Leaves nothing if the agent keeps its promises."""
-    with installed(host, {"kernel.ahead": "false"}) as agent:
+    settings = {"kernel.ahead": "false"}
+    if namespace is Namespace.CLAIMED:
+        settings |= {"pool.sizes": f"{network}=1", "pool.refill_rate": "1000"}
+    with installed(host, settings) as agent:
         before = snapshot()
         walker = Walker(agent, host, network=network, namespace=namespace)
         walker.through(every=every)
         told = walker.walk
         for event in ("operation.fault", "crashed", "not JSON", "start.failed"):
             told.broken += [f"the agent said {line}" for line in agent.said(event)[:5]]
+        if agent.runs() and namespace is Namespace.CLAIMED:
+            agent.discard_pools()
+            with suppress(AssertionError):
+                until(lambda: snapshot() == before, "the devices of members are gone", seconds=10)
         if agent.runs() and (status := agent.stop()) != 0:
             told.broken.append(f"the agent ended with {status}")
         walker.place.leave()

@@ -30,6 +30,7 @@ def test_a_kill_after_any_change_leaves_nothing_and_the_repeated_call_goes_well(
         for name, namespace, every in (
             ("adopted", Namespace.ADOPTED, 10),
             ("made elsewhere", Namespace.MADE_ELSEWHERE, 6),
+            ("claimed", Namespace.CLAIMED, 6),
         ):
             done[name] = hosts.in_host_with(lambda host: walk(host, namespace=namespace, every=every))  # noqa: B023
 
@@ -42,6 +43,7 @@ def test_a_kill_after_any_change_leaves_nothing_and_the_repeated_call_goes_well(
         "made": [],
         "adopted": [],
         "made elsewhere": [],
+        "claimed": [],
     }
     for one in done.values():
         assert set(one.kills) == {"set-up", "teardown", "recovery"}

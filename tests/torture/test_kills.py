@@ -17,4 +17,5 @@ def test_sixty_kills_under_load_leave_nothing_and_lose_nothing(host: Host) -> No
     assert total.broken == []
     assert total.kills == 60
     assert total.set_ups > 0
+    assert total.claims > 0
     assert total.interrupted > 0

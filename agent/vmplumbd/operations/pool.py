@@ -7,6 +7,7 @@ a start or at its claim, ends it; the set-up then goes the cold way.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -124,6 +125,7 @@ class Pools:
                 kept[member.network] = kept.get(member.network, 0) + 1
             else:
                 self._discard(member)
+        self._leave_directory()
         for name in self._wanted:
             self.refill(name)
 
@@ -182,14 +184,22 @@ class Pools:
         members = self._tools().book.members()
         for member in members:
             self._discard(member)
-        self._tidy()  # the last ones may have been claimed
+        self._leave_directory()  # the last ones may have been claimed
         return len(members)
 
     def _fill(self, wanted: PoolSettings, counts: _Counts) -> Work:
         tools = self._tools()
         try:
-            while self._depth(wanted.network) < wanted.size and wanted.network not in self._drained:
+            while self._lacks(wanted) and wanted.network not in self._drained:
                 yield Sleep(seconds=1.0 / wanted.rate)
+                if stale := self._stale(wanted.network):
+                    # It could not be made and not be taken back: a full disk under the journal does that.
+                    for member in stale:
+                        self._discard(member)
+                    if self._stale(wanted.network):
+                        counts.problem = "what was made of a member cannot be taken back yet"
+                        yield Sleep(seconds=_AFTER_FAILURE)
+                    continue
                 if tools.lanes.idle_for() < _IDLE:
                     continue  # set-ups come first, also those that come one after the other
                 if tools.book.count() + len(tools.book.members()) >= tools.settings.max_networks:
@@ -252,8 +262,13 @@ class Pools:
             tools.kernel.close_kept()
         return ""
 
-    def _depth(self, network: str) -> int:
-        return sum(one.network == network for one in self._tools().book.members())
+    def _lacks(self, wanted: PoolSettings) -> bool:
+        members = [one for one in self._tools().book.members() if one.network == wanted.network]
+        return len(members) < wanted.size or not all(one.ready for one in members)
+
+    def _stale(self, network: str) -> list[Member]:
+        """Members that are not ready though none is being made: asked by who makes them."""
+        return [one for one in self._tools().book.members() if one.network == network and not one.ready]
 
     def _is_there(self, member: Member) -> bool:
         """Whether namespace and host device are those that were made: what is cheap to ask."""
@@ -284,16 +299,17 @@ class Pools:
                 namespace.remove(tools.kernel, member.path)
             tools.book.forget_member(member)
         except AgentError:
-            return  # found again at the next start
-        self._tidy()
+            return  # found again when the pool is filled, and at the next start
+        self._leave_directory()
 
-    def _tidy(self) -> None:
-        """The last member's directory goes with it."""
+    def _leave_directory(self) -> None:
+        """The last member's directory goes with it. One that cannot go now goes with the next, or at a start."""
         tools = self._tools()
         if not tools.book.members():
-            tools.kernel.undo_netns_dir(
-                net.NetnsDir(path=self._directory, made=(self._directory,), mounted=True)
-            )
+            with contextlib.suppress(KernelFault):
+                tools.kernel.undo_netns_dir(
+                    net.NetnsDir(path=self._directory, made=(self._directory,), mounted=True)
+                )
 
 
 def _is_plain(spec: NetworkSpec) -> bool:

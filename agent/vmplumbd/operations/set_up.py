@@ -181,9 +181,10 @@ def _act(
     if member is not None:
         tell_step(operation, Step.POOL_CLAIM, StepState.STARTED)
         ahead = tools.pools.made(member)
-        plan = _make_parent(tools, operation, plan, undo)
+        # It is this network's from the record on, wherever it lies.
         for path in (plan.netns_path, plan.claimed_path):
             undo.push(ResourceKind.NETNS, path, path, functools.partial(namespace.remove, tools.kernel, path))
+        plan = _make_parent(tools, operation, plan, undo)
         namespace.move(tools.kernel, plan.claimed_path, plan.netns_path)
         plan = replace(plan, claimed_path="")
         tell_step(operation, Step.POOL_CLAIM, StepState.SUCCEEDED)
