@@ -281,6 +281,9 @@ class Journal(Protocol):
     def load(self) -> JournalState:
         """All there is."""
 
+    def exceeds(self, limit: int) -> int:
+        """Bytes that are in use, if they are more than the limit; else 0."""
+
     def put(self, record: Record) -> None:
         """Write a record whole."""
 

@@ -330,6 +330,7 @@ def settings(config: Config) -> Settings:
         operation_timeout=limits.operation_timeout,
         undo_timeout=limits.undo_timeout,
         retry=RetryPolicy(attempts=limits.attempts, first=limits.first_retry, longest=limits.longest_retry),
+        journal_bytes=limits.journal_bytes,
         max_networks=limits.max_networks or networks_that_fit(memory.usable()),
         strict_del=config.cni.strict_del,
         inline_config=config.cni.inline_config,

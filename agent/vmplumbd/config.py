@@ -76,7 +76,7 @@ class Limits:
     """Bounds. Times in seconds. `max_networks` 0 is a default from the host's memory.
 
     `max_calls` counts open calls of everybody, `max_connections` those over TCP. `json_depth` bounds JSON of
-    requests.
+    requests. No set-up begins beyond `journal_bytes`; teardowns do.
     """
 
     max_networks: int = 0
@@ -85,6 +85,7 @@ class Limits:
     max_connections: int = 256
     message_bytes: int = 1 << 20
     json_depth: int = 32
+    journal_bytes: int = 1 << 30
     exec_threads: int = 16
     operation_timeout: float = 120.0
     undo_timeout: float = 60.0
@@ -434,7 +435,7 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         Violation(field=f"limits.{name}", rule="positive", message="must be above 0")
         for name in (
             *("max_operations", "exec_threads", "operation_timeout", "undo_timeout", "attempts"),
-            *("max_calls", "max_connections", "message_bytes", "json_depth"),
+            *("max_calls", "max_connections", "message_bytes", "json_depth", "journal_bytes"),
         )
         if getattr(limits, name) <= 0
     )

@@ -183,6 +183,27 @@ class SqliteJournal:
                 "DELETE FROM releases WHERE release_id = ?", [(release_id,) for release_id in release_ids]
             )
 
+    def exceeds(self, limit: int) -> int:
+        """Bytes that rows take, if they are more than the limit; else 0.
+
+        The file does not shrink: pages of rows that are gone are free for others.
+        """
+        with self._mutex, _telling(self._path):
+            if self._path.stat().st_size + self._written_ahead() <= limit:
+                return 0
+            (pages,), (free,), (size,) = (
+                self._db.execute(f"PRAGMA {name}").fetchone()
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            used = int((pages - free) * size)
+            return used if used > limit else 0
+
+    def _written_ahead(self) -> int:
+        try:
+            return os.stat(f"{self._path}-wal").st_size  # noqa: PTH116 - once a set-up
+        except FileNotFoundError:
+            return 0
+
     def set_boot_id(self, boot_id: str) -> None:
         """Note the boot this agent runs under."""
         with self._mutex, _telling(self._path):

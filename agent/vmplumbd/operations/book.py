@@ -142,6 +142,10 @@ class Book:
         """How many records there are."""
         return len(self._records)
 
+    def journal_exceeds(self, limit: int) -> int:
+        """Bytes of the journal that are in use, if they are more than the limit; else 0. Raises JournalFailed."""
+        return self._journal.exceeds(limit)
+
     def held_by(self, owner: str) -> int:
         """Networks of an owner, those that are being set up for the first time too. The mutex is held."""
         begun = sum(

@@ -18,6 +18,7 @@ from vmplumbd.cni.runtime import Added
 from vmplumbd.errors import (
     AgentError,
     DelFailed,
+    LimitExceeded,
     NotFound,
     OperationPending,
     OperationTimeout,
@@ -128,6 +129,12 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
             if tools.book.count() >= tools.settings.max_networks:
                 raise TooManyNetworks(
                     f"{tools.book.count()} networks are held, the limit is {tools.settings.max_networks}"
+                )
+            if used := tools.book.journal_exceeds(tools.settings.journal_bytes):
+                raise LimitExceeded(
+                    f"the journal has {used} bytes, the limit is {tools.settings.journal_bytes}",
+                    limit="limits.journal_bytes",
+                    hint="do networks with large inline configurations stand, or releases that never succeed?",
                 )
             if not all(tools.runs_in_process(one.conf_list) for one in prepared.plan.attachments):
                 tools.built_in_networks.difference_update(named)

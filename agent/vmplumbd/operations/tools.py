@@ -36,6 +36,7 @@ class Settings:
     settle_timeout: float = 5.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     max_networks: int = 4000
+    journal_bytes: int = 1 << 30
     strict_del: bool = False
     inline_config: bool = True
     owned_networks: frozenset[str] = frozenset()

@@ -109,6 +109,17 @@ def test_many_are_written_and_forgotten_in_one_transaction_each(journal: SqliteJ
     assert (journal.load().records, journal.load().revision) == ((many[1],), 9)
 
 
+def test_it_says_when_rows_take_more_than_a_limit(journal: SqliteJournal) -> None:
+    assert journal.exceeds(1 << 20) == 0
+    big = [replace(record(f"vm-{number}", number + 1), spec=b"x" * 100_000) for number in range(30)]
+    journal.put_all(big)
+    assert journal.exceeds(1 << 20) > 3_000_000
+    assert journal.exceeds(1 << 30) == 0
+    journal.remove_all([one.vm_id for one in big], 100)
+    # The file is as large as before, and its pages are free for others.
+    assert journal.exceeds(1 << 20) == 0
+
+
 def test_only_the_owner_may_read_it(journal: SqliteJournal, path: Path) -> None:
     journal.put(record())
     for one in path.parent.iterdir():
