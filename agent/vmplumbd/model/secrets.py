@@ -26,6 +26,9 @@ _OPEN_ARGS = ("TC_REDIRECT_TAP_", "IgnoreUnknown")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 # A request with more is not worth looking for each.
 _MOST = 1000
+# Texts of this length may have been cut, and so much of their ends is looked at.
+_CUT = 1000
+_LONGEST_END = 4096
 
 
 class Secrets:
@@ -43,6 +46,21 @@ class Secrets:
             return HIDDEN if text else text
         for one in self._texts:
             text = text.replace(one, HIDDEN)
+        if len(text) >= _CUT:
+            text = self._hide_ends(text)
+        return text
+
+    def _hide_ends(self, text: str) -> str:
+        """The text without what is left of one where somebody has cut it off."""
+        for one in self._texts:
+            for size in range(min(len(one) - 1, len(text), _LONGEST_END), _SHORTEST - 1, -1):
+                if text.startswith(one[-size:]):
+                    text = HIDDEN + text[size:]
+                    break
+            for size in range(min(len(one) - 1, len(text), _LONGEST_END), _SHORTEST - 1, -1):
+                if text.endswith(one[:size]):
+                    text = text[:-size] + HIDDEN
+                    break
         return text
 
 

@@ -28,6 +28,7 @@ _RATE = "policy.rate"
 _MOST_WAITING = 64
 # Long beside a call, short for somebody who called once too often. Seconds.
 _WAIT = 0.5
+_APART = 0.01
 
 
 class Way(enum.Enum):
@@ -149,7 +150,8 @@ class Door:
             return
         self._waiting[who] += 1
         try:
-            await asyncio.sleep(_WAIT)
+            # Those that came together do not come back together.
+            await asyncio.sleep(_WAIT + _APART * self._waiting[who])
         finally:
             self._waiting[who] -= 1
             if not self._waiting[who]:

@@ -449,8 +449,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
 
 
 async def _abort(context: Context, error: AgentError, request: object) -> None:
-    # What the door says quotes nothing, and has to be cheap.
-    quotes = not isinstance(error, (LimitExceeded, AccessDenied, Unauthenticated, UnknownField))
+    # What the door and the contract's rules say quotes no value, and has to be cheap.
+    quotes = type(error) is not InvalidSpec and not isinstance(
+        error, (LimitExceeded, AccessDenied, Unauthenticated, UnknownField)
+    )
     hide = wants.secrets_of(request).hide if quotes else str
     code, message, details = status.status_of(error, vm_id=getattr(request, "vm_id", ""), hide=hide)
     await context.abort(code, message, (("grpc-status-details-bin", details),))

@@ -50,6 +50,12 @@ def test_a_text_has_nothing_of_them(
     assert secrets.of_texts(args, document).hide(text) == told
 
 
+def test_what_is_left_of_one_where_a_text_was_cut_is_hidden_too() -> None:
+    hidden = secrets.of_texts((("K", "begin-middle-end"),)).hide
+    told = hidden("middle-end; " + "x" * 2000 + "; begin-mid")
+    assert told == f"{HIDDEN}; " + "x" * 2000 + f"; {HIDDEN}"
+
+
 def test_an_operators_own_list_is_no_secret() -> None:
     own = Attachment(index=0, network="net", conf_list=DOCUMENT, if_name="eth0")
     assert secrets.of_attachment(own).hide(CANARY) == CANARY
