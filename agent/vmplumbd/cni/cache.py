@@ -37,6 +37,7 @@ _A_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_OURS_TO_REMOVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
+_CHUNK = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,10 +428,15 @@ def _read_file(path: str) -> bytes | None:
     except OSError:
         return None
     try:
-        with open(fd, "rb", buffering=0) as file:  # noqa: PTH123 - hot path
-            return file.read()
+        parts = []
+        while part := os.read(fd, _CHUNK):
+            parts.append(part)
+        return b"".join(parts)
     except OSError:
         return None
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def _object(raw: bytes) -> dict[str, Any] | None:

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from vmplumbd import vmconf
 from vmplumbd.cni import confdir, config, runtime
@@ -237,7 +236,7 @@ def delete(
         try:
             cache.remove(network.name, conf)
             # A per-VM cache directory goes with its VM; one that holds other attachments stays.
-            if Path(attachment.cache_dir).name == vm_id:
+            if os.path.basename(attachment.cache_dir.rstrip("/")) == vm_id:  # noqa: PTH119 - the hot path
                 cache.remove_directories()
         except CacheFailed as exc:
             return (_del_failed(exc, attachment.network),)
