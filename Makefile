@@ -6,7 +6,7 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo test conformance clients dashboard lint bench torture soak flood fuzz generate lock guest reference-plugins env clean
+.PHONY: help demo test conformance docs clients dashboard lint bench torture soak flood fuzz generate lock guest reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
@@ -14,6 +14,7 @@ help:
 	@echo 'make clients   the clients in every language, built and tested against a live agent;  ARGS=go for one'
 	@echo 'make conformance   whether the agent keeps the contract, and the report'
 	@echo 'make dashboard  every query of the dashboard, answered by a real Prometheus that reads a real agent under load'
+	@echo 'make docs      the site of the documents, in build/site'
 	@echo 'make lint      ruff, mypy, import contracts, fences, the contract and its generated code'
 	@echo 'make bench     set-up and teardown, measured beside their peers'
 	@echo 'make torture   1000 kills of the agent under load; ARGS="--kills 60 --seed 7" for others, ARGS=--every-step in turn'
@@ -48,6 +49,9 @@ conformance: env
 dashboard: env
 	@tools/system_packages.sh iproute2 prometheus
 	@$(PYTHON) -m tools.dashboard $(ARGS)
+
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict $(ARGS)
 
 lint: env
 	.venv/bin/ruff check .

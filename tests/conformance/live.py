@@ -204,6 +204,7 @@ def agents(host: Host) -> Iterator[Stage]:
         main = made(
             Daemon,
             "main",
+            limits__max_networks="3000",
             cni__owned_networks=names["owned"],
             listen__tcp=TARGET,
             listen__tls_certificate=str(pem / "server.pem"),

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -25,6 +25,14 @@ PATIENCE = 30.0
 QUIET = 0.15
 
 Step = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def begin(work: Awaitable[T]) -> asyncio.Future[T]:
+    """Let something run beside the check. Its end need not be looked at."""
+    begun = asyncio.ensure_future(work)
+    begun.add_done_callback(lambda one: one.cancelled() or one.exception())
+    return begun
 
 
 @dataclass(slots=True)
@@ -146,6 +154,15 @@ class Context:
             if time.monotonic() > end:
                 raise Broken(f"did not happen in {seconds:.0f} s: {what}")
             await asyncio.sleep(0.01)
+
+    async def arrived(self, server: Server | None = None) -> None:
+        """Wait until the server has begun with the calls that were made before this one.
+
+        They share its connection, on which a call made later arrives later.
+        """
+        for _ in range(3):
+            await (server or self.main).status()
+        await asyncio.sleep(QUIET)
 
     async def serves(self, server: Server) -> None:
         """Wait until a server that was stopped or broken takes set-ups again."""

@@ -11,7 +11,7 @@ from vmplumb.v1 import errors_pb2, vm_network_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb_conformance.checks.reading import watching
 from vmplumb_conformance.checks.rules import gone, script_next_del
-from vmplumb_conformance.context import Context
+from vmplumb_conformance.context import Context, begin
 from vmplumb_conformance.registry import check
 from vmplumb_conformance.wire import (
     PATIENCE,
@@ -116,7 +116,7 @@ async def try_again_later_outlasts_the_retries(context: Context) -> None:
 async def an_operation_that_runs_out_of_time_says_so_and_is_taken_back(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "never"}])
-    told = await failing(context, vm_id, seconds=0.5)
+    told = await failing(context, vm_id, seconds=1.5)
     told.is_a("DEADLINE_EXCEEDED", "OPERATION_TIMEOUT")
     assert told.failure is not None
     same(list(told.failure.leftovers), [], "leftovers")
@@ -129,7 +129,7 @@ async def failed_with_leftovers(context: Context) -> str:
     context.script(vm_id, otherwise={"ADD": NO})
     # A server may call DEL before ADD; only what comes after ADD is to fail.
     context.script(vm_id, ADD=[{"wait": "go", **NO}], otherwise={"ADD": NO})
-    setting_up = asyncio.ensure_future(failing(context, vm_id))
+    setting_up = begin(failing(context, vm_id))
     await context.called(vm_id, "ADD")
     done = context.count(vm_id, "DEL")
     context.script(
@@ -198,7 +198,7 @@ async def a_kernel_that_refuses_outside_a_plugin_is_told(context: Context) -> No
     spare = context.server("spare")
     vm_id = context.vm(spare)
     context.script(vm_id, ADD=[{"wait": "go"}])
-    setting_up = asyncio.ensure_future(refused(spare.set_up(context.scripted(vm_id))))
+    setting_up = begin(refused(spare.set_up(context.scripted(vm_id))))
     await context.called(vm_id, "ADD")
     await context.stage.act("break_kernel")
     try:
@@ -328,7 +328,7 @@ async def a_set_up_that_a_crash_interrupted_is_undone_and_may_be_repeated(contex
     spare = context.server("spare")
     vm_id = context.vm(spare)
     context.script(vm_id, ADD=[{"wait": "go"}])
-    setting_up = asyncio.ensure_future(spare.set_up(context.scripted(vm_id)))
+    setting_up = begin(spare.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
     uid = (await spare.get(vm_id)).uid
     await context.stage.act("crash")
@@ -372,7 +372,7 @@ async def a_watch_is_told_that_the_agent_goes_and_can_be_resumed(context: Contex
     spare = context.server("spare")
     vm_id = context.vm(spare)
     context.script(vm_id, ADD=[{"wait": "go"}])
-    setting_up = asyncio.ensure_future(spare.set_up(context.scripted(vm_id)))
+    setting_up = begin(spare.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
     async with watching(spare) as watch:
         last = (await watch.bookmark()).revision

@@ -6,7 +6,7 @@ import asyncio
 
 from vmplumb.v1 import vm_network_pb2
 from vmplumb_conformance.checks.reading import watching
-from vmplumb_conformance.context import QUIET, Context
+from vmplumb_conformance.context import QUIET, Context, begin
 from vmplumb_conformance.registry import check
 from vmplumb_conformance.wire import expect, refused, same, torn
 
@@ -68,7 +68,7 @@ async def a_set_up_tells_a_stranger_that_an_id_is_taken_in_every_phase(context: 
     stranger = context.server("stranger")
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "go", "error": 100}])
-    setting_up = asyncio.ensure_future(refused(context.main.set_up(context.scripted(vm_id))))
+    setting_up = begin(refused(context.main.set_up(context.scripted(vm_id))))
     await context.called(vm_id, "ADD")
     (await refused(stranger.set_up(context.scripted(vm_id)))).is_a("ALREADY_EXISTS", "SPEC_CONFLICT")
     context.open(vm_id, "go")

@@ -8,7 +8,7 @@ import re
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
 from vmplumb_conformance.checks.rules import gone
-from vmplumb_conformance.context import PREFIX, Context
+from vmplumb_conformance.context import PREFIX, Context, begin
 from vmplumb_conformance.registry import check
 from vmplumb_conformance.wire import Server, Skipped, expect, refused, same
 
@@ -69,7 +69,7 @@ async def a_check_of_a_failed_network_is_refused(context: Context) -> None:
 async def a_check_during_an_operation_is_refused(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "go"}])
-    setting_up = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
+    setting_up = begin(context.main.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
     told = (await refused(context.main.check(vm_id))).is_a("ABORTED", "OPERATION_PENDING")
     expect(told.retry_after is None or told.retry_after > 0, f"RetryInfo of {told.retry_after} s")
@@ -162,7 +162,7 @@ async def a_dry_run_tells_and_does_nothing(context: Context) -> None:
 async def a_collection_leaves_a_running_set_up_alone(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "go"}])
-    setting_up = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
+    setting_up = begin(context.main.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
     answer = await collect(context.main)
     expect(all(one.vm_id != vm_id for one in answer.collected), "it is among the collected")
@@ -191,7 +191,7 @@ async def a_collection_during_another_is_refused(context: Context) -> None:
     await context.main.set_up(context.scripted(vm_id))
     before = context.count(vm_id, "DEL")
     context.script(vm_id, DEL=[*({} for _ in range(before)), {"wait": "go"}])
-    first = asyncio.ensure_future(collect(context.main))
+    first = begin(collect(context.main))
     await context.called(vm_id, "DEL", before + 1)
     told = (await refused(collect(context.main))).is_a("ABORTED", "OPERATION_PENDING")
     expect(told.retry_after is None or told.retry_after > 0, f"RetryInfo of {told.retry_after} s")
@@ -263,7 +263,7 @@ async def either_half_of_a_diagnosis_can_be_left_out(context: Context) -> None:
 async def a_diagnosis_during_another_is_refused_if_it_is_refused_at_all(context: Context) -> None:
     """Whether two meet is the server's speed; what is told when they do is the contract's."""
     await diagnoses(context)
-    calls = [asyncio.ensure_future(context.main.diagnose()) for _ in range(8)]
+    calls = [begin(context.main.diagnose()) for _ in range(8)]
     await asyncio.wait(calls)
     answered = [one for one in calls if one.exception() is None]
     expect(answered, "none was answered")

@@ -12,7 +12,7 @@ import grpc
 
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb_conformance.checks.rules import gone
-from vmplumb_conformance.context import Context
+from vmplumb_conformance.context import Context, begin
 from vmplumb_conformance.registry import check
 from vmplumb_conformance.wire import Server, Skipped, expect, refusal_of, refused, result_of, same
 
@@ -37,7 +37,7 @@ async def busy(context: Context, tight: Server) -> AsyncIterator[None]:
         while True:
             vm_id = context.vm(tight)
             context.script(vm_id, ADD=[{"wait": "go"}])
-            call = asyncio.ensure_future(tight.set_up(context.scripted(vm_id)))
+            call = begin(tight.set_up(context.scripted(vm_id)))
             blocked.append(vm_id)
             running.append(call)
             queued = (await tight.status()).figures

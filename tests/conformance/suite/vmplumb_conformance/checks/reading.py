@@ -12,7 +12,7 @@ import grpc
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
 from vmplumb_conformance.checks.rules import script_next_del
-from vmplumb_conformance.context import QUIET, Context
+from vmplumb_conformance.context import QUIET, Context, begin
 from vmplumb_conformance.registry import check
 from vmplumb_conformance.wire import (
     PATIENCE,
@@ -113,7 +113,7 @@ async def a_secret_makes_another_hash(context: Context) -> None:
 async def a_record_passes_through_its_phases(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "go"}])
-    setting_up = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
+    setting_up = begin(context.main.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
     record = await context.main.get(vm_id)
     same(
@@ -125,7 +125,7 @@ async def a_record_passes_through_its_phases(context: Context) -> None:
     same((record.phase, record.HasField("result")), (READY, True), "after it")
     before = context.count(vm_id, "DEL")
     await script_next_del(context, vm_id, {"wait": "on"})
-    tearing_down = asyncio.ensure_future(context.main.tear_down(vm_id))
+    tearing_down = begin(context.main.tear_down(vm_id))
     await context.called(vm_id, "DEL", before + 1)
     record = await context.main.get(vm_id)
     same(record.phase, vm_network_pb2.PHASE_TEARING_DOWN, "during a teardown")

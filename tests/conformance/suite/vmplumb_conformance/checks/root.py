@@ -180,7 +180,7 @@ async def who_still_lives_in_the_namespace_is_named(context: Context) -> None:
             return os.stat(f"/proc/{lodger.pid}/ns/net").st_ino == inside  # noqa: PTH116
 
         await context.until(entered, "a process lives in the namespace")
-        done = torn(await context.main.tear_down(vm_id, wait_for_devices=True, seconds=1.0))
+        done = torn(await context.main.tear_down(vm_id, wait_for_devices=True, seconds=3.0))
         expect(done.existed, "existed is false")
         expect(lodger.pid in {one.pid for one in done.holders}, f"holders {list(done.holders)}")
         expect(not done.devices_gone, "devices_gone is true while a process lives there")

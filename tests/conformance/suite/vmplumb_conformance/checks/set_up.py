@@ -10,7 +10,7 @@ from typing import Any
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
 from vmplumb_conformance.checks.rules import ask, gone, script_next_del
-from vmplumb_conformance.context import Context
+from vmplumb_conformance.context import Context, begin
 from vmplumb_conformance.registry import check
 from vmplumb_conformance.wire import (
     PATIENCE,
@@ -78,7 +78,7 @@ async def a_full_replay_begins_at_1_and_leaves_no_number_out(context: Context) -
     """The set-up lasts until it is read, so that no reader lags."""
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "go"}])
-    first = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
+    first = begin(context.main.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
     context.open(vm_id, "go")
     agree(await first, await context.main.set_up(context.scripted(vm_id)), "live and replayed")
@@ -144,10 +144,10 @@ async def a_replay_invokes_no_plugin(context: Context) -> None:
 async def the_same_call_during_a_set_up_attaches_to_it(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "go"}])
-    first = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
+    first = begin(context.main.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
-    others = [asyncio.ensure_future(context.main.set_up(context.scripted(vm_id))) for _ in range(3)]
-    await asyncio.sleep(0.1)
+    others = [begin(context.main.set_up(context.scripted(vm_id))) for _ in range(3)]
+    await context.arrived()
     context.open(vm_id, "go")
     events = await first
     for other in others:
@@ -165,10 +165,10 @@ async def the_same_call_during_a_set_up_attaches_to_it(context: Context) -> None
 async def events_before_a_caller_attached_are_marked_replayed(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"error": 11}, {"wait": "go"}])
-    first = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
+    first = begin(context.main.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD", 2)
-    attached = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
-    await asyncio.sleep(0.1)
+    attached = begin(context.main.set_up(context.scripted(vm_id)))
+    await context.arrived()
     context.open(vm_id, "go")
     await first
     events = await attached
@@ -181,7 +181,7 @@ async def events_before_a_caller_attached_are_marked_replayed(context: Context) 
 async def another_spec_during_a_set_up_is_refused(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "go"}])
-    first = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
+    first = begin(context.main.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
     told = await refused(context.main.set_up(context.scripted(vm_id, vm_if_name="other0")))
     told.is_a("ALREADY_EXISTS", "SPEC_CONFLICT")
@@ -219,7 +219,7 @@ async def a_set_up_during_a_teardown_is_refused_whatever_its_spec(context: Conte
     await context.main.set_up(context.scripted(vm_id))
     await script_next_del(context, vm_id, {"wait": "go"})
     before = context.count(vm_id, "DEL")
-    tearing_down = asyncio.ensure_future(context.main.tear_down(vm_id))
+    tearing_down = begin(context.main.tear_down(vm_id))
     await context.called(vm_id, "DEL", before + 1)
     for asked in (context.scripted(vm_id), context.scripted(vm_id, vm_if_name="other0")):
         told = (await refused(context.main.set_up(asked))).is_a("ABORTED", "OPERATION_PENDING")
@@ -269,8 +269,8 @@ async def resume_during_a_set_up_goes_on_where_the_stream_broke(context: Context
     await context.called(vm_id, "ADD", 2)
     position = pb.ResumePosition(uid=seen.uid, sequence=seen.sequence)
     asked = context.scripted(vm_id, outer={"resume": position})
-    resumed = asyncio.ensure_future(context.main.set_up(asked))
-    await asyncio.sleep(0.1)
+    resumed = begin(context.main.set_up(asked))
+    await context.arrived()
     context.open(vm_id, "go")
     events = await resumed
     well_formed(events)
@@ -362,10 +362,10 @@ async def operation_timeout_is_not_part_of_the_spec(context: Context) -> None:
 async def operation_timeout_of_a_caller_that_attaches_is_ignored(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"wait": "go"}])
-    first = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id)))
+    first = begin(context.main.set_up(context.scripted(vm_id)))
     await context.called(vm_id, "ADD")
-    attached = asyncio.ensure_future(context.main.set_up(context.scripted(vm_id, seconds=0.05)))
-    await asyncio.sleep(0.3)
+    attached = begin(context.main.set_up(context.scripted(vm_id, seconds=0.05)))
+    await context.arrived()
     context.open(vm_id, "go")
     result_of(await first)
     result_of(await attached)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from typing import Any
 
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
 from vmplumb_conformance.checks.rules import gone, script_next_del
-from vmplumb_conformance.context import Context
+from vmplumb_conformance.context import Context, begin
 from vmplumb_conformance.registry import check
 from vmplumb_conformance.wire import (
     PATIENCE,
@@ -112,10 +111,10 @@ async def a_call_while_a_teardown_runs_attaches_to_it(context: Context) -> None:
     await context.main.set_up(context.scripted(vm_id))
     before = context.count(vm_id, "DEL")
     await script_next_del(context, vm_id, {"wait": "go"}, {})
-    first = asyncio.ensure_future(context.main.tear_down(vm_id))
+    first = begin(context.main.tear_down(vm_id))
     await context.called(vm_id, "DEL", before + 1)
-    second = asyncio.ensure_future(context.main.tear_down(vm_id))
-    await asyncio.sleep(0.1)
+    second = begin(context.main.tear_down(vm_id))
+    await context.arrived()
     context.open(vm_id, "go")
     one, other = await first, await second
     well_formed(other)
@@ -131,10 +130,10 @@ async def force_and_timeout_of_a_caller_that_attaches_count_for_nothing(context:
     await context.main.set_up(context.scripted(vm_id))
     before = context.count(vm_id, "DEL")
     await script_next_del(context, vm_id, {"wait": "go", **NO}, NO)
-    first = asyncio.ensure_future(refused(context.main.tear_down(vm_id)))
+    first = begin(refused(context.main.tear_down(vm_id)))
     await context.called(vm_id, "DEL", before + 1)
-    second = asyncio.ensure_future(refused(context.main.tear_down(vm_id, force=True, seconds=0.05)))
-    await asyncio.sleep(0.2)
+    second = begin(refused(context.main.tear_down(vm_id, force=True, seconds=0.05)))
+    await context.arrived()
     context.open(vm_id, "go")
     (await first).is_a("INTERNAL", "CNI_DEL_FAILED")
     (await second).is_a("INTERNAL", "CNI_DEL_FAILED")
@@ -289,12 +288,10 @@ async def a_teardown_that_fails_streams_no_result(context: Context) -> None:
 async def a_teardown_ends_a_set_up_that_is_waiting_to_try_again(context: Context) -> None:
     vm_id = context.vm()
     context.script(vm_id, ADD=[{"error": 11}, {"wait": "go"}])
-    setting_up = asyncio.ensure_future(
-        refused(drained(context.main.stub.SetupNetwork(context.scripted(vm_id))))
-    )
+    setting_up = begin(refused(drained(context.main.stub.SetupNetwork(context.scripted(vm_id)))))
     await context.called(vm_id, "ADD")
-    tearing_down = asyncio.ensure_future(context.main.tear_down(vm_id))
-    await asyncio.sleep(0.1)
+    tearing_down = begin(context.main.tear_down(vm_id))
+    await context.arrived()
     context.open(vm_id, "go")
     (await setting_up).is_a("ABORTED", "TORN_DOWN")
     expect(torn(await tearing_down).existed, "existed is false")
