@@ -295,6 +295,7 @@ def _log_operation(log: Log, operation: Operation) -> None:
     fields = {
         "vm_id": operation.vm_id,
         "uid": operation.uid,
+        "owner": operation.owner,
         "seconds": round(entries[-1].time - entries[0].time, 6) if entries else 0,
     }
     if error is None:

@@ -278,6 +278,7 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
     watch = Watch(config, daemon, door)
     server = Server(
         lambda way: Servicer(daemon.agent, rules, key=key, door=door, way=way, auditor=auditor),
+        knows=door.knows,
         max_connections=limits.max_connections,
         watchers=watch.watchers,
     )
@@ -348,6 +349,7 @@ def _audit(config: Config, daemon: Daemon) -> Audit | None:
     given = config.audit
     if not given.file:
         return None
+    Path(given.file).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     return Audit(
         given.file,
         max_bytes=given.max_bytes,

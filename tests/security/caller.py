@@ -124,7 +124,7 @@ def call(to: grpc.Channel, rpc: str, request: bytes, *, timeout: float = PATIENC
     """One call with raw bytes, as a line of this process."""
     path = rpc if rpc.startswith("/") else f"/{SERVICE}/{rpc}"
     try:
-        if rpc in STREAMS:
+        if rpc in STREAMS or rpc.endswith("/Watch"):
             responses = list(to.unary_stream(path, bytes, bytes)(request, timeout=timeout))
         else:
             responses = [to.unary_unary(path, bytes, bytes)(request, timeout=timeout)]

@@ -322,6 +322,26 @@ def test_administrators_have_a_socket_of_their_own(host: Host, tmp_path: Path) -
         assert not admin.exists()
 
 
+def test_streams_of_side_services_are_for_callers_of_the_policy(here: Site) -> None:
+    health = "/grpc.health.v1.Health/"
+    stranger = here.caller("stranger", "URI:spiffe://test.example/else")
+    assert stranger.call(health + "Check").code == "OK"
+    assert stranger.call(health + "Watch").code == "PERMISSION_DENIED"
+    reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    assert stranger.call(reflection).code == "PERMISSION_DENIED"
+    assert here.caller("a", A).call(health + "Check").code == "OK"
+
+
+def test_so_many_connections_are_served_and_no_more(host: Host, tmp_path: Path) -> None:
+    with site(host, tmp_path, limits__max_connections="3") as made:
+        pem = made.authority.leaf("a", A)
+        callers = [made.with_certificate(pem) for _ in range(3)]
+        assert [one.call("GetStatus").code for one in callers] == ["OK"] * 3
+        assert made.with_certificate(pem).call("GetStatus").code == "UNAVAILABLE"
+        assert [one.call("GetStatus").code for one in callers] == ["OK"] * 3
+        assert made.daemon.status().ready  # the socket is not concerned
+
+
 def test_a_policy_that_cannot_be_used_refuses_the_start(host: Host, tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text("[[rule]]\nname = 'x'\n")

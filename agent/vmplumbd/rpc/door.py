@@ -133,6 +133,10 @@ class Door:
             if not self._open[who]:
                 del self._open[who]
 
+    def knows(self, way: Way, peer: Peer) -> bool:
+        """Whether a caller may do anything at all."""
+        return way is not Way.TCP or self.policy.rule_of(self.who(way, peer)) is not None
+
     def weigh(self, visit: Visit, size: int) -> None:
         """A long request counts as several calls. Raises LimitExceeded."""
         if visit.rule is not None and size >= _BYTES_OF_A_CALL:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from vmplumbd.rpc.tls import Certificates
 
 SERVICE = "vmplumb.v1.NetworkAgentService"
 REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
+_SIDE_STREAMS = 256
 # More of one connection wait in the caller's own library.
 _STREAMS_OF_A_CONNECTION = 128
 
@@ -30,10 +32,12 @@ class Server:
         self,
         servicer_on: Callable[[Way], Servicer],
         *,
+        knows: Callable[[Way, Any], bool] = lambda *_: True,
         max_connections: int = 256,
         watchers: Sequence[Watcher] = (),
     ) -> None:
         self._servicer_on = servicer_on
+        self._few = _Few(knows)
         self._max_connections = max_connections
         self._watchers = watchers
         self._servers: list[grpc.aio.Server] = []
@@ -78,8 +82,9 @@ class Server:
         server = grpc.aio.server(options=options, interceptors=seen)
         lenient: Any = _Lenient(server)
         pb_grpc.add_NetworkAgentServiceServicer_to_server(self._servicer_on(way), lenient)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        server.add_generic_rpc_handlers((_Reflection((SERVICE, health.SERVICE_NAME, REFLECTION)),))
+        health_pb2_grpc.add_HealthServicer_to_server(_Health(self._health, self._few, way), server)
+        names = (SERVICE, health.SERVICE_NAME, REFLECTION)
+        server.add_generic_rpc_handlers((_Reflection(names, self._few, way),))
         self._servers.append(server)
         return server
 
@@ -112,11 +117,52 @@ def _lenient(read: Callable[[bytes], Message]) -> Callable[[bytes], Message | Un
     return lenient
 
 
+class _Few:
+    """Streams that belong to no RPC of the contract: so many are open, for callers that may do anything at all."""
+
+    def __init__(self, knows: Callable[[Way, Any], bool]) -> None:
+        self._knows = knows
+        self._open = 0
+
+    @contextlib.asynccontextmanager
+    async def one_more(self, way: Way, context: Any) -> AsyncIterator[None]:  # noqa: ANN401 - of any service
+        """One more, or an abort."""
+        if not self._knows(way, context):
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED, "no rule of the policy is about this caller"
+            )
+        if self._open >= _SIDE_STREAMS:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._open} such streams are open")
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc, unused-ignore]  # untyped
+    """gRPC's health service, with few watches."""
+
+    def __init__(self, inner: Any, few: _Few, way: Way) -> None:  # noqa: ANN401 - untyped
+        self.Check = inner.Check
+        self.List = getattr(inner, "List", None)
+        self._inner = inner
+        self._few = few
+        self._way = way
+
+    async def Watch(self, request: Any, context: Any) -> None:  # noqa: ANN401, N802 - gRPC's name
+        """Follow a service's health."""
+        async with self._few.one_more(self._way, context):
+            await self._inner.Watch(request, context)
+
+
 class _Reflection(grpc.GenericRpcHandler):  # type: ignore[type-arg, unused-ignore]  # generic in stubs alone
     """gRPC's reflection service, loaded by the first call to it: a tenth of a start that few calls ask for."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...], few: _Few, way: Way) -> None:
         self._names = names
+        self._few = few
+        self._way = way
         self._handler: grpc.RpcMethodHandler[Any, Any] | None = None
 
     def service(
@@ -129,8 +175,14 @@ class _Reflection(grpc.GenericRpcHandler):  # type: ignore[type-arg, unused-igno
             from grpc_reflection.v1alpha import reflection, reflection_pb2  # noqa: PLC0415 - see above
 
             servicer = reflection.aio.ReflectionServicer(self._names)  # type: ignore[attr-defined, unused-ignore]
+
+            async def info(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:  # noqa: ANN401
+                async with self._few.one_more(self._way, context):
+                    async for response in servicer.ServerReflectionInfo(requests, context):
+                        yield response
+
             self._handler = grpc.stream_stream_rpc_method_handler(
-                servicer.ServerReflectionInfo,
+                info,
                 request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
                 response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
             )
