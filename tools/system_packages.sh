@@ -2,7 +2,7 @@
 # tools/system_packages.sh NAME...
 # Finds the programs that a target can use; installs what is missing with apt-get, as root, where there is
 # one; says what is left out and why. Exit 0: all are there. Exit 1: some are left out.
-# Names: qemu iproute2 nftables go gcc kernel-build openssl systemd cargo node maven jdk prometheus
+# Names: qemu iproute2 nftables go gcc kernel-build openssl systemd cargo node maven jdk prometheus chromium
 set -u
 
 install() {
@@ -59,6 +59,7 @@ for wanted; do
             ;;
         systemd) want systemd systemd-analyze "tests of the unit" systemd libseccomp2 ;;
         prometheus) want Prometheus promtool "tests of metrics, alerts and dashboard" prometheus ;;
+        chromium) want Chromium chromium "the picture of the documents' site" chromium ;;
         openssl) want openssl openssl "certificates for tests" openssl ;;
         cargo)
             # An older one than the crate's rust-version cannot build it, and Debian's may be.

@@ -14,8 +14,8 @@ DRAWING = ROOT / "docs/architecture.svg"
 WIDTH, LEFT, TOP = 860, 150, 66
 HEIGHT_OF_ROOM, GAP_DOWN, GAP_RIGHT, RIGHT = 40, 14, 12, 24
 ARROW = (
-    "<defs><marker id='head' markerWidth='8' markerHeight='8' refX='4' refY='7' orient='auto'>"
-    "<path d='M0,0 L8,0 L4,8 z' fill='#5b6b7b'/></marker></defs>"
+    "<defs><marker id='head' markerWidth='8' markerHeight='8' refX='7' refY='4' orient='auto'>"
+    "<path d='M0,0 L8,4 L0,8 z' fill='#5b6b7b'/></marker></defs>"
 )
 ARROW_AT_END = "marker-end='url(#head)'"
 FONT = "font-family='Helvetica, Arial, sans-serif'"
