@@ -15,6 +15,7 @@ from typing import Any
 
 from vmplumbd.cni.result import Interface, Result
 from vmplumbd.errors import ResultUnusable
+from vmplumbd.model import outside
 from vmplumbd.model.outcome import InterfaceOutcome, Outcome, StaticNetworkConf, VmIp, VmRoute
 from vmplumbd.model.progress import Warning
 from vmplumbd.model.spec import (
@@ -65,6 +66,12 @@ def vm_pair(result: Result, vm_id: str) -> VmPair:
     if not taps:
         raise ResultUnusable(f"{_NEEDS_TAP}did not find expected network device with name {_quoted(vm.name)}")
     return VmPair(tap=taps[0], vm=vm, vm_index=vm_index)
+
+
+def is_translated(result: Result, vm_id: str) -> bool:
+    """Whether the VM's own addresses are others than those the host knows it under."""
+    own = vm_pair(result, vm_id).vm_index
+    return not {ip.address.ip for ip in result.ips if ip.interface == own} & set(outside.addresses(result))
 
 
 def static_network_conf(result: Result, vm_id: str, *, mtu: int, vm_if_name: str) -> StaticNetworkConf:

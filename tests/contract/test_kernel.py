@@ -1073,6 +1073,34 @@ def test_a_chain_goes_with_its_rules_unless_another_leads_to_it(kernel: abc.Kern
             host.change_rules([request])
 
 
+def test_addresses_are_translated_both_ways_as_it_was_asked(kernel: abc.Kernel) -> None:
+    """A rule is read back as it was written, and a table goes with all that is in it."""
+    table = net.TableName(family=net.FAMILY_INET, name="translation")
+    host = kernel.host()
+    for source, hook in ((False, net.HOOK_PREROUTING), (True, net.HOOK_POSTROUTING)):
+        chain = net.ChainName(table=table, name=f"at-{hook}")
+        program = (
+            net.LoadMeta(key=net.META_NFPROTO),
+            net.Compare(value=bytes((net.FAMILY_IPV4,))),
+            net.LoadPayload(base=net.PAYLOAD_NETWORK, offset=12 if source else 16, length=4),
+            net.Compare(value=b"\x0a\0\0\1"),
+            net.LoadValue(value=b"\xc0\0\2\1"),
+            net.Nat(source=source),
+        )
+        (handle,) = host.change_rules(
+            [
+                net.AddTable(table=table),
+                net.AddChain(chain=chain, hook=net.Hook(kind="nat", number=hook, priority=0)),
+                net.AddRule(chain=chain, expressions=program),
+            ]
+        )
+        assert host.rule(chain, handle).expressions == program
+    host.change_rules([net.DelTable(table=table)])
+    assert host.rules(net.ChainName(table=table, name=f"at-{net.HOOK_PREROUTING}")).rules == ()
+    with pytest.raises(errors.NotFound):
+        host.change_rules([net.DelTable(table=table)])
+
+
 def test_each_namespace_has_rules_of_its_own(kernel: abc.Kernel) -> None:
     with opened(kernel) as netns:
         netns.change_rules([*TABLE_AND_CHAINS, a_rule("inside")])

@@ -945,6 +945,9 @@ def _play_rule(now: Filter, request: net.RuleRequest, handles: list[int]) -> Fil
         if request.table in now.tables:
             return now
         return replace(now, tables={**now.tables, request.table: Table(comment=request.comment)})
+    if isinstance(request, net.DelTable):
+        _refuse(errno.ENOENT, request.table not in now.tables)
+        return replace(now, tables={name: each for name, each in now.tables.items() if name != request.table})
     table = now.tables.get(request.chain.table)
     if table is None:
         raise _Refusal(errno.ENOENT)

@@ -44,6 +44,8 @@ def _lines(path: str, value: Any) -> Iterator[str]:
         if issubclass(value, enum.Enum):
             yield from (f"{path}.{one.name} = {one.value!r}" for one in value)
             return
+        if value.__module__ == "vmplumbd.config":
+            return  # its fields are the operator's settings, which grow, each with a default
         if dataclasses.is_dataclass(value):
             for field in dataclasses.fields(value):
                 default = "" if _required(field) else " = ..."

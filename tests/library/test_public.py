@@ -6,11 +6,12 @@ from pathlib import Path
 
 from tests.library.public import public
 
+COMMAND = "python -m tests.library.public > tests/library/public.txt"
 PINNED = Path(__file__).with_name("public.txt")
 
 
 def test_nothing_public_was_added_changed_or_taken_away_unsaid() -> None:
     pinned, now = PINNED.read_text().splitlines(), list(public())
-    assert sorted(set(now) - set(pinned)) == [], "new or changed: if meant, write the list anew (public.py)"
-    assert sorted(set(pinned) - set(now)) == [], "gone: programs may rely on it"
+    assert sorted(set(now) - set(pinned)) == [], f"new or changed; if meant: {COMMAND}"
+    assert sorted(set(pinned) - set(now)) == [], f"gone, and programs may rely on it; if meant: {COMMAND}"
     assert now == pinned

@@ -8,14 +8,14 @@ in the user data that the kernel keeps unread (libnftnl:include/libnftnl/udata.h
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vmplumbd.kernel import rtnl
 from vmplumbd.kernel.rtnl import Message
 from vmplumbd.model import net
 
 _SUBSYSTEM = 10
-NEWTABLE, NEWCHAIN, GETCHAIN, DELCHAIN = (_SUBSYSTEM << 8 | kind for kind in (0, 3, 4, 5))
+NEWTABLE, DELTABLE, NEWCHAIN, GETCHAIN, DELCHAIN = (_SUBSYSTEM << 8 | kind for kind in (0, 2, 3, 4, 5))
 NEWRULE, GETRULE, DELRULE, GETGEN = (_SUBSYSTEM << 8 | kind for kind in (6, 7, 8, 16))
 BATCH_BEGIN, BATCH_END = 16, 17
 
@@ -34,6 +34,9 @@ _CMP_REGISTER, _CMP_OPERATOR, _CMP_VALUE = 1, 2, 3
 _IMMEDIATE_REGISTER, _IMMEDIATE_VALUE = 1, 2
 _DATA_VALUE, _DATA_VERDICT = 1, 2
 _VERDICT_CODE, _VERDICT_CHAIN = 1, 2
+_NAT_TYPE, _NAT_FAMILY, _NAT_FROM_REGISTER, _NAT_TO_REGISTER, _NAT_FLAGS = 1, 2, 3, 4, 7
+_NAT_PLAIN = frozenset({_NAT_TYPE, _NAT_FAMILY, _NAT_FROM_REGISTER, _NAT_TO_REGISTER, _NAT_FLAGS})
+_NAT_SOURCE, _NAT_DESTINATION = 0, 1
 
 _REGISTER_VERDICT, _REGISTER_1 = 0, 1
 _EQUAL, _DIFFERENT = 0, 1
@@ -48,6 +51,8 @@ _GENERIC = struct.Struct("!BBH")  # family, version, resource
 _U32 = struct.Struct("!I")
 _I32 = struct.Struct("!i")
 _U64 = struct.Struct("!Q")
+# Both the first register and the flag that addresses are mapped.
+_ONE = memoryview(_U32.pack(1))
 
 END = Message(BATCH_END, rtnl.NLM_F_REQUEST, _GENERIC.pack(0, 0, _SUBSYSTEM))
 
@@ -72,6 +77,9 @@ def encode(request: net.RuleRequest) -> Message:
             return Message(DELRULE, rtnl.NLM_F_REQUEST, _rule(request.chain))
         case net.AddTable():
             return _add_table(request)
+        case net.DelTable():
+            body = _GENERIC.pack(request.table.family, 0, 0) + rtnl.text(_TABLE_NAME, request.table.name)
+            return Message(DELTABLE, rtnl.NLM_F_REQUEST, body)
         case net.AddChain():
             return _add_chain(request)
         case net.DelChain():
@@ -83,6 +91,8 @@ def words(request: net.RuleRequest) -> str:
     match request:
         case net.AddTable():
             return f"add nft table {request.table.name}"
+        case net.DelTable():
+            return f"delete nft table {request.table.name}"
         case net.AddChain():
             return f"add nft chain {_name(request.chain)}"
         case net.FlushChain():
@@ -226,6 +236,16 @@ def _encoded(expression: net.Expression) -> bytes:
             data = _u32(_IMMEDIATE_REGISTER, _REGISTER_VERDICT) + rtnl.attribute(
                 _IMMEDIATE_VALUE | _NESTED, rtnl.attribute(_DATA_VERDICT | _NESTED, verdict)
             )
+        case net.LoadValue():
+            name = "immediate"
+            data = _u32(_IMMEDIATE_REGISTER, _REGISTER_1) + _value(_IMMEDIATE_VALUE, expression.value)
+        case net.Nat():
+            name = "nat"
+            data = (
+                _u32(_NAT_TYPE, _NAT_SOURCE if expression.source else _NAT_DESTINATION)
+                + _u32(_NAT_FAMILY, net.FAMILY_IPV4)
+                + _u32(_NAT_FROM_REGISTER, _REGISTER_1)
+            )
         case net.Masquerade():
             name, data = "masq", b""
     element = rtnl.text(_EXPRESSION_NAME, name) + rtnl.attribute(_EXPRESSION_DATA | _NESTED, data)
@@ -252,10 +272,25 @@ def _expression(element: memoryview) -> net.Expression | None:
             return net.Compare(value=_read_value(data[_CMP_VALUE]), equal=equal)
         case "immediate" if _number(data[_IMMEDIATE_REGISTER]) == _REGISTER_VERDICT:
             return _read_verdict(data[_IMMEDIATE_VALUE])
+        case "immediate" if _number(data[_IMMEDIATE_REGISTER]) == _REGISTER_1:
+            return net.LoadValue(value=_read_value(data[_IMMEDIATE_VALUE]))
+        case "nat" if _is_plain_nat(data):
+            return net.Nat(source=_number(data[_NAT_TYPE]) == _NAT_SOURCE)
         case "masq" if not data:
             return net.Masquerade()
         case _:
             return None
+
+
+def _is_plain_nat(data: Mapping[int, memoryview]) -> bool:
+    """Whether it is what `net.Nat` says, of one address and without ports. What is not asked for the kernel adds."""
+    return (
+        _number(data[_NAT_FAMILY]) == net.FAMILY_IPV4
+        and all(
+            _number(data.get(each, _ONE)) == 1 for each in (_NAT_FROM_REGISTER, _NAT_TO_REGISTER, _NAT_FLAGS)
+        )
+        and not data.keys() - _NAT_PLAIN
+    )
 
 
 def _read_verdict(value: memoryview) -> net.Verdict | None:

@@ -19,7 +19,7 @@ from ipaddress import ip_address
 
 from vmplumbd.cni import result as results
 from vmplumbd.cni.error import CniError
-from vmplumbd.model import net
+from vmplumbd.model import net, outside
 from vmplumbd.model.findings import (
     Action,
     CacheKind,
@@ -96,7 +96,7 @@ def kept(finding: Finding, vm_ids: frozenset[str]) -> Finding:
 
 def addresses(attachment: Attachment) -> frozenset[net.Address]:
     """The VM's addresses of an attachment."""
-    return frozenset(ip.address.ip for ip in _result(attachment.result).ips)
+    return frozenset(outside.addresses(_result(attachment.result)))
 
 
 def device_names(attachment: Attachment) -> frozenset[str]:

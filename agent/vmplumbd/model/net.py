@@ -296,6 +296,7 @@ Request: TypeAlias = (
 # Rules of nf_tables. They are changed in transactions of their own: `abc.Netns.change_rules`.
 
 FAMILY_INET = 1
+FAMILY_IPV4 = 2
 FAMILY_BRIDGE = 7
 HOOK_PREROUTING = 0
 HOOK_POSTROUTING = 4
@@ -379,7 +380,21 @@ class Masquerade:
     """Send the packet under the address of the link it leaves by."""
 
 
-Expression: TypeAlias = LoadMeta | LoadPayload | Mask | Compare | Verdict | Masquerade
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadValue:
+    """Take these bytes into the register."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nat:
+    """Put the IPv4 address in the register in the place of the packet's source, or of its destination."""
+
+    source: bool
+
+
+Expression: TypeAlias = LoadMeta | LoadPayload | LoadValue | Mask | Compare | Verdict | Masquerade | Nat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,6 +403,13 @@ class AddTable:
 
     table: TableName
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelTable:
+    """Remove a table with all that is in it."""
+
+    table: TableName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,7 +452,7 @@ class DelRule:
     handle: int
 
 
-RuleRequest: TypeAlias = AddTable | AddChain | FlushChain | DelChain | AddRule | DelRule
+RuleRequest: TypeAlias = AddTable | DelTable | AddChain | FlushChain | DelChain | AddRule | DelRule
 
 
 def next_generation(generation: int) -> int:

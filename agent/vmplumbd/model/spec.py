@@ -25,6 +25,7 @@ BUILT_IN_PLUGINS = (
     "static",
     "tc-redirect-tap",
     "tuning",
+    "vmplumb-clone",
 )
 
 

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 
 from vmplumbd.abc import Held, Netns
 from vmplumbd.errors import AgentError, KernelFault, NotFound
-from vmplumbd.model import net
+from vmplumbd.model import net, outside
 from vmplumbd.model.outcome import Attachment
 from vmplumbd.model.progress import Leftover, ResourceKind, Step
 from vmplumbd.model.record import Record, Release
@@ -316,6 +316,6 @@ def is_there(host: Netns, name: str, index: int) -> bool:
 
 
 def vm_addresses(attachment: Attachment) -> list[net.Address]:
-    """The VM's addresses, each once."""
+    """The addresses under which the host knows the VM, each once."""
     made = chain.result_of(attachment)
-    return [] if made is None else list(dict.fromkeys(ip.address.ip for ip in made.ips))
+    return [] if made is None else list(outside.addresses(made))

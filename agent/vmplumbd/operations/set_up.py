@@ -25,7 +25,7 @@ from vmplumbd.errors import (
     PluginFailed,
     TooManyNetworks,
 )
-from vmplumbd.model import net
+from vmplumbd.model import net, outside
 from vmplumbd.model.caller import LOCAL, Caller
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.lifecycle import Happening, after
@@ -406,7 +406,7 @@ def _look(
     tools: Tools, operation: Operation, attachment: Attachment, result: results.Result, raw: bytes, plan: Plan
 ) -> tuple[vmconf.CniOutcome, Attachment]:
     """Read from the kernel what the result does not say: the tap's MTU, the host's end of the pair."""
-    for address in {ip.address.ip for ip in result.ips}:
+    for address in outside.addresses(result):
         if tools.kernel.is_own_address(address):
             raise failures.hosts_own_address(str(address))
     pair = vmconf.vm_pair(result, operation.vm_id)

@@ -24,6 +24,7 @@ from vmplumbd.plugins import skel
 from vmplumbd.plugins.bandwidth.plugin import Bandwidth
 from vmplumbd.plugins.bridge.plugin import Bridge
 from vmplumbd.plugins.bridge.spoof_check import SpoofCheck
+from vmplumbd.plugins.clone import Clone
 from vmplumbd.plugins.host_local.allocator import Full
 from vmplumbd.plugins.host_local.plugin import HostLocal, directory_of
 from vmplumbd.plugins.loopback import Loopback
@@ -83,6 +84,7 @@ class BuiltinInvoker(InProcess):
         self._spoof_check = spoof_check or SpoofCheck(kernel, self._masquerade)
         bridge = Bridge(kernel, self, self._masquerade, self._spoof_check, keep_devices=sparing)
         bandwidth = Bandwidth(kernel, keep_devices=sparing)
+        clone = Clone(kernel, keep_devices=sparing)
         self._plugins: Mapping[str, Plugin] = {
             "bandwidth": bandwidth,
             "bridge": bridge,
@@ -92,6 +94,7 @@ class BuiltinInvoker(InProcess):
             "static": Static(),
             "tc-redirect-tap": TcRedirectTap(kernel, keep_devices=sparing),
             "tuning": Tuning(kernel, allowlist=tuning_allowlist, keep_devices=sparing),
+            "vmplumb-clone": clone,
         }
         self._traces = {
             kind: plugin.has_traces for kind, plugin in self._plugins.items() if isinstance(plugin, Traceable)
@@ -101,6 +104,7 @@ class BuiltinInvoker(InProcess):
             "bandwidth": bandwidth.obstacle,
             "bridge": bridge.obstacle,
             "ptp": ptp.obstacle,
+            "vmplumb-clone": clone.obstacle,
         }
 
     def sparing(self) -> BuiltinInvoker:

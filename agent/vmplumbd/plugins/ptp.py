@@ -20,7 +20,7 @@ from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.cni.result import Interface, IPConfig, Result
 from vmplumbd.errors import Exists, NotFound
-from vmplumbd.model import net
+from vmplumbd.model import net, outside
 from vmplumbd.plugins import attachments, conf, ipam, masquerade, prev_result, veth
 from vmplumbd.plugins.ahead import MadeAhead
 from vmplumbd.plugins.conf import Malformed, PluginFault
@@ -176,10 +176,10 @@ class Ptp:
             if interface is None:
                 raise PluginFault(f"Sandbox in prevResult  doesn't match configured netns: {call.netns}")
             _check_link(netns, interface)
-            ipam.check_addresses(netns, call.if_name, made.ips)
+            ipam.check_addresses(netns, call.if_name, outside.ips(made))
             ipam.check_routes(netns, made.routes)
         if parsed.ip_masq:
-            self._masquerade.check(_owner(call, parsed), [ip.address for ip in made.ips])
+            self._masquerade.check(_owner(call, parsed), [ip.address for ip in outside.ips(made)])
 
     def gc(self, call: Invocation) -> None:
         """Remove rules that no valid attachment owns, then pass it on: links die with their namespaces."""

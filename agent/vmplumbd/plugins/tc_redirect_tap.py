@@ -65,7 +65,7 @@ def _number(text: str, what: str) -> int:
 
 def make(netns: Netns, asked: TapArgs, redirect: net.Device) -> net.Device:
     """Make the tap and the redirects both ways. Raises PluginFault, KernelFault, with nothing left."""
-    tap = _make_tap(netns, asked, redirect)
+    tap = make_tap(netns, asked, redirect)
     try:
         _join(netns, tap, redirect)
     except BaseException as exc:
@@ -214,7 +214,8 @@ def _expected_link(netns: Netns, name: str) -> net.LinkInfo:
         raise PluginFault(f'did not find expected network device with name "{name}"') from exc
 
 
-def _make_tap(netns: Netns, asked: TapArgs, redirect: net.Device) -> net.Device:
+def make_tap(netns: Netns, asked: TapArgs, redirect: net.Device) -> net.Device:
+    """The tap alone, as large as `redirect`; it is down. Raises PluginFault."""
     try:
         return netns.add_tap(asked.name, uid=asked.uid, gid=asked.gid, mtu=redirect.mtu)
     except Exists as exc:

@@ -23,7 +23,7 @@ from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.cni.result import Interface, Result
 from vmplumbd.errors import Exists, KernelFault, NotFound
-from vmplumbd.model import net
+from vmplumbd.model import net, outside
 from vmplumbd.plugins import attachments, conf, ipam, masquerade, prev_result, veth
 from vmplumbd.plugins.bridge import checks, config, gateway, ports
 from vmplumbd.plugins.bridge.config import BridgeConf
@@ -170,14 +170,14 @@ class Bridge:
             if made is None:
                 raise PluginFault("Required prevResult missing")
             ends = checks.links(self._kernel.host(), netns, made, parsed, call)
-            ipam.check_addresses(netns, call.if_name, made.ips)
+            ipam.check_addresses(netns, call.if_name, outside.ips(made))
             ipam.check_routes(netns, made.routes)
             if parsed.enable_dad:
                 checks.duplicates(netns, ends.container)
         if parsed.mac_spoof_check:
             self._spoof_check.check(_guard(call), ends.port.name, ends.container.mac)
         if parsed.ip_masq:
-            self._masquerade.check(_owner(call, parsed), [ip.address for ip in made.ips])
+            self._masquerade.check(_owner(call, parsed), [ip.address for ip in outside.ips(made)])
 
     def gc(self, call: Invocation) -> None:
         """Remove the ports that we made for attachments of this network that are not valid, then IPAM GC.
