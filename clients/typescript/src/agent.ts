@@ -97,16 +97,16 @@ type Events = AsyncIterable<MessageShape<Operation["output"]>>;
 export class Agent {
   readonly #client: Client;
   readonly #retry: Required<Retry>;
+  readonly #closed = new AbortController();
 
   constructor(target: string, tls?: Tls, retry?: Retry) {
     if (!tls && !target.startsWith("unix:")) throw new TypeError(`${target} is not a Unix socket: TCP needs TLS`);
     this.#retry = { attempts: 6, firstMs: 100, mostMs: 5000, ...retry };
     const secure = tls && credentials.createFromSecureContext(createSecureContext(tls));
     this.#client = new Client(target, secure ?? credentials.createInsecure(), {
-      // After a restart gRPC would sit out its own back-off and fail every call meanwhile; the back-off here is Retry's.
-      "grpc.initial_reconnect_backoff_ms": 50,
-      "grpc.min_reconnect_backoff_ms": 50,
-      "grpc.max_reconnect_backoff_ms": 1000,
+      // gRPC fails every call while it sits out a back-off of its own: it has to be over before Retry's is.
+      "grpc.initial_reconnect_backoff_ms": this.#retry.firstMs / 4,
+      "grpc.max_reconnect_backoff_ms": this.#retry.mostMs / 4,
       "grpc.use_local_subchannel_pool": 1,
       ...(!tls && { "grpc.default_authority": "localhost" }),
       ...(tls?.serverName && { "grpc.ssl_target_name_override": tls.serverName }),
@@ -115,6 +115,7 @@ export class Agent {
 
   /** End every call and the connection. Operations go on. */
   close(): void {
+    this.#closed.abort(new VmplumbError(status.CANCELLED, "the client is closed"));
     this.#client.close();
   }
 
@@ -147,14 +148,14 @@ export class Agent {
    * resumed: no change comes twice, no removal is left out. RESUME_POSITION_LOST only comes for a position of the caller's.
    */
   async *watch({ vmIds = [], afterRevision, signal }: WatchOptions = {}): AsyncGenerator<WatchEvent, void, void> {
-    const patience = patienceOf(this.#retry, signal);
+    const patience = this.#patience(signal);
     const told = new Map<string, { uid: string; revision: bigint }>(); // what the caller was told and is not gone
     let position = afterRevision;
     for (;;) {
       const snapshot = new Set<string>(); // in the order of ids, not of revisions: one that broke begins anew
       try {
         const request = { vmIds: [...vmIds], afterRevision: position };
-        for await (const { revision, event } of this.#stream(rpc.watchNetworks, request, signal)) {
+        for await (const { revision, event } of this.#stream(rpc.watchNetworks, request, patience.signal)) {
           patience.heard();
           if (event.case === "network") {
             const { vmId, uid, phase, revision: own } = event.value;
@@ -192,10 +193,10 @@ export class Agent {
     request: MessageInitShape<M["input"]>,
     options: CallOptions = {},
   ): Promise<MessageShape<M["output"]>> {
-    const patience = patienceOf(this.#retry, options.signal);
+    const patience = this.#patience(options.signal);
     for (;;) {
       try {
-        for await (const answer of this.#stream(method, request, options.signal)) return answer;
+        for await (const answer of this.#stream(method, request, patience.signal)) return answer;
         throw new VmplumbError(status.INTERNAL, "no answer");
       } catch (error) {
         await patience.after(error);
@@ -204,15 +205,14 @@ export class Agent {
   }
 
   async *#follow<M extends Operation>(method: M, request: MessageInitShape<M["input"]>, options: CallOptions) {
-    const patience = patienceOf(this.#retry, options.signal);
-    let uid = "";
-    let sequence = 0n;
+    const patience = this.#patience(options.signal);
+    let [uid, sequence] = ["", 0n];
     let resume = false;
     for (;;) {
       let result: SetupResult | TeardownResult | undefined;
       try {
         const asked: MessageInitShape<M["input"]> = resume ? { ...request, resume: { uid, sequence } } : request;
-        const events: Events = this.#stream<Operation>(method, asked, options.signal);
+        const events: Events = this.#stream<Operation>(method, asked, patience.signal);
         for await (const { uid: its, sequence: at, eventTime, replayed, event } of events) {
           patience.heard();
           // Another operation: the one before has ended, and what it did is undone or forgotten.
@@ -235,12 +235,30 @@ export class Agent {
     }
   }
 
+  /** How long one call goes on: the tries in a row, and the caller's signal over all of them. */
+  #patience(callers?: AbortSignal, { attempts, firstMs, mostMs } = this.#retry) {
+    const signal = AbortSignal.any([this.#closed.signal, ...(callers ? [callers] : [])]);
+    let failures = 0;
+    return {
+      signal,
+      heard: () => (failures = 0),
+      /** Wait before the next try. Throws the error if there is to be none: an operation that ended has ended. */
+      after: async (error: unknown): Promise<void> => {
+        if (!(error instanceof VmplumbError && error.unreachable && ++failures < attempts)) throw error;
+        const wait = Math.min(mostMs, firstMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
+        const ms = Math.min(mostMs, Math.max(wait, error.retryAfterMs ?? 0));
+        await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+        await new Promise((resolve) => this.#client.waitForReady(Date.now() + ms, resolve));
+      },
+    };
+  }
+
   async *#stream<M extends DescMethodUnary | DescMethodServerStreaming>(
     method: M,
     request: MessageInitShape<M["input"]>,
-    signal?: AbortSignal,
+    signal: AbortSignal,
   ): AsyncGenerator<MessageShape<M["output"]>, void, void> {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     // A unary call is a stream of one message on the wire.
     const call = this.#client.makeServerStreamRequest(
       `/${method.parent.typeName}/${method.name}`,
@@ -250,33 +268,18 @@ export class Agent {
       new Metadata(),
     );
     const cancel = () => call.cancel();
-    signal?.addEventListener("abort", cancel, { once: true });
+    signal.addEventListener("abort", cancel, { once: true });
     call.on("error", () => {}); // also comes after the iterator was left, when nobody listens
     try {
       yield* call;
     } catch (error) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       throw VmplumbError.from(error as ServiceError);
     } finally {
-      signal?.removeEventListener("abort", cancel);
+      signal.removeEventListener("abort", cancel);
       cancel();
     }
   }
-}
-
-/** How long one call goes on: the tries in a row, and the caller's signal over all of them. */
-function patienceOf({ attempts, firstMs, mostMs }: Required<Retry>, signal?: AbortSignal) {
-  let failures = 0;
-  return {
-    heard: () => (failures = 0),
-    /** Wait before the next try. Throws the error if there is to be none: an operation that ended has ended. */
-    async after(error: unknown): Promise<void> {
-      if (!(error instanceof VmplumbError && error.unreachable && ++failures < attempts)) throw error;
-      const wait = Math.min(mostMs, firstMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
-      const ms = Math.min(mostMs, Math.max(wait, error.retryAfterMs ?? 0));
-      await sleep(ms, undefined, { signal }).catch(() => signal?.throwIfAborted());
-    },
-  };
 }
 
 async function toTheEnd<R>(events: AsyncGenerator<ProgressEvent, R, void>, options: OperationOptions): Promise<R> {

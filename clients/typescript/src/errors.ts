@@ -66,9 +66,8 @@ export class VmplumbError extends Error {
       packed.map((one) => anyUnpack(one, schema)).find((one) => one !== undefined);
     const told = find(ErrorInfoSchema);
     const info = told?.domain === "vmplumb.v1" ? told : undefined;
-    const violations = find(BadRequestSchema)?.fieldViolations.map(({ field, reason, description }) => {
-      return { field, rule: reason, message: description };
-    });
+    const bad = find(BadRequestSchema)?.fieldViolations;
+    const violations = bad?.map(({ field, reason: rule, description: message }) => ({ field, rule, message }));
     const delay = find(RetryInfoSchema)?.retryDelay;
     return new VmplumbError(
       error.code,
@@ -90,9 +89,8 @@ export function isReason(error: unknown, ...reasons: ErrorReason[]): error is Vm
 
 function details(error: ServiceError): Any[] {
   const [raw] = error.metadata.get("grpc-status-details-bin");
-  if (!(raw instanceof Buffer)) return [];
   try {
-    return fromBinary(StatusSchema, raw).details;
+    return raw instanceof Buffer ? fromBinary(StatusSchema, raw).details : [];
   } catch {
     return []; // details that cannot be read leave code and message
   }

@@ -165,6 +165,24 @@ describe("a broken stream", () => {
     });
   }
 
+  test("is attached again wherever it is cut", async (t) => {
+    const direct = client(t);
+    const vmId = "ts-cut-anywhere";
+    const told = async (agent: Agent) => {
+      const sequences: bigint[] = [];
+      const result = await agent.setUp(vmId, over("quick"), { onProgress: (event) => sequences.push(event.sequence) });
+      return { sequences, result };
+    };
+    await direct.setUp(vmId, over("quick"));
+    const whole = await told(direct);
+    for (let bytes = 0; bytes < 900; bytes += 9) {
+      const agent = dial(await relay(`times=2 bytes=${bytes}`), { retry: QUICK });
+      assert.deepEqual(await told(agent), whole, `cut after ${bytes} bytes`);
+      agent.close();
+    }
+    await direct.tearDown(vmId);
+  });
+
   test("of a teardown is attached again too", async (t) => {
     const vmId = "ts-cut-teardown";
     await client(t).setUp(vmId, over("quick"));
@@ -397,6 +415,23 @@ describe("over mutual TLS", () => {
   test("TCP without it is not even tried", () => {
     assert.throws(() => dial(target), TypeError);
   });
+});
+
+test("a client that is closed ends its calls, and not their operations", async (t) => {
+  const vmId = "ts-closed";
+  const agent = client(t);
+  const watch = agent.watch({ vmIds: ["ts-nothing"] });
+  await watch.next();
+  const calls = [refusal(agent.setUp(vmId, over("slow"))), refusal(watch.next())];
+  await order(`WAIT ${vmId}`);
+  for (let more = 0; more < 30; more++) calls.push(refusal(agent.setUp(vmId, over("slow"))));
+  agent.close();
+  for (const { code, message } of await Promise.all(calls)) {
+    assert.deepEqual([code, message], [1, "the client is closed"]);
+  }
+  assert.equal((await refusal(agent.call(rpc.getStatus, {}))).message, "the client is closed");
+  assert.equal(await phase(client(t), vmId), Phase.SETTING_UP);
+  await client(t).tearDown(vmId);
 });
 
 test("the program of the README runs", async () => {

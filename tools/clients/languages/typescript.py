@@ -1,4 +1,4 @@
-"""TypeScript: `clients/typescript`, an npm package for Node >= 20."""
+"""TypeScript: `clients/typescript`, an npm package for Node >= 20.3."""
 
 from __future__ import annotations
 

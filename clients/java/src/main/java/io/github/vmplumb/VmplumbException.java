@@ -10,6 +10,7 @@ import io.github.vmplumb.v1.ErrorReason;
 import io.github.vmplumb.v1.Failure;
 import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -69,7 +70,9 @@ public final class VmplumbException extends RuntimeException {
 
   /** Whether nobody was there to answer: a broken connection, an agent that starts or drains. */
   public boolean unreachable() {
-    return reasonName.isEmpty() ? code == Status.Code.UNAVAILABLE : reason == ErrorReason.ERROR_REASON_AGENT_NOT_READY;
+    // A connection that breaks while a call is begun is UNKNOWN to Netty's transport.
+    boolean broken = code == Status.Code.UNAVAILABLE || Status.fromThrowable(this).getCause() instanceof IOException;
+    return reasonName.isEmpty() ? broken : reason == ErrorReason.ERROR_REASON_AGENT_NOT_READY;
   }
 
   private static ErrorInfo info(Throwable status) {

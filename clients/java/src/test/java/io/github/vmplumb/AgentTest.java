@@ -248,6 +248,24 @@ class AgentTest {
     }
 
     @Test
+    void isAttachedAgainWhereverItIsCut() {
+      String vm = "java-cut-anywhere";
+      try (Agent direct = agent()) {
+        List<Long> whole = new ArrayList<>();
+        direct.setUp(vm, Agent.cni("quick")).run();
+        SetupResult result = direct.setUp(vm, Agent.cni("quick")).on(event -> whole.add(event.sequence())).run();
+        for (int bytes = 0; bytes < 900; bytes += 9) {
+          List<Long> told = new ArrayList<>();
+          try (Agent agent = agent(relay("times=2 bytes=" + bytes))) {
+            assertEquals(result, agent.setUp(vm, Agent.cni("quick")).on(event -> told.add(event.sequence())).run());
+            assertEquals(whole, told, "cut after " + bytes + " bytes");
+          }
+        }
+        direct.tearDown(vm).run();
+      }
+    }
+
+    @Test
     void ofATeardownIsAttachedAgainToo() {
       String vm = "java-cut-teardown";
       String target = relay("times=2 messages=0");

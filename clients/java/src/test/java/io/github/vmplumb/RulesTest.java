@@ -19,6 +19,7 @@ import io.github.vmplumb.v1.SetupNetworkRequest;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -88,6 +89,13 @@ class RulesTest {
       assertTrue(error.failure.isEmpty() && error.retryAfter.isEmpty());
       assertTrue(error.unreachable() && error.retryable());
     }
+  }
+
+  @Test
+  void aConnectionThatBreaksWhileACallIsBegunIsUnreachable() {
+    var broken = Status.UNKNOWN.withDescription("channel closed").withCause(new ClosedChannelException());
+    assertTrue(new VmplumbException(broken.asRuntimeException()).unreachable());
+    assertFalse(new VmplumbException(Status.UNKNOWN.asRuntimeException()).unreachable());
   }
 
   @Test
