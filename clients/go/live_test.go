@@ -398,6 +398,42 @@ func TestTCPTakesACertificateOfOursAlone(t *testing.T) {
 	}
 }
 
+func TestATenantIsToldWhatItMayNot(t *testing.T) {
+	config, err := vmplumb.TLSFiles(live(t, "CA"), live(t, "TENANT_CERT"), live(t, "TENANT_KEY"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant := dial(t, live(t, "TLS"), vmplumb.Options{TLS: config})
+	others := agent(t)
+	gone(t, others, "go-others")
+	if _, err := others.SetUp(patient(t), vmplumb.CNI("go-others", "quick"), nil); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, tenant, "go-own")
+	if _, err := tenant.SetUp(patient(t), vmplumb.CNI("go-own", "quick"), nil); err != nil {
+		t.Fatal(err)
+	}
+	_, another := tenant.SetUp(patient(t), vmplumb.CNI("go-second", "quick"), nil)
+	_, elsewhere := tenant.SetUp(patient(t), vmplumb.CNI("go-second", "bridged"), nil)
+	_, taken := tenant.SetUp(patient(t), vmplumb.CNI("go-others", "quick"), nil)
+	_, unseen := tenant.GetNetwork(patient(t), &vmplumbv1.GetNetworkRequest{VmId: "go-others"})
+	for want, err := range map[reason.Reason]error{
+		reason.LimitExceeded: another, reason.AccessDenied: elsewhere, reason.SpecConflict: taken, reason.VMNotFound: unseen,
+	} {
+		if !errors.Is(err, want) {
+			t.Errorf("%v is not %s", err, want)
+		}
+	}
+	var refused *vmplumb.Error
+	if !errors.As(another, &refused) || refused.Metadata["limit"] != "policy.max_networks" {
+		t.Errorf("which limit? %+v", refused)
+	}
+	done, err := tenant.TearDown(patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: "go-others"}, nil)
+	if err != nil || done.Existed {
+		t.Errorf("another's network: %v, %v", done, err)
+	}
+}
+
 func TestNobodyThereIsAnErrorOfItsOwnAfterSomeTries(t *testing.T) {
 	client := dial(t, "unix:///nowhere/agent.sock", vmplumb.Options{Retry: vmplumb.Retry{Attempts: 3, First: time.Millisecond}})
 	_, err := client.SetUp(patient(t), vmplumb.CNI("vm-1", "quick"), nil)

@@ -7,6 +7,8 @@ COMMAND runs in the host (network and mount namespace) and finds:
 VMPLUMB_TEST_UNIX      path of the agent's Unix socket
 VMPLUMB_TEST_TLS       its address over TCP with mutual TLS, HOST:PORT
 VMPLUMB_TEST_CA, VMPLUMB_TEST_CERT, VMPLUMB_TEST_KEY   PEM files for that
+VMPLUMB_TEST_TENANT_CERT, VMPLUMB_TEST_TENANT_KEY      of a caller who may set up one network, on `quick`, and sees
+                       no other's: ACCESS_DENIED, LIMIT_EXCEEDED, VM_NOT_FOUND
 VMPLUMB_TEST_STRANGER_CERT, VMPLUMB_TEST_STRANGER_KEY  a certificate of another authority
 VMPLUMB_TEST_CONTROL   path of a socket that orders events and makes relays: see `control.py`
 VMPLUMB_TEST_VECTORS   tests/contract_rules/vectors.json
@@ -59,8 +61,17 @@ SETTINGS = {
     "limits.longest_retry": "0.05",
     "listen.tcp": TLS_ADDRESS,
 }
-# Callers over TLS are what callers of the socket are.
-POLICY = """
+TENANT = "tenant.example"
+# Callers over TLS are what callers of the socket are, but for the tenant.
+POLICY = f"""
+[[rule]]
+name = "tenants"
+who = ["dns:{TENANT}"]
+rpcs = ["*"]
+networks = ["quick"]
+max_networks = 1
+rate = 0
+
 [[rule]]
 name = "clients"
 who = ["*"]
@@ -158,13 +169,13 @@ def furnish(daemon: Daemon, control: Path) -> None:
 def certificates(folder: Path) -> None:
     """An authority with a server's and a client's certificate, and a stranger's of another one."""
     folder.mkdir()
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost")
+    names = {"tenant": f"DNS:{TENANT}"}
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder, timeout=60)
 
-    for ca, leaves in (("ca", ("server", "client")), ("other-ca", ("stranger",))):
+    for ca, leaves in (("ca", ("server", "client", "tenant")), ("other-ca", ("stranger",))):
         openssl(
             "req",
             "-x509",
@@ -179,6 +190,7 @@ def certificates(folder: Path) -> None:
             f"{ca}.pem",
         )
         for leaf in leaves:
+            (folder / "names").write_text(f"subjectAltName={names.get(leaf, 'IP:127.0.0.1,DNS:localhost')}")
             openssl("req", *key, "-subj", f"/CN={leaf}", "-keyout", f"{leaf}.key", "-out", f"{leaf}.csr")
             openssl(
                 *("x509", "-req", "-days", "2", "-in", f"{leaf}.csr", "-CA", f"{ca}.pem"),
@@ -237,6 +249,8 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
                 "VMPLUMB_TEST_CA": str(tls / "ca.pem"),
                 "VMPLUMB_TEST_CERT": str(tls / "client.pem"),
                 "VMPLUMB_TEST_KEY": str(tls / "client.key"),
+                "VMPLUMB_TEST_TENANT_CERT": str(tls / "tenant.pem"),
+                "VMPLUMB_TEST_TENANT_KEY": str(tls / "tenant.key"),
                 "VMPLUMB_TEST_STRANGER_CERT": str(tls / "stranger.pem"),
                 "VMPLUMB_TEST_STRANGER_KEY": str(tls / "stranger.key"),
                 "VMPLUMB_TEST_CONTROL": str(control.path),
