@@ -292,12 +292,14 @@ def _log_fall(log: Log, exc: BaseException) -> None:
 def _log_operation(log: Log, operation: Operation) -> None:
     error = operation.log.error
     entries = operation.log.since(0)
-    fields = {
+    fields: dict[str, object] = {
         "vm_id": operation.vm_id,
         "uid": operation.uid,
         "owner": operation.owner,
-        "seconds": round(entries[-1].time - entries[0].time, 6) if entries else 0,
+        "seconds": round(entries[-1].time - operation.log.begun, 6) if entries else 0,
     }
+    if operation.trace_parent is not None:
+        fields["trace_id"] = operation.trace_parent.trace_id
     if error is None:
         log.info(operation.kind.value, **fields)
     elif isinstance(error, Fault):

@@ -195,6 +195,19 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """OpenTelemetry traces, exported as OTLP over gRPC, if `enabled`; the packages are the extra "otel".
+
+    `endpoint` is "https://HOST:PORT", "http://HOST:PORT" or "unix:PATH"; empty leaves it to the OTEL_ variables.
+    `sample` is the share of the traces that begin here which is kept; callers decide about theirs.
+    """
+
+    enabled: bool = False
+    endpoint: str = ""
+    sample: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is logged, and how: "json" or "text" lines on stderr, or entries of "journald" with fields.
 
@@ -220,6 +233,7 @@ class Config:
     audit: AuditFile = field(default_factory=AuditFile)
     log: Log = field(default_factory=Log)
     metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=Traces)
 
 
 def load(
@@ -367,6 +381,16 @@ def _check(config: Config, wrong: list[Violation]) -> None:
     if config.log.format not in FORMATS:
         wrong.append(
             Violation(field="log.format", rule="choice", message=f"must be one of {', '.join(FORMATS)}")
+        )
+    if not 0 <= config.traces.sample <= 1:
+        wrong.append(Violation(field="traces.sample", rule="range", message="must be from 0 to 1"))
+    if config.traces.endpoint and not config.traces.endpoint.startswith(("https://", "http://", "unix:")):
+        wrong.append(
+            Violation(
+                field="traces.endpoint",
+                rule="form",
+                message="must be https://HOST:PORT, http://HOST:PORT or unix:PATH",
+            )
         )
     if config.metrics.listen and not _is_near(config.metrics.listen):
         wrong.append(

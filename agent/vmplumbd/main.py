@@ -29,6 +29,7 @@ from vmplumbd.kernel.peers import Peers
 from vmplumbd.model.record import JournalState, Record
 from vmplumbd.observe import journald
 from vmplumbd.observe.audit import Audit
+from vmplumbd.observe.calls import CallLog
 from vmplumbd.observe.log import Log, as_json, as_text
 from vmplumbd.observe.notify import Notifier
 from vmplumbd.operations import take_over
@@ -46,6 +47,7 @@ from vmplumbd.rpc.validation import RequestRules
 
 if TYPE_CHECKING:
     from vmplumbd.observe.http import MetricsDoor
+    from vmplumbd.observe.traces import Traces
 
 
 def build(config: Config, log: Log, *, orphans: Orphans | None = None) -> Daemon:
@@ -199,7 +201,11 @@ class Watch:
         self._log = daemon.log
         self._where = config.metrics.listen
         self._metrics: MetricsDoor | None = None
-        self.watchers: list[Watcher] = []
+        # An interceptor costs something: a line a call only where somebody wants it.
+        self.watchers: list[Watcher] = [CallLog(daemon.log)] if config.log.level == "debug" else []
+        self.tracer = self._traces(config, daemon)
+        if self.tracer is not None:
+            daemon.tools.book.listeners.append(self.tracer.ended)
         if self._where:
             # Megabytes and a tenth of a second, for those who want them.
             from vmplumbd.observe import metrics  # noqa: PLC0415 - see above
@@ -215,13 +221,30 @@ class Watch:
             daemon.tools.book.listeners.append(made.ended)
             self._metrics = MetricsDoor(made.text, metrics.CONTENT_TYPE)
 
+    def _traces(self, config: Config, daemon: Daemon) -> Traces | None:
+        if not config.traces.enabled:
+            return None
+        try:
+            from vmplumbd.observe import otlp  # noqa: PLC0415 - an extra, and some megabytes
+            from vmplumbd.observe.traces import Traces  # noqa: PLC0415 - as above
+        except ImportError as exc:
+            raise InvalidConfig(f"traces.enabled: {exc}: pip install vmplumbd[otel] brings it") from exc
+        return Traces(
+            otlp.processor(config.traces.endpoint),
+            version=figures.AGENT_VERSION,
+            sample=config.traces.sample,
+            problem=lambda text: daemon.log.warning("traces.problem", error=text),
+        )
+
     async def start(self) -> None:
         """Open what is asked from outside. Raises OSError."""
         if self._metrics is not None:
             self._log.info("metrics", listen=await self._metrics.listen(self._where))
 
     async def stop(self) -> None:
-        """Close it."""
+        """Close it, and let go of what waits."""
+        if self.tracer is not None:
+            await asyncio.to_thread(self.tracer.close)
         if self._metrics is not None:
             await self._metrics.close()
 
@@ -276,12 +299,17 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
             clock=daemon.tools.clock.monotonic,
             connected={way: _connected(path) for way, path in sockets.items() if path},
         )
-    watch = Watch(config, daemon, door)
+    try:
+        watch = Watch(config, daemon, door)
+    except InvalidConfig as exc:
+        daemon.log.error("start.failed", error=str(exc))  # noqa: TRY400 - as above
+        return 2
     server = Server(
         lambda way: Servicer(daemon.agent, rules, key=key, door=door, way=way, auditor=auditor),
         knows=door.knows,
         max_connections=limits.max_connections,
         watchers=watch.watchers,
+        tracer=watch.tracer,
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -185,11 +185,15 @@ class Daemon:
         """Start, and wait until it serves."""
         self.launch(environment=environment)
         self.wait_for("serving")
+        self.connect()
+        return self
+
+    def connect(self) -> None:
+        """Open the channel."""
         self._channel = grpc.insecure_channel(
             f"unix:{self.socket}",
             options=(("grpc.initial_reconnect_backoff_ms", 50), ("grpc.use_local_subchannel_pool", 1)),
         )
-        return self
 
     def launch(self, *, environment: Mapping[str, str] | None = None) -> None:
         """Start the process, without waiting."""

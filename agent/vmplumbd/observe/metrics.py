@@ -29,8 +29,9 @@ from prometheus_client.registry import Collector
 
 from vmplumbd.errors import Reason
 from vmplumbd.model.lifecycle import Phase
-from vmplumbd.model.progress import StepEvent, StepState
+from vmplumbd.model.progress import StepState
 from vmplumbd.model.spec import BUILT_IN_PLUGINS
+from vmplumbd.observe import steps
 from vmplumbd.operations import addresses
 from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Kind, Operation
@@ -46,7 +47,6 @@ PLUGIN_TYPES = 32
 RANGES = 256
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _PHASES = (Phase.SETTING_UP, Phase.READY, Phase.FAILED, Phase.TEARING_DOWN)
-_ENDS = frozenset({StepState.SUCCEEDED, StepState.FAILED})
 
 
 class Call(Protocol):
@@ -148,29 +148,19 @@ class Metrics:
         """An operation ended. Takes some microseconds, on its own thread, when its caller has been answered."""
         log = operation.log
         kind = operation.kind.value
+        for one in steps.attempts(log):
+            for told in one.calls:
+                labels = (self._types.of(told.call.type), told.call.command)
+                self._plugin.labels(*labels).observe(told.call.duration)
+                if told.call.failed:
+                    self._plugin_failures.labels(*labels).inc()
+            if one.state is StepState.RETRYING:
+                why = one.failure.reason if one.failure is not None else Reason.INTERNAL
+                self._retries.labels(one.name, why.value).inc()
+            else:
+                self._step.labels(kind, one.name).observe(max(0.0, one.ended - one.first_begun))
         entries = log.since(0)
-        last = before = log.begun
-        begun: dict[int, float] = {}
-        for entry in entries:
-            event, last = entry.event, entry.time
-            if not isinstance(event, StepEvent):
-                continue
-            if event.plugin_call is not None:
-                call = event.plugin_call
-                kind_of = self._types.of(call.type)
-                self._plugin.labels(kind_of, call.command).observe(call.duration)
-                if call.failed:
-                    self._plugin_failures.labels(kind_of, call.command).inc()
-                continue
-            if event.state is StepState.STARTED:
-                begun.setdefault(event.step.value, entry.time)
-            elif event.state is StepState.RETRYING:
-                reason = event.failure.reason.value if event.failure is not None else Reason.INTERNAL.value
-                self._retries.labels(_name(event), reason).inc()
-            elif event.state in _ENDS:
-                since = begun.pop(event.step.value, before)
-                self._step.labels(kind, _name(event)).observe(max(0.0, entry.time - since))
-            before = entry.time
+        last = entries[-1].time if entries else log.begun
         reason = _OK if log.error is None else log.error.reason.value
         self._operations.labels(kind, reason).inc()
         self._operation.labels(kind).observe(max(0.0, last - log.begun))
@@ -181,10 +171,6 @@ class Metrics:
 
 
 _OK = "OK"
-
-
-def _name(event: StepEvent) -> str:
-    return event.step.name.lower().replace("_", "-")
 
 
 class _Bounded:

@@ -132,6 +132,7 @@ class Agent:
                 log=EventLog(self.tools.clock),
                 owner=by.identity if former is None else former.owner,
                 hide=lambda text: secrets.of_spec(order.spec).hide(text),
+                trace_parent=order.trace,
             )
             self.tools.lanes.submit(set_up.set_up(self.tools, operation, order), LaneName.BUILT_IN)
             self.tools.book.running[vm_id] = operation
@@ -170,6 +171,7 @@ class Agent:
                 spec_hash=b"",
                 log=EventLog(self.tools.clock),
                 owner=owner,
+                trace_parent=order.trace,
             )
             work = tear_down.tear_down(self.tools, operation, order, running)
             self.tools.lanes.submit(work, LaneName.TEAR_DOWN, always=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import enum
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vmplumbd.abc import Clock, Journal
@@ -17,8 +17,9 @@ from vmplumbd.errors import AgentError
 from vmplumbd.model.caller import LOCAL_OWNER
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
-from vmplumbd.model.progress import Holder, Leftover
+from vmplumbd.model.progress import Holder, Leftover, Step
 from vmplumbd.model.record import JournalState, Member, Record, Release
+from vmplumbd.model.trace import TraceContext
 from vmplumbd.operations.cancel import CancelToken
 from vmplumbd.operations.events import EventLog
 
@@ -36,7 +37,10 @@ class Kind(enum.Enum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Operation:
-    """One operation on one vm_id. Detached from whoever asked for it; only a teardown ends a set-up."""
+    """One operation on one vm_id. Detached from whoever asked for it; only a teardown ends a set-up.
+
+    `trace_parent` is the span of the call that began it, if that is traced.
+    """
 
     kind: Kind
     vm_id: VmId
@@ -46,6 +50,7 @@ class Operation:
     owner: str = LOCAL_OWNER
     # Takes what its request may have of secrets out of a text.
     hide: Callable[[str], str] = field(default=str, repr=False)
+    trace_parent: TraceContext | None = None
     token: CancelToken = field(default_factory=CancelToken)
     existed: bool = True
     network_uid: str = ""
@@ -56,6 +61,16 @@ class Operation:
     _ended: threading.Event = field(default_factory=threading.Event)
     _waiting: list[Callable[[], None]] = field(default_factory=list)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """Its own span."""
+        return self.trace_parent.child(self.kind.value) if self.trace_parent is not None else None
+
+    def environment(self, step: Step, attempt: int = 1) -> Mapping[str, str]:
+        """What plugins of a step are told beside CNI's variables: the step's span."""
+        own = self.trace
+        return own.child(step.name, attempt).environment() if own is not None else {}
 
     def when_ended(self, callback: Callable[[], None]) -> None:
         """Call back once it has ended; at once if it has."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vmplumbd import vmconf
@@ -163,6 +163,7 @@ def add(
     cancelled: Callable[[], bool],
     attempt: int,
     tell: Tell,
+    env: Mapping[str, str] | None = None,
     ahead: object = None,
     caches: Caches = Cache,
 ) -> runtime.Added:
@@ -179,6 +180,7 @@ def add(
             cache=caches(attachment.cache_dir),
             deadline=deadline,
             cancelled=cancelled,
+            env=env,
             tell=_told(tell),
             attempt=attempt,
             ahead=ahead,
@@ -196,6 +198,7 @@ def delete(
     deadline: float | None,
     cancelled: Callable[[], bool] | None = None,
     tell: Tell,
+    env: Mapping[str, str] | None = None,
     strict: bool = False,
     attempt: int = 1,
     last: bool = True,
@@ -221,6 +224,7 @@ def delete(
             deadline=deadline,
             cancelled=cancelled,
             strict=strict,
+            env=env,
             tell=_told(tell),
             attempt=attempt,
         )

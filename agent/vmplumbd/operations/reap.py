@@ -8,7 +8,7 @@ host device lives on, and a second VM with the same address would lose its traff
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
@@ -47,12 +47,14 @@ def take_back(
     deadline: float | None,
     tell: chain.Tell,
     attempt: int = 1,
+    env: Mapping[str, str] | None = None,
     defer: bool = True,
     cut: bool = True,
 ) -> TakenBack:
     """Cut the VM off, DEL, unlink. Every step is tried, whatever failed before it.
 
-    With `defer` devices may be left to the end of their namespace: `waits_for` then says which.
+    `env` is what plugins are told beside CNI's variables. With `defer` devices may be left to the end of their
+    namespace: `waits_for` then says which.
     Without `cut` the host devices are somebody else's to destroy, and found to be there.
 
     A namespace that lies in the place of the recorded one is somebody else's: it is not entered and stays.
@@ -88,6 +90,7 @@ def take_back(
                 caches=tools.caches,
                 deadline=deadline,
                 tell=tell,
+                env=env,
                 strict=tools.settings.strict_del,
                 attempt=attempt,
                 last=not (deferred and cut),

@@ -41,6 +41,7 @@ from vmplumbd.model.progress import (
 )
 from vmplumbd.model.record import Member, Record
 from vmplumbd.model.spec import NetworkSpec
+from vmplumbd.model.trace import TraceContext
 from vmplumbd.operations import addresses, apart, chain, failures, foreign, namespace, reap, reconcile
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.cancel import Bounds, Deadline
@@ -53,13 +54,17 @@ from vmplumbd.operations.undo import Undo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUpOrder:
-    """One request: the spec, and how it was sent. `timeout` in seconds. `by` is who sent it."""
+    """One request: the spec, and how it was sent. `timeout` in seconds. `by` is who sent it.
+
+    `trace` is the call's span.
+    """
 
     spec: NetworkSpec
     spec_bytes: bytes = field(repr=False)
     spec_hash: bytes
     timeout: float
     by: Caller = LOCAL
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +319,7 @@ def _del_first(
         deadline=bounds.deadline.at,
         cancelled=bounds.token.cancelled,
         tell=_calls(operation, Step.CNI_DEL_PREEXISTING, only_failures=True),
+        env=operation.environment(Step.CNI_DEL_PREEXISTING),
         strict=tools.settings.strict_del,
     )
     if failed:
@@ -372,6 +378,7 @@ def _add(
                 cancelled=bounds.token.cancelled,
                 attempt=number,
                 tell=_calls(operation, Step.CNI_ADD),
+                env=operation.environment(Step.CNI_ADD, number),
                 # What was made ahead is gone once a first attempt has failed.
                 ahead=ahead if number == 1 else None,
             )
@@ -452,6 +459,7 @@ def _del_after_failure(tools: Tools, operation: Operation, attachment: Attachmen
         caches=tools.caches,
         deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
         tell=_calls(operation, Step.ROLLBACK),
+        env=operation.environment(Step.ROLLBACK),
     )
     if failed:
         raise failed[0]
@@ -500,7 +508,11 @@ def _undo_the_old(
     """A FAILED record stands in the way: take back what it left, from its own data (amendment 20)."""
     force = _forced(order)
     gone = reap.take_back(
-        tools, old, deadline=bounds.deadline.at, tell=_calls(operation, Step.CNI_DEL_PREEXISTING)
+        tools,
+        old,
+        deadline=bounds.deadline.at,
+        tell=_calls(operation, Step.CNI_DEL_PREEXISTING),
+        env=operation.environment(Step.CNI_DEL_PREEXISTING),
     )
     if gone.failed and not force:
         raise _old_stays(gone.failed)

@@ -13,6 +13,7 @@ from vmplumbd.errors import AgentError, DelFailed, OperationTimeout, PluginFaile
 from vmplumbd.model.lifecycle import Happening, Phase, after
 from vmplumbd.model.progress import PluginCall, Step, StepEvent, StepState
 from vmplumbd.model.record import Record
+from vmplumbd.model.trace import TraceContext
 from vmplumbd.operations import chain, failures, reap, reconcile
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.lanes import GoTo, LaneName, Park, Sleep, WaitFor, Work
@@ -23,12 +24,16 @@ from vmplumbd.operations.tools import Tools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TearDownOrder:
-    """One request. `uid` empty means whichever incarnation there is; `timeout` in seconds."""
+    """One request. `uid` empty means whichever incarnation there is; `timeout` in seconds.
+
+    `trace` is the call's span.
+    """
 
     uid: str = ""
     force: bool = False
     timeout: float
     wait_for_devices: bool = False
+    trace: TraceContext | None = None
 
 
 def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: Operation | None) -> Work:
@@ -99,7 +104,16 @@ def _take_back(
     gone: list[reap.TakenBack] = []
 
     def attempt(number: int) -> None:
-        gone.append(reap.take_back(tools, record, deadline=deadline, tell=_calls(operation), attempt=number))
+        gone.append(
+            reap.take_back(
+                tools,
+                record,
+                deadline=deadline,
+                tell=_calls(operation),
+                attempt=number,
+                env=operation.environment(Step.CNI_DEL, number),
+            )
+        )
         if gone[-1].failed:
             raise next((one for one in gone[-1].failed if not is_transient(one)), gone[-1].failed[0])
 

@@ -9,11 +9,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
+
+from vmplumbd.model.trace import TraceContext
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -37,11 +40,26 @@ class Watcher(Protocol):
         """It ended. `code` is gRPC's name for it ("NOT_FOUND")."""
 
 
+class Tracer(Protocol):
+    """Traces calls, on the event loop. Must be short and not raise."""
+
+    def begin(self, call: Call, traceparent: str, tracestate: str) -> TraceContext:
+        """The span of a call, below the caller's if that is well-formed."""
+
+    def end(self, call: Call, span: TraceContext, traceparent: str, code: str, seconds: float) -> None:
+        """The call ended."""
+
+
+# The span of the call that this task serves.
+SPAN: ContextVar[TraceContext | None] = ContextVar("SPAN", default=None)
+
+
 class Seen(grpc.aio.ServerInterceptor):  # type: ignore[type-arg, unused-ignore]  # generic in stubs alone
     """Puts watchers before every method. A method that nobody serves is not seen: its name is the caller's."""
 
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
+    def __init__(self, watchers: Sequence[Watcher], tracer: Tracer | None = None) -> None:
         self._watchers = tuple(watchers)
+        self._tracer = tracer
         self._made: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -101,6 +119,12 @@ class Seen(grpc.aio.ServerInterceptor):  # type: ignore[type-arg, unused-ignore]
         begun = time.perf_counter()
         for one in self._watchers:
             one.started(call)
+        parent, span = "", None
+        if self._tracer is not None:
+            given = {str(key): value for key, value in context.invocation_metadata() or ()}
+            parent = str(given.get("traceparent", ""))
+            span = self._tracer.begin(call, parent, str(given.get("tracestate", "")))
+            SPAN.set(span)
         code = grpc.StatusCode.OK
         try:
             yield
@@ -114,6 +138,8 @@ class Seen(grpc.aio.ServerInterceptor):  # type: ignore[type-arg, unused-ignore]
             seconds = time.perf_counter() - begun
             for one in self._watchers:
                 one.handled(call, code.name, seconds)
+            if self._tracer is not None and span is not None:
+                self._tracer.end(call, span, parent, code.name, seconds)
 
 
 def _code_of(context: Any) -> grpc.StatusCode:  # noqa: ANN401 - as above

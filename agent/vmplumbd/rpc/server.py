@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 from vmplumbd.rpc.door import Way
-from vmplumbd.rpc.seen import Seen, Watcher
+from vmplumbd.rpc.seen import Seen, Tracer, Watcher
 from vmplumbd.rpc.servicer import UNREADABLE, Servicer, Unreadable
 from vmplumbd.rpc.tls import Certificates
 
@@ -35,11 +35,13 @@ class Server:
         knows: Callable[[Way, Any], bool] = lambda *_: True,
         max_connections: int = 256,
         watchers: Sequence[Watcher] = (),
+        tracer: Tracer | None = None,
     ) -> None:
         self._servicer_on = servicer_on
         self._few = _Few(knows)
         self._max_connections = max_connections
         self._watchers = watchers
+        self._tracer = tracer
         self._servers: list[grpc.aio.Server] = []
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined, unused-ignore]  # named at run time
         assert pb.DESCRIPTOR.services_by_name["NetworkAgentService"].full_name == SERVICE
@@ -78,7 +80,7 @@ class Server:
                 ("grpc.server_handshake_timeout_ms", 10_000),
             ]
         # One for each server: it keeps the handlers that it has seen, and those know their way in.
-        seen = (Seen(self._watchers),) if self._watchers else ()
+        seen = (Seen(self._watchers, self._tracer),) if self._watchers or self._tracer else ()
         server = grpc.aio.server(options=options, interceptors=seen)
         lenient: Any = _Lenient(server)
         pb_grpc.add_NetworkAgentServiceServicer_to_server(self._servicer_on(way), lenient)

@@ -45,6 +45,7 @@ from vmplumbd.rpc import convert, diagnosis, progress, status, wants
 from vmplumbd.rpc.audit import MUTATING, Auditor
 from vmplumbd.rpc.door import Door, Visit, Way
 from vmplumbd.rpc.figures import status_response
+from vmplumbd.rpc.seen import SPAN
 from vmplumbd.rpc.validation import RequestRules, refuse_too_much, unknown_fields
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Message, Message]"
@@ -114,6 +115,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 spec_hash=convert.spec_hash(raw),
                 timeout=self._timeout(request),
                 by=served.caller,
+                trace=SPAN.get(),
             )
             if request.validate_only:
                 await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash, served.caller)
@@ -145,6 +147,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 force=request.force,
                 timeout=self._timeout(request),
                 wait_for_devices=request.wait_for_devices,
+                trace=SPAN.get(),
             )
             resume = _resume(request)
             operation = self._agent.tear_down(VmId(request.vm_id), order, resume, served.caller)
