@@ -51,7 +51,9 @@ export const CNIArgSchema: GenMessage<CNIArg> = /*@__PURE__*/
  *
  * `json` (Bytes in Go) is what counts: the CNI network configuration list
  * exactly as it would lie in the configuration directory, which reaches the
- * plugins without a number, key order or duplicate key having been rewritten.
+ * plugins without a number or the order of keys having been rewritten. JSON in
+ * which an object has a key twice, its case aside, is no valid request: readers
+ * do not agree on which one counts.
  * The other fields are libcni's parsed view of it. A client MAY leave them
  * unset; one that is set MUST equal what `json` says, [REQ-CNI-001] otherwise
  * the server MUST answer INVALID_ARGUMENT / CONFIG_LIST_MISMATCH.
