@@ -10,6 +10,7 @@ the median of the blocks' ratios. A program that cannot be had here is a row tha
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import subprocess
@@ -678,6 +679,9 @@ def main() -> int:
         "memory": lambda here: size_and_start(report, sizes, here),
         "pool": lambda here: pool(report, sizes, here),
     }
+    if asked.only and (unknown := [name for name in asked.only if name not in sections]):
+        parser.error(f"no section {', '.join(unknown)}; there are {', '.join(sections)}")
+    build()
     about = describe(sizes)
     print(", ".join(f"{key} {value}" for key, value in about.items()))
     for name, act in sections.items():
@@ -711,6 +715,14 @@ def main() -> int:
                 encoding="utf-8",
             )
     return 0
+
+
+def build() -> None:
+    """Make the peers where there is a network, which a section's private host has not."""
+    for act in (peers.build_floor, peers.build_libcni, peers.reference_plugins):
+        # The row of a peer that cannot be made says why.
+        with contextlib.suppress(Absent, Wrong):
+            act()
 
 
 SAYS = {
