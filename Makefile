@@ -60,6 +60,7 @@ lint: env
 	.venv/bin/lint-imports
 	$(PYTHON) tools/fences.py
 	$(PYTHON) tools/contract/lint.py
+	$(PYTHON) tools/etcd/generate.py --check
 	$(PYTHON) -m tools.clients --stale
 
 bench: env
@@ -84,6 +85,7 @@ soak: env
 
 generate: env
 	$(PYTHON) tools/contract/generate.py
+	$(PYTHON) tools/etcd/generate.py
 	$(PYTHON) -m tools.clients --write
 
 lock: env

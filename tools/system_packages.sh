@@ -2,7 +2,8 @@
 # tools/system_packages.sh NAME...
 # Finds the programs that a target can use; installs what is missing with apt-get, as root, where there is
 # one; says what is left out and why. Exit 0: all are there. Exit 1: some are left out.
-# Names: qemu iproute2 nftables go gcc kernel-build openssl systemd cargo node maven jdk prometheus chromium
+# Names: qemu iproute2 nftables go gcc kernel-build openssl systemd etcd cargo node maven jdk prometheus
+#     chromium
 set -u
 
 install() {
@@ -16,10 +17,10 @@ install() {
     fi
     echo "system packages: installing $*" >&2
     export DEBIAN_FRONTEND=noninteractive
-    apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1 </dev/null && return 0
+    apt-get -o DPkg::Lock::Timeout=600 install -qq -y --no-install-recommends "$@" >/dev/null 2>&1 </dev/null && return 0
     # No package lists yet, or stale ones.
-    apt-get update -qq >/dev/null 2>&1 </dev/null
-    output=$(apt-get install -qq -y --no-install-recommends "$@" 2>&1 </dev/null) && return 0
+    apt-get -o DPkg::Lock::Timeout=600 update -qq >/dev/null 2>&1 </dev/null
+    output=$(apt-get -o DPkg::Lock::Timeout=600 install -qq -y --no-install-recommends "$@" 2>&1 </dev/null) && return 0
     echo "apt-get cannot install $*: $(printf '%s\n' "$output" | tail -n 1)"
     return 1
 }
@@ -60,6 +61,7 @@ for wanted; do
         systemd) want systemd systemd-analyze "tests of the unit" systemd libseccomp2 ;;
         prometheus) want Prometheus promtool "tests of metrics, alerts and dashboard" prometheus ;;
         chromium) want Chromium chromium "the picture of the documents' site" chromium ;;
+        etcd) want etcd etcd "tests of a fleet" etcd-server ;;
         openssl) want openssl openssl "certificates for tests" openssl ;;
         cargo)
             # An older one than the crate's rust-version cannot build it, and Debian's may be.

@@ -619,6 +619,64 @@ impl WarningReason {
         }
     }
 }
+/// FleetAgent is what an agent tells its fleet of itself: who and where it is, and roughly what it has left. It is
+/// kept as proto JSON under PREFIX/agents/ID of an etcd, with the agent's lease, and goes with it. It is told
+/// again when it changes, some time later: an orchestrator chooses by it, and the agent's answer decides.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FleetAgent {
+    /// Who it is among its fleet; the host's name unless the operator says another.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Where it is called: a target of gRPC, as "10.0.0.7:7443".
+    #[prost(string, tag = "2")]
+    pub address: ::prost::alloc::string::String,
+    /// The name in the agent's certificate that a caller must find there; empty is the address's host.
+    #[prost(string, tag = "3")]
+    pub server_name: ::prost::alloc::string::String,
+    /// The agent's version.
+    #[prost(string, tag = "4")]
+    pub agent_version: ::prost::alloc::string::String,
+    /// The contract's package and its number of the first release that has all of it.
+    #[prost(string, tag = "5")]
+    pub contract_version: ::prost::alloc::string::String,
+    /// What the operator says of the host: zone, rack, kind of machine.
+    #[prost(map = "string, string", tag = "6")]
+    pub labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// The networks that its configuration directory has.
+    #[prost(message, repeated, tag = "7")]
+    pub networks: ::prost::alloc::vec::Vec<FleetNetwork>,
+    /// Networks of VMs that it holds now.
+    #[prost(int64, tag = "8")]
+    pub networks_live: i64,
+    /// And may hold.
+    #[prost(int64, tag = "9")]
+    pub networks_max: i64,
+    /// Operations that it runs or has queued now.
+    #[prost(int64, tag = "10")]
+    pub operations: i64,
+    /// Whether it takes no new networks: it drains, is cordoned or about to stop.
+    #[prost(bool, tag = "11")]
+    pub draining: bool,
+    /// When it was told, by the agent's clock.
+    #[prost(message, optional, tag = "12")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// FleetNetwork is a network of one agent and its room.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FleetNetwork {
+    /// The name, as in CNIConfiguration.network_name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Addresses that can still be given; unset where the agent cannot know, as of an IPAM plugin that it executes.
+    #[prost(int64, optional, tag = "2")]
+    pub addresses_free: ::core::option::Option<i64>,
+    /// Addresses that there are; unset as above.
+    #[prost(int64, optional, tag = "3")]
+    pub addresses_total: ::core::option::Option<i64>,
+}
 /// RateLimiter mirrors models.RateLimiter of firecracker-go-sdk: an IO rate
 /// limiter with bytes/s and ops/s limits. An unset bucket means "unlimited".
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
