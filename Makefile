@@ -6,10 +6,11 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo test conformance docs clients dashboard lint bench torture soak flood fuzz generate lock guest reference-plugins env clean
+.PHONY: help demo demo-clones test conformance docs clients dashboard lint bench torture soak flood fuzz generate lock guest reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
+	@echo 'make demo-clones  four guests from one snapshot run at once, each with an address of its own outside'
 	@echo 'make test      every test;  ARGS="-k redirect" for some'
 	@echo 'make clients   the clients in every language, built and tested against a live agent;  ARGS=go for one'
 	@echo 'make conformance   whether the agent keeps the contract, and the report'
@@ -30,6 +31,10 @@ demo: env
 	@tools/system_packages.sh iproute2 || true
 	@tools/system_packages.sh qemu || true
 	@$(PYTHON) -m tools.demo $(ARGS)
+
+demo-clones: env
+	@tools/system_packages.sh iproute2 qemu nftables || true
+	@$(PYTHON) -m tools.demo.clones
 
 test: env
 	@tools/system_packages.sh iproute2 nftables gcc qemu go systemd prometheus || true

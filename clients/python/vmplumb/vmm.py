@@ -42,6 +42,31 @@ def boot_arguments(result: vm_network_pb2.SetupResult, others: str = "") -> str:
     return " ".join(word for word in (others.strip(), given) if word)
 
 
+def outside_addresses(result: vm_network_pb2.SetupResult) -> list[str]:
+    """The addresses, with their prefix lengths, under which the host knows the VM, by the CNI result.
+
+    They are the VM's own, unless a plugin translates (vmplumb-clone).
+    """
+    found: list[str] = []
+    for one in result.interfaces:
+        made = _cni_result(one)
+        links = [each.get("sandbox", "") for each in made.get("interfaces", ())]
+        given = made.get("ips", ())
+        outside = [ip for ip in given if "interface" not in ip or "/" in links[ip["interface"]]]
+        found += [str(ip["address"]) for ip in outside or given]
+    return list(dict.fromkeys(found))
+
+
+def host_devices(result: vm_network_pb2.SetupResult) -> list[str]:
+    """The devices outside the VM's namespace that the CNI result names: host ends, and a bridge before them."""
+    return [
+        str(each["name"])
+        for one in result.interfaces
+        for each in _cni_result(one).get("interfaces", ())
+        if not each.get("sandbox")
+    ]
+
+
 def firecracker_calls(result: vm_network_pb2.SetupResult) -> list[tuple[str, str, Body]]:
     """Calls of Firecracker's API, in order: (method, path, body). Before InstanceStart.
 
@@ -95,3 +120,8 @@ def cloud_hypervisor_arguments(result: vm_network_pb2.SetupResult) -> list[str]:
         mtu = f",mtu={one.vm_conf.vm_mtu}" if one.vm_conf.vm_mtu else ""
         words.append(f"tap={static.host_dev_name}{mac}{mtu}")
     return ["--net", *words] if words else []
+
+
+def _cni_result(interface: vm_network_pb2.InterfaceResult) -> Body:
+    found: Body = json.loads(interface.cni_result.json or b"{}")
+    return found
