@@ -15,6 +15,7 @@ TOP = Path(__file__).parents[2]
 
 @pytest.mark.host
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_demo_runs_in_a_user_namespace_and_leaves_nothing() -> None:
     reason = hosts.refusal()
     if reason is not None:
@@ -27,7 +28,7 @@ def test_the_demo_runs_in_a_user_namespace_and_leaves_nothing() -> None:
         capture_output=True,
         text=True,
         cwd=TOP,
-        timeout=110,
+        timeout=1100,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

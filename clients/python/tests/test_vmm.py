@@ -12,7 +12,8 @@ import pytest
 from vmplumb import vmm
 from vmplumb.v1 import vm_network_pb2
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "vmm.md").read_text()
+PAGE_DIRECTORY = Path(__file__).resolve().parents[3] / "docs"
+PAGE = (PAGE_DIRECTORY / "vmm.md").read_text()
 BLOCKS = dict(re.findall(r"```(?:sh|json) ([\w-]+)\n(.*?)```", PAGE, re.DOTALL))
 BOOT = "console=ttyS0 reboot=k panic=1"
 
@@ -35,7 +36,7 @@ def result(*, mtu: int = 1400, mmds: bool = True) -> vm_network_pb2.SetupResult:
 
 
 # Networks that tests/microvm read from the page and use.
-CONFLISTS = ("identity",)
+CONFLISTS = ("identity", "clones")
 NO_NETWORK = vm_network_pb2.SetupResult()
 INSIDE_AS_USER = [*vmm.inside(result()), *vmm.as_user(123, 456)]
 JAILER = ["jailer", *["--id", "vm-1", "--exec-file", "/usr/bin/firecracker", "--uid", "123", "--gid", "456"]]
@@ -72,6 +73,34 @@ def test_the_page_shows_firecrackers_calls() -> None:
 
 def test_the_page_shows_nothing_else() -> None:
     assert BLOCKS.keys() == {*LINES, *CONFLISTS, "firecracker"}
+
+
+def test_the_page_shows_the_network_of_the_demonstration() -> None:
+    shown = (PAGE_DIRECTORY.parent / "tools" / "demo" / "20-clones.conflist").read_text()
+    assert json.loads(BLOCKS["clones"]) == json.loads(shown)
+
+
+PTP = [{"name": "veth1"}, {"name": "eth0", "sandbox": "/run/netns/vm-1"}]
+TAP = [{"name": "tap0", "sandbox": "/run/netns/vm-1"}, {"name": "tap0", "sandbox": "vm-1"}]
+ADDRESSES: dict[str, tuple[list[dict[str, object]], list[str]]] = {
+    "the VM's own": (
+        [{"address": "10.0.0.2/24", "interface": 1}, {"address": "10.0.0.2/24", "interface": 3}],
+        ["10.0.0.2/24"],
+    ),
+    "translated": (
+        [{"address": "10.0.0.2/24", "interface": 1}, {"address": "172.16.0.2/30", "interface": 3}],
+        ["10.0.0.2/24"],
+    ),
+    "the VM's alone": ([{"address": "10.0.0.2/24", "interface": 3}], ["10.0.0.2/24"]),
+    "nobody's": ([{"address": "10.0.0.2/24"}], ["10.0.0.2/24"]),
+}
+
+
+@pytest.mark.parametrize(("ips", "want"), ADDRESSES.values(), ids=ADDRESSES)
+def test_the_addresses_outside_are_the_cni_results(ips: list[dict[str, object]], want: list[str]) -> None:
+    made = result()
+    made.interfaces[0].cni_result.json = json.dumps({"interfaces": [*PTP, *TAP], "ips": ips}).encode()
+    assert (vmm.outside_addresses(made), vmm.host_devices(made)) == (want, ["veth1"])
 
 
 def test_what_is_not_there_is_left_out() -> None:
