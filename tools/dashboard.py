@@ -28,6 +28,7 @@ import grpc
 
 from tests import host as hosts
 from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp
+from tools import programs
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,7 +102,7 @@ def firing(address: str = PROMETHEUS) -> dict[str, str]:
 @contextmanager
 def prometheus(host: hosts.Host, directory: Path) -> Iterator[None]:
     """A Prometheus in the host, which scrapes the agent each second. Raises FileNotFoundError without one."""
-    program = shutil.which("prometheus")
+    program = programs.find("prometheus")
     if program is None:
         raise FileNotFoundError("prometheus is not installed: tools/system_packages.sh prometheus")
     config = directory / "prometheus.yml"
@@ -241,7 +242,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="how long to wait for answers (120)")
     asked = parser.parse_args()
     refusal = hosts.become_root() or hosts.refusal()
-    if refusal is None and shutil.which("prometheus") is None:
+    if refusal is None and programs.find("prometheus") is None:
         refusal = "prometheus is not installed: tools/system_packages.sh prometheus"
     if refusal:
         print(f"dashboard: this machine cannot run it: {refusal}", file=sys.stderr)

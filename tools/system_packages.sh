@@ -35,6 +35,31 @@ want() {
     return 1
 }
 
+# The same for a package that would begin a service: it is unpacked, not installed (tools/programs.py finds it).
+unpack() {
+    name=$1 program=$2 what_for=$3 package=$4
+    there=$(dirname "$0")/../.tools/packages/$package
+    command -v "$program" >/dev/null 2>&1 && return 0
+    [ -x "$there/usr/bin/$program" ] && return 0
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "left out: $what_for need $name: no apt-get here, so $package is not fetched" >&2
+        return 1
+    fi
+    echo "system packages: unpacking $package" >&2
+    rm -rf "$there.new" && mkdir -p "$there.new" && (
+        cd "$there.new" || exit 1
+        apt-get download -qq "$package" >/dev/null 2>&1 </dev/null || {
+            # No package lists yet, or stale ones.
+            apt-get update -qq >/dev/null 2>&1 </dev/null
+            apt-get download -qq "$package" >/dev/null 2>&1 </dev/null
+        } || exit 1
+        dpkg-deb -x "$package"_*.deb . && rm -f "$package"_*.deb
+    ) && rm -rf "$there" && mv "$there.new" "$there" && [ -x "$there/usr/bin/$program" ] && return 0
+    rm -rf "$there.new"
+    echo "left out: $what_for need $name: $package cannot be fetched" >&2
+    return 1
+}
+
 status=0
 PATH=$PATH:/usr/sbin:/sbin
 for wanted; do
@@ -59,7 +84,7 @@ for wanted; do
             }
             ;;
         systemd) want systemd systemd-analyze "tests of the unit" systemd libseccomp2 ;;
-        prometheus) want Prometheus promtool "tests of metrics, alerts and dashboard" prometheus ;;
+        prometheus) unpack Prometheus promtool "tests of metrics, alerts and dashboard" prometheus ;;
         chromium) want Chromium chromium "the picture of the documents' site" chromium ;;
         etcd) want etcd etcd "tests of a fleet" etcd-server ;;
         openssl) want openssl openssl "certificates for tests" openssl ;;

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tools import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy/prometheus/alerts.yml"
@@ -189,7 +190,7 @@ def test_every_alert_has_a_case_and_a_line_of_the_runbook() -> None:
 
 
 def test_alerts_fire_when_they_should_and_not_otherwise(tmp_path: Path) -> None:
-    if (promtool := shutil.which("promtool")) is None:
+    if (promtool := programs.find("promtool")) is None:
         pytest.skip("promtool is not installed: tools/system_packages.sh prometheus")
     tests = []
     for name, case in CASES.items():
@@ -216,7 +217,7 @@ def test_alerts_fire_when_they_should_and_not_otherwise(tmp_path: Path) -> None:
 
 
 def test_what_is_scraped_is_what_the_rules_are_about() -> None:
-    if (promtool := shutil.which("promtool")) is None:
+    if (promtool := programs.find("promtool")) is None:
         pytest.skip("promtool is not installed: tools/system_packages.sh prometheus")
     done = subprocess.run(
         [promtool, "check", "config", "scrape.yml"],

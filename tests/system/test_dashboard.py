@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import pytest
 
 from tests import host as hosts
 from tests.snapshot import snapshot
-from tools import dashboard
+from tools import dashboard, programs
 
 
 @pytest.mark.timeout(400)
 def test_every_query_of_every_panel_is_answered(module_host: hosts.Host) -> None:
-    if shutil.which("prometheus") is None:
+    if programs.find("prometheus") is None:
         pytest.skip("prometheus is not installed: tools/system_packages.sh prometheus")
     before = snapshot()
     found, rules = dashboard.answers(module_host, seconds=240)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests import host as hosts
 from tests.snapshot import snapshot
 from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp, refused
+from tools import programs
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
 BUSY = """
@@ -170,7 +170,7 @@ def test_every_service_is_counted_and_unknown_names_are_not(watched: tuple[Daemo
 
 def test_prometheus_own_tool_finds_nothing_to_mend(watched: tuple[Daemon, str]) -> None:
     _, path = watched
-    if (promtool := shutil.which("promtool")) is None:
+    if (promtool := programs.find("promtool")) is None:
         pytest.skip("promtool is not installed: tools/system_packages.sh prometheus")
     done = subprocess.run(
         [promtool, "check", "metrics"], input=text(path).encode(), capture_output=True, check=False
