@@ -132,7 +132,7 @@ def test_a_collector_that_is_away_holds_nobody(module_host: hosts.Host, tmp_path
         daemon.tear_down("vm-a")
         daemon.quiet()
         assert daemon.stub.GetStatus(pb.GetStatusRequest(), timeout=60).ready
-        assert daemon.terminate(seconds=60) == 0
+        assert daemon.terminate(seconds=120) == 0
 
 
 def test_traces_without_the_packages_are_refused_at_the_start(tmp_path: Path) -> None:

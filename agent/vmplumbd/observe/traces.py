@@ -32,8 +32,8 @@ from vmplumbd.operations.book import Operation
 _WELL = frozenset(
     {"OK", "CANCELLED", "NOT_FOUND", "ALREADY_EXISTS", "INVALID_ARGUMENT", "FAILED_PRECONDITION"}
 )
-# What is not exported by then is lost: the agent goes. Milliseconds.
-_FLUSH = 5000
+# What is not exported by then is lost: the agent goes.
+_LAST_SECONDS = 3.0
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -157,8 +157,10 @@ class Traces:
 
     def close(self) -> None:
         """Export what waits, for a few seconds at most. Blocks."""
-        self._provider.force_flush(_FLUSH)
-        self._provider.shutdown()
+        # A shutdown tries as long as its exporter does, which is longer than a stop may take.
+        last = threading.Thread(target=self._provider.shutdown, name="traces-last", daemon=True)
+        last.start()
+        last.join(_LAST_SECONDS)
         logging.getLogger("opentelemetry").removeHandler(self._bridge)
 
     def _make(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
@@ -169,3 +170,21 @@ def test_an_operation_without_a_trace_makes_no_span(traces: Traces, exporter: In
     traces.ended(one)
     assert exporter.get_finished_spans() == ()
     assert one.environment(Step.CNI_ADD) == {}
+
+
+class Stuck(SpanProcessor):
+    """Its end comes when the test lets it."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def shutdown(self) -> None:
+        self.let_go.wait()
+
+
+def test_an_exporter_that_does_not_end_holds_no_stop() -> None:
+    stuck = Stuck()
+    traces = Traces(stuck, version="0.1.0")
+    traces.close()
+    assert not stuck.let_go.is_set()
+    stuck.let_go.set()
