@@ -13,7 +13,7 @@ from vmplumbd.model import net
 from vmplumbd.model.findings import Inhabited
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.preflight import HostFacts
-from vmplumbd.model.record import JournalState, Member, Record, Release
+from vmplumbd.model.record import Cordon, JournalState, Member, Record, Release
 
 
 class Netns(Protocol):
@@ -280,6 +280,9 @@ class Journal(Protocol):
 
     def load(self) -> JournalState:
         """All there is."""
+
+    def set_cordon(self, cordon: Cordon | None) -> None:
+        """Note whether new networks may begin."""
 
     def exceeds(self, limit: int) -> int:
         """Bytes that are in use, if they are more than the limit; else 0."""

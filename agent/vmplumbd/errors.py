@@ -328,7 +328,7 @@ class HostLimitReached(AgentError):
 
 
 class AgentNotReady(AgentError):
-    """The agent is starting or draining."""
+    """The agent is starting or draining, or lets no new network begin."""
 
     reason = Reason.AGENT_NOT_READY
     retryable = True

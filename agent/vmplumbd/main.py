@@ -12,10 +12,10 @@ import resource
 import signal
 import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmplumbd import compose
 from vmplumbd.cni.orphans import Orphans
@@ -179,6 +179,8 @@ def import_networks(
 _STATUS_SECONDS = 10.0
 # What a stop takes beside the operations that it waits for.
 _LAST_SECONDS = 15.0
+# A loop that is about to end may never say it.
+_SAYING_SECONDS = 5.0
 _NOTHING = JournalState(records=(), releases=(), revision=0, boot_id="")
 
 
@@ -335,6 +337,8 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
             certificates = Certificates(files, lambda event, fields: daemon.log.info(event, **fields))
             server.listen_tls(listen.tcp, certificates)
         await server.start()
+        await server.say(ready=daemon.agent.ready)
+        daemon.agent.cordoned = lambda: _in_the_loop(loop, server.say(ready=daemon.agent.ready))
         await watch.start()
     except (RuntimeError, OSError, KeyError, OverflowError) as exc:
         daemon.log.error("listen.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
@@ -356,6 +360,11 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
     return 0
 
 
+def _in_the_loop(loop: asyncio.AbstractEventLoop, act: Coroutine[Any, Any, None]) -> None:
+    """From another thread: do it, and wait until it is done."""
+    asyncio.run_coroutine_threadsafe(act, loop).result(_SAYING_SECONDS)
+
+
 async def _until(stop: asyncio.Event, daemon: Daemon, notifier: Notifier) -> None:
     """Wait for `stop`, and tell the service manager meanwhile that the agent lives, and what it does."""
     period = notifier.watchdog_period or _STATUS_SECONDS
@@ -371,7 +380,8 @@ async def _until(stop: asyncio.Event, daemon: Daemon, notifier: Notifier) -> Non
 
 
 def _status(daemon: Daemon) -> str:
-    return f"{daemon.tools.book.count()} networks, {daemon.lanes.admitted} operations"
+    cordoned = "cordoned, " if daemon.agent.cordon is not None else ""
+    return f"{cordoned}{daemon.tools.book.count()} networks, {daemon.lanes.admitted} operations"
 
 
 def _audit(config: Config, daemon: Daemon) -> Audit | None:

@@ -78,7 +78,7 @@ CODES = {
     "HOST_LIMIT_REACHED": "RESOURCE_EXHAUSTED",
     "LIMIT_EXCEEDED": "RESOURCE_EXHAUSTED",
 }
-MUTATING = {"SetupNetworkRequest", "TeardownNetworkRequest", "CollectGarbageRequest"}
+MUTATING = {"SetupNetworkRequest", "TeardownNetworkRequest", "CollectGarbageRequest", "CordonHostRequest"}
 
 
 class Refuse(Exception):
@@ -156,6 +156,7 @@ class Options:
         pb.CAPABILITY_INLINE_CONFIG,
         pb.CAPABILITY_DIAGNOSE_HOST,
         pb.CAPABILITY_COLLECT_LEAKS,
+        pb.CAPABILITY_CORDON,
     )
 
 
@@ -178,6 +179,7 @@ class Journal:
     history: list[vm_network_pb2.VMNetwork] = field(default_factory=list)
     pending: list[errors_pb2.PendingRelease] = field(default_factory=list)
     revision: int = 0
+    cordon: pb.Cordon | None = None
 
 
 class PluginFails(Exception):
@@ -572,7 +574,12 @@ class Reference:
             raise Refuse("RESUME_POSITION_LOST", f"{position.sequence} of {position.uid} is not held")
         return held
 
+    def check_cordon(self) -> None:
+        if self.journal.cordon is not None:
+            raise Refuse("AGENT_NOT_READY", f"cordoned: {self.journal.cordon.reason}", retry=1.0)
+
     def begin(self, request: pb.SetupNetworkRequest, caller: Caller) -> Operation:
+        self.check_cordon()
         if caller.max_networks is not None:
             has = sum(one.shown.owner == caller.name for one in self.journal.records.values())
             if has >= caller.max_networks and request.vm_id not in self.journal.records:
@@ -1359,6 +1366,19 @@ class Reference:
         finally:
             self.diagnosing = False
 
+    async def cordon(self, request: pb.CordonHostRequest, caller: Caller) -> pb.CordonHostResponse:
+        self.admit(request, caller)
+        self.check_journal()
+        if not request.cordoned:
+            self.journal.cordon = None
+            return pb.CordonHostResponse()
+        cordon = pb.Cordon(reason=request.reason, by=caller.name)
+        cordon.since_time.GetCurrentTime()
+        if self.journal.cordon is not None:
+            cordon.since_time.CopyFrom(self.journal.cordon.since_time)
+        self.journal.cordon = cordon
+        return pb.CordonHostResponse(cordon=cordon)
+
     async def status(self, request: pb.GetStatusRequest, caller: Caller) -> pb.GetStatusResponse:
         self.admit(request, caller)
         answer = pb.GetStatusResponse(
@@ -1370,6 +1390,7 @@ class Reference:
             cni_versions=["1.0.0", "1.1.0"],
             revision=self.journal.revision,
             pending_releases=self.journal.pending[:100],
+            cordon=self.journal.cordon,
         )
         answer.start_time.FromNanoseconds(int(self.started * 1e9))
         figures = answer.figures
@@ -1385,7 +1406,7 @@ class Reference:
         return answer
 
     def is_ready(self) -> bool:
-        return not self.draining
+        return not self.draining and self.journal.cordon is None
 
     def translate(self, refusal: Refuse) -> Refuse:
         """The last look at a refusal before it leaves."""
@@ -1445,6 +1466,7 @@ METHODS: Mapping[str, tuple[str, bool]] = {
     "DescribeNetwork": ("describe", False),
     "CollectGarbage": ("collect", False),
     "DiagnoseHost": ("diagnose", False),
+    "CordonHost": ("cordon", False),
     "GetStatus": ("status", False),
 }
 for _rpc, (_name, _streams) in METHODS.items():

@@ -71,6 +71,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE networks ADD COLUMN owner TEXT NOT NULL DEFAULT 'local'",
         "ALTER TABLE releases ADD COLUMN owner TEXT NOT NULL DEFAULT 'local'",
     ),
+    (
+        # Whether new networks may begin: "" if so, else why not, as JSON.
+        "ALTER TABLE agent ADD COLUMN cordon TEXT NOT NULL DEFAULT ''",
+        # The oldest version whose agents can work with this file. An agent that is put back by one version looks
+        # here, so a later migration sets it to its own predecessor if what it adds may be passed over (columns
+        # with defaults, tables), and to itself if not.
+        "ALTER TABLE agent ADD COLUMN oldest_reader INTEGER NOT NULL DEFAULT 5",
+    ),
 )
 
 VERSION = len(MIGRATIONS)
+# The first version that says who else can work with it.
+SAYS_WHO_READS = 5

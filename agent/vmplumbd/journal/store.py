@@ -15,14 +15,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from vmplumbd.errors import JournalFailed, hint_of
 from vmplumbd.journal import codec, schema
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
-from vmplumbd.model.record import JournalState, Member, Record, Release
+from vmplumbd.model.record import Cordon, JournalState, Member, Record, Release
 
 _NETWORKS = (
     "vm_id, uid, revision, phase, spec, spec_hash, boot_id, plan, failure, create_time, update_time, "
@@ -77,8 +77,8 @@ class SqliteJournal:
     def load(self) -> JournalState:
         """All there is. A row that cannot be read raises JournalFailed with its vm_id."""
         with self._mutex, _telling(self._path):
-            boot_id, revision, first = self._db.execute(
-                "SELECT boot_id, revision, first_boot_id FROM agent"
+            boot_id, revision, first, cordon = self._db.execute(
+                "SELECT boot_id, revision, first_boot_id, cordon FROM agent"
             ).fetchone()
             rows = self._db.execute(f"SELECT {_NETWORKS} FROM networks ORDER BY vm_id").fetchall()
             releases = self._db.execute(f"SELECT {_RELEASES} FROM releases ORDER BY release_id").fetchall()
@@ -91,6 +91,7 @@ class SqliteJournal:
             first_boot_id=first,
             set_aside=self.set_aside,
             members=tuple(_member(row) for row in members),
+            cordon=Cordon(**json.loads(cordon)) if cordon else None,
         )
 
     def put(self, record: Record) -> None:
@@ -204,6 +205,12 @@ class SqliteJournal:
         except FileNotFoundError:
             return 0
 
+    def set_cordon(self, cordon: Cordon | None) -> None:
+        """Note whether new networks may begin."""
+        text = "" if cordon is None else json.dumps(asdict(cordon))
+        with self._mutex, _telling(self._path):
+            self._db.execute("UPDATE agent SET cordon = ?", (text,))
+
     def set_boot_id(self, boot_id: str) -> None:
         """Note the boot this agent runs under."""
         with self._mutex, _telling(self._path):
@@ -266,10 +273,7 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = NORMAL")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > schema.VERSION:
-            raise JournalFailed(
-                f"journal {path} has schema version {version}, this agent knows up to {schema.VERSION}",
-                hint="was it written by a newer vmplumbd?",
-            )
+            _refuse_newer(db, path, version)
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             damage = sqlite3.DatabaseError(verdict)
@@ -285,6 +289,21 @@ def _open(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _refuse_newer(db: sqlite3.Connection, path: Path, version: int) -> None:
+    """Raises JournalFailed unless a file of a later version says that this agent can work with it."""
+    try:
+        (oldest,) = db.execute("SELECT oldest_reader FROM agent").fetchone()
+    except sqlite3.OperationalError:
+        oldest = version
+    if schema.SAYS_WHO_READS <= oldest <= schema.VERSION:
+        return
+    raise JournalFailed(
+        f"journal {path} has schema version {version}, which agents from version {oldest} on can use; this one "
+        f"knows up to {schema.VERSION}",
+        hint="was it written by a newer vmplumbd? go back one version at a time, or install that one again",
+    )
 
 
 def _set_aside(path: Path) -> str:

@@ -79,6 +79,15 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cordon:
+    """No new network may begin: since when, why, and which identity said so last."""
+
+    since: float
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
     """What a journal held when it was opened. `set_aside` names a damaged file that was kept.
 
@@ -92,3 +101,4 @@ class JournalState:
     first_boot_id: str = ""
     set_aside: str = ""
     members: tuple[Member, ...] = ()
+    cordon: Cordon | None = None

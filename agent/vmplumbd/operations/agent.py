@@ -26,7 +26,7 @@ from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.outcome import Outcome
 from vmplumbd.model.progress import Failure
-from vmplumbd.model.record import Record
+from vmplumbd.model.record import Cordon, Record
 from vmplumbd.model.spec import NetworkSpec
 from vmplumbd.operations import addresses, answer, chain, failures, foreign, set_up, tear_down
 from vmplumbd.operations.book import Kind, Operation
@@ -70,18 +70,40 @@ class Agent:
         self._ready = False
         self._collecting: Operation | None = None
         self._diagnosing: Operation | None = None
+        # Told of each change of the cordon, on its thread.
+        self.cordoned: Callable[[], None] | None = None
         # The last diagnosis that compared the views, and when it ended.
         self.diagnosed: tuple[float, Diagnosis] | None = None
 
     @property
     def ready(self) -> bool:
-        """Whether a set-up would be accepted now."""
-        return self._ready and not self._draining
+        """Whether a new network may begin now."""
+        return self._ready and not self._draining and self.cordon is None
 
     @property
     def draining(self) -> bool:
         """Whether the agent is about to go."""
         return self._draining
+
+    @property
+    def cordon(self) -> Cordon | None:
+        """Why no new network may begin though the agent serves; None if they may."""
+        return self.tools.book.cordon
+
+    def set_cordon(self, *, cordoned: bool, reason: str = "", by: Caller = LOCAL) -> Cordon | None:
+        """Let no new network begin, or let them; answers what holds. Blocks. Raises JournalFailed, AgentNotReady."""
+        self._check_ready()
+        cordon = None
+        if cordoned:
+            before = self.cordon
+            since = self.tools.clock.now() if before is None else before.since
+            cordon = Cordon(since=since, reason=reason, by=by.identity)
+        if cordon != self.cordon:
+            self.tools.book.set_cordon(cordon)
+            self.tools.note("cordon" if cordoned else "uncordon", {"reason": reason, "by": by.identity})
+        if self.cordoned is not None:
+            self.cordoned()
+        return cordon
 
     def open(self) -> None:
         """Recovery is done: accept operations."""
@@ -97,6 +119,7 @@ class Agent:
         """Check as `set_up` would, and do nothing. Blocks for the host's files. Raises as it would."""
         with self.tools.book.mutex:
             if self._decide_set_up(vm_id, spec_hash, by) is None:
+                self._check_cordon()
                 self._check_limits(vm_id, by, adds=True)
         self._check_inline(spec)
         prepared = set_up.prepare(self.tools, vm_id, spec, by)
@@ -122,6 +145,7 @@ class Agent:
             found = self._decide_set_up(vm_id, order.spec_hash, by)
             if found is not None:
                 return found
+            self._check_cordon()
             self._check_limits(vm_id, by, adds=True)
             former = self.tools.book.get(vm_id)
             operation = Operation(
@@ -348,8 +372,16 @@ class Agent:
         while len(self._finished) > _KEPT:
             self._finished.pop(next(iter(self._finished)))
 
+    def _check_cordon(self) -> None:
+        cordon = self.cordon
+        if cordon is not None:
+            raise AgentNotReady(
+                f"no new network may begin on this host: {cordon.reason or 'it is cordoned'}",
+                hint="does another host do, or is it time for `vmplumbctl uncordon`?",
+            )
+
     def _check_ready(self) -> None:
-        if not self.ready:
+        if not self._ready or self._draining:
             raise AgentNotReady("the agent is draining" if self._draining else "the agent is starting")
 
     def _check_inline(self, spec: NetworkSpec) -> None:

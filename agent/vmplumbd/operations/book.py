@@ -18,7 +18,7 @@ from vmplumbd.model.caller import LOCAL_OWNER
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.progress import Holder, Leftover, Step
-from vmplumbd.model.record import JournalState, Member, Record, Release
+from vmplumbd.model.record import Cordon, JournalState, Member, Record, Release
 from vmplumbd.model.trace import TraceContext
 from vmplumbd.operations.cancel import CancelToken
 from vmplumbd.operations.events import EventLog
@@ -112,6 +112,7 @@ class Book:
         self.running: dict[VmId, Operation] = {}
         self._last_set_up = float("-inf")
         self._revision = state.revision
+        self._cordon = state.cordon
         self._covers_boot = state.first_boot_id not in ("", boot_id)
         self._history: collections.deque[Record] = collections.deque(maxlen=HISTORY)
         self._watchers: list[Callable[[], None]] = []
@@ -122,6 +123,17 @@ class Book:
     def covers_boot(self) -> bool:
         """Whether the journal is older than this boot: what the agent made since is in it, or was taken back."""
         return self._covers_boot
+
+    @property
+    def cordon(self) -> Cordon | None:
+        """Why no new network may begin; None if they may."""
+        return self._cordon
+
+    def set_cordon(self, cordon: Cordon | None) -> None:
+        """Journal whether new networks may begin. Raises JournalFailed; nothing changed then."""
+        with self._writers:
+            self._journal.set_cordon(cordon)
+            self._cordon = cordon
 
     @property
     def mutex(self) -> threading.Lock:

@@ -13,7 +13,7 @@ from vmplumbd.rpc import wants
 from vmplumbd.rpc.door import Way
 
 # An unknown field of these is refused, and they are audited.
-MUTATING = frozenset({"SetupNetwork", "TeardownNetwork", "CollectGarbage"})
+MUTATING = frozenset({"SetupNetwork", "TeardownNetwork", "CollectGarbage", "CordonHost"})
 # The caller went away before the end; an operation that began goes on.
 GONE = "CALLER_GONE"
 

@@ -25,7 +25,7 @@ from vmplumbd.errors import AgentError, ConfigListMismatch, KernelFault, PluginE
 from vmplumbd.model import spec as model
 from vmplumbd.model.outcome import InterfaceOutcome, Outcome, StaticNetworkConf, VmIp, VmRoute
 from vmplumbd.model.progress import Failure, Holder, Leftover, PluginCall, StepEvent, Warning
-from vmplumbd.model.record import Record
+from vmplumbd.model.record import Cordon, Record
 from vmplumbd.operations.describe import Description
 from vmplumbd.rpc import redact
 
@@ -166,6 +166,13 @@ def network(record: Record, outcome: Outcome | None, *, key: bytes) -> vm_networ
         message.last_failure.CopyFrom(failure(record.failure))
         message.leftovers.extend(leftover(one) for one in record.failure.leftovers)
     return message
+
+
+def cordon(found: Cordon) -> network_agent_service_pb2.Cordon:
+    """Why no new network may begin."""
+    return network_agent_service_pb2.Cordon(
+        since_time=timestamp(found.since), reason=found.reason, by=found.by
+    )
 
 
 def holder(held_by: Holder) -> errors_pb2.Holder:

@@ -31,6 +31,7 @@ def status_response(agent: Agent, caller: Caller) -> pb.GetStatusResponse:
         pb.CAPABILITY_DIAGNOSE_HOST,
         pb.CAPABILITY_COLLECT_LEAKS,
         pb.CAPABILITY_COLLECT_AS_ONE_GROUP,
+        pb.CAPABILITY_CORDON,
     ]
     if agent.tools.settings.inline_config:
         capabilities.append(pb.CAPABILITY_INLINE_CONFIG)
@@ -49,6 +50,8 @@ def status_response(agent: Agent, caller: Caller) -> pb.GetStatusResponse:
         start_time=convert.timestamp(agent.started),
         problems=[convert.failure(one) for one in agent.problems],
     )
+    if (cordon := agent.cordon) is not None:
+        response.cordon.CopyFrom(convert.cordon(cordon))
     figures = response.figures
     figures.ready_networks = sum(one.phase is Phase.READY for one in records)
     figures.networks = len(records)

@@ -55,11 +55,15 @@ class Server:
         return int(self._new(Way.TCP).add_secure_port(address, certificates.credentials()))
 
     async def start(self) -> None:
-        """Begin to serve, and say so to health checks."""
+        """Begin to serve, and say to health checks that it lives."""
         for server in self._servers:
             await server.start()
-        for name in ("", SERVICE):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+
+    async def say(self, *, ready: bool) -> None:
+        """Tell health checks of the service whether new networks may begin; those of "" ask whether it lives."""
+        state = health_pb2.HealthCheckResponse
+        await self._health.set(SERVICE, state.SERVING if ready else state.NOT_SERVING)
 
     async def stop(self, grace: float) -> None:
         """Stop: health says so first, open calls have `grace` seconds."""

@@ -324,6 +324,20 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             return diagnosis.response(call.diagnosis)
         raise AssertionError("unreachable: _serving aborts")
 
+    async def CordonHost(  # noqa: N802 - the contract's name
+        self, request: pb.CordonHostRequest, context: Context
+    ) -> pb.CordonHostResponse:
+        """Let no new network begin, or let them begin again."""
+        async with self._serving(context, "CordonHost", request) as served:
+            cordon = await asyncio.to_thread(
+                self._agent.set_cordon,
+                cordoned=request.cordoned,
+                reason=request.reason,
+                by=served.caller,
+            )
+            return pb.CordonHostResponse(cordon=None if cordon is None else convert.cordon(cordon))
+        raise AssertionError("unreachable: _serving aborts")
+
     async def GetStatus(  # noqa: N802 - the contract's name
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:

@@ -179,6 +179,8 @@ const (
 	Capability_CAPABILITY_COLLECT_LEAKS Capability = 7
 	// CollectGarbageRequest.as_one_group is there.
 	Capability_CAPABILITY_COLLECT_AS_ONE_GROUP Capability = 8
+	// CordonHost is there.
+	Capability_CAPABILITY_CORDON Capability = 9
 )
 
 // Enum value maps for Capability.
@@ -193,6 +195,7 @@ var (
 		6: "CAPABILITY_DIAGNOSE_HOST",
 		7: "CAPABILITY_COLLECT_LEAKS",
 		8: "CAPABILITY_COLLECT_AS_ONE_GROUP",
+		9: "CAPABILITY_CORDON",
 	}
 	Capability_value = map[string]int32{
 		"CAPABILITY_UNSPECIFIED":          0,
@@ -204,6 +207,7 @@ var (
 		"CAPABILITY_DIAGNOSE_HOST":        6,
 		"CAPABILITY_COLLECT_LEAKS":        7,
 		"CAPABILITY_COLLECT_AS_ONE_GROUP": 8,
+		"CAPABILITY_CORDON":               9,
 	}
 )
 
@@ -2097,6 +2101,171 @@ func (x *PreflightCheck) GetRequired() bool {
 	return false
 }
 
+// CordonHostRequest is the request of CordonHost.
+type CordonHostRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether no new network may begin.
+	Cordoned bool `protobuf:"varint,1,opt,name=cordoned,proto3" json:"cordoned,omitempty"`
+	// OPTIONAL. Why, for whoever is refused. Said with `cordoned` alone.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CordonHostRequest) Reset() {
+	*x = CordonHostRequest{}
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CordonHostRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CordonHostRequest) ProtoMessage() {}
+
+func (x *CordonHostRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CordonHostRequest.ProtoReflect.Descriptor instead.
+func (*CordonHostRequest) Descriptor() ([]byte, []int) {
+	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CordonHostRequest) GetCordoned() bool {
+	if x != nil {
+		return x.Cordoned
+	}
+	return false
+}
+
+func (x *CordonHostRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// CordonHostResponse is the response of CordonHost.
+type CordonHostResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What holds now; absent if new networks may begin.
+	Cordon        *Cordon `protobuf:"bytes,1,opt,name=cordon,proto3" json:"cordon,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CordonHostResponse) Reset() {
+	*x = CordonHostResponse{}
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CordonHostResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CordonHostResponse) ProtoMessage() {}
+
+func (x *CordonHostResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CordonHostResponse.ProtoReflect.Descriptor instead.
+func (*CordonHostResponse) Descriptor() ([]byte, []int) {
+	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *CordonHostResponse) GetCordon() *Cordon {
+	if x != nil {
+		return x.Cordon
+	}
+	return nil
+}
+
+// Cordon says since when no new network may begin, and why. OUTPUT ONLY.
+type Cordon struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it began; a repeated call does not change it.
+	SinceTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since_time,json=sinceTime,proto3" json:"since_time,omitempty"`
+	// Why, as the last call said.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The identity that asked for it last.
+	By            string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cordon) Reset() {
+	*x = Cordon{}
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cordon) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cordon) ProtoMessage() {}
+
+func (x *Cordon) ProtoReflect() protoreflect.Message {
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cordon.ProtoReflect.Descriptor instead.
+func (*Cordon) Descriptor() ([]byte, []int) {
+	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Cordon) GetSinceTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SinceTime
+	}
+	return nil
+}
+
+func (x *Cordon) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Cordon) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
 // GetStatusRequest is the request of GetStatus.
 type GetStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2106,7 +2275,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[24]
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2287,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[24]
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2300,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{24}
+	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{27}
 }
 
 // GetStatusResponse is the response of GetStatus.
@@ -2164,14 +2333,16 @@ type GetStatusResponse struct {
 	// figures.pending_releases counts all. [REQ-STATUS-006]
 	PendingReleases []*PendingRelease `protobuf:"bytes,12,rep,name=pending_releases,json=pendingReleases,proto3" json:"pending_releases,omitempty"`
 	// The warm pools, by network.
-	Pools         []*PoolStatus `protobuf:"bytes,13,rep,name=pools,proto3" json:"pools,omitempty"`
+	Pools []*PoolStatus `protobuf:"bytes,13,rep,name=pools,proto3" json:"pools,omitempty"`
+	// There while the host is cordoned. [REQ-STATUS-007]
+	Cordon        *Cordon `protobuf:"bytes,14,opt,name=cordon,proto3" json:"cordon,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[25]
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2183,7 +2354,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[25]
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2196,7 +2367,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{25}
+	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetStatusResponse) GetAgentName() string {
@@ -2290,6 +2461,13 @@ func (x *GetStatusResponse) GetPools() []*PoolStatus {
 	return nil
 }
 
+func (x *GetStatusResponse) GetCordon() *Cordon {
+	if x != nil {
+		return x.Cordon
+	}
+	return nil
+}
+
 // AgentFigures counts what the agent holds and does at one moment. OUTPUT ONLY.
 type AgentFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2319,7 +2497,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[26]
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2509,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[26]
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2522,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{26}
+	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AgentFigures) GetReadyNetworks() uint32 {
@@ -2429,7 +2607,7 @@ type PoolStatus struct {
 
 func (x *PoolStatus) Reset() {
 	*x = PoolStatus{}
-	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[27]
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2441,7 +2619,7 @@ func (x *PoolStatus) String() string {
 func (*PoolStatus) ProtoMessage() {}
 
 func (x *PoolStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[27]
+	mi := &file_vmplumb_v1_network_agent_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2454,7 +2632,7 @@ func (x *PoolStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolStatus.ProtoReflect.Descriptor instead.
 func (*PoolStatus) Descriptor() ([]byte, []int) {
-	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{27}
+	return file_vmplumb_v1_network_agent_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PoolStatus) GetNetworkName() string {
@@ -2636,8 +2814,18 @@ const file_vmplumb_v1_network_agent_service_proto_rawDesc = "" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x16\n" +
 	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x1a\n" +
-	"\brequired\x18\x05 \x01(\bR\brequired\"\x12\n" +
-	"\x10GetStatusRequest\"\xc1\x04\n" +
+	"\brequired\x18\x05 \x01(\bR\brequired\"Q\n" +
+	"\x11CordonHostRequest\x12\x1a\n" +
+	"\bcordoned\x18\x01 \x01(\bR\bcordoned\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\x06reason\"@\n" +
+	"\x12CordonHostResponse\x12*\n" +
+	"\x06cordon\x18\x01 \x01(\v2\x12.vmplumb.v1.CordonR\x06cordon\"k\n" +
+	"\x06Cordon\x129\n" +
+	"\n" +
+	"since_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tsinceTime\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\"\x12\n" +
+	"\x10GetStatusRequest\"\xed\x04\n" +
 	"\x11GetStatusResponse\x12\x1d\n" +
 	"\n" +
 	"agent_name\x18\x01 \x01(\tR\tagentName\x12#\n" +
@@ -2654,7 +2842,8 @@ const file_vmplumb_v1_network_agent_service_proto_rawDesc = "" +
 	" \x01(\tR\x06bootId\x122\n" +
 	"\afigures\x18\v \x01(\v2\x18.vmplumb.v1.AgentFiguresR\afigures\x12E\n" +
 	"\x10pending_releases\x18\f \x03(\v2\x1a.vmplumb.v1.PendingReleaseR\x0fpendingReleases\x12,\n" +
-	"\x05pools\x18\r \x03(\v2\x16.vmplumb.v1.PoolStatusR\x05pools\"\x9f\x03\n" +
+	"\x05pools\x18\r \x03(\v2\x16.vmplumb.v1.PoolStatusR\x05pools\x12*\n" +
+	"\x06cordon\x18\x0e \x01(\v2\x12.vmplumb.v1.CordonR\x06cordon\"\x9f\x03\n" +
 	"\fAgentFigures\x12%\n" +
 	"\x0eready_networks\x18\x01 \x01(\rR\rreadyNetworks\x12\x1a\n" +
 	"\bnetworks\x18\x02 \x01(\rR\bnetworks\x12!\n" +
@@ -2685,7 +2874,7 @@ const file_vmplumb_v1_network_agent_service_proto_rawDesc = "" +
 	"\x11HOST_VIEW_JOURNAL\x10\x01\x12\x17\n" +
 	"\x13HOST_VIEW_CNI_CACHE\x10\x02\x12\x1a\n" +
 	"\x16HOST_VIEW_RESERVATIONS\x10\x03\x12\x14\n" +
-	"\x10HOST_VIEW_KERNEL\x10\x04*\x92\x02\n" +
+	"\x10HOST_VIEW_KERNEL\x10\x04*\xa9\x02\n" +
 	"\n" +
 	"Capability\x12\x1a\n" +
 	"\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\x1d\n" +
@@ -2696,7 +2885,8 @@ const file_vmplumb_v1_network_agent_service_proto_rawDesc = "" +
 	"\x14CAPABILITY_WARM_POOL\x10\x05\x12\x1c\n" +
 	"\x18CAPABILITY_DIAGNOSE_HOST\x10\x06\x12\x1c\n" +
 	"\x18CAPABILITY_COLLECT_LEAKS\x10\a\x12#\n" +
-	"\x1fCAPABILITY_COLLECT_AS_ONE_GROUP\x10\b2\x97\a\n" +
+	"\x1fCAPABILITY_COLLECT_AS_ONE_GROUP\x10\b\x12\x15\n" +
+	"\x11CAPABILITY_CORDON\x10\t2\xe9\a\n" +
 	"\x13NetworkAgentService\x12X\n" +
 	"\fSetupNetwork\x12\x1f.vmplumb.v1.SetupNetworkRequest\x1a .vmplumb.v1.SetupNetworkResponse\"\x03\x90\x02\x020\x01\x12a\n" +
 	"\x0fTeardownNetwork\x12\".vmplumb.v1.TeardownNetworkRequest\x1a#.vmplumb.v1.TeardownNetworkResponse\"\x03\x90\x02\x020\x01\x12P\n" +
@@ -2707,7 +2897,9 @@ const file_vmplumb_v1_network_agent_service_proto_rawDesc = "" +
 	"\fCheckNetwork\x12\x1f.vmplumb.v1.CheckNetworkRequest\x1a .vmplumb.v1.CheckNetworkResponse\"\x03\x90\x02\x01\x12_\n" +
 	"\x0fDescribeNetwork\x12\".vmplumb.v1.DescribeNetworkRequest\x1a#.vmplumb.v1.DescribeNetworkResponse\"\x03\x90\x02\x01\x12\\\n" +
 	"\x0eCollectGarbage\x12!.vmplumb.v1.CollectGarbageRequest\x1a\".vmplumb.v1.CollectGarbageResponse\"\x03\x90\x02\x02\x12V\n" +
-	"\fDiagnoseHost\x12\x1f.vmplumb.v1.DiagnoseHostRequest\x1a .vmplumb.v1.DiagnoseHostResponse\"\x03\x90\x02\x01\x12M\n" +
+	"\fDiagnoseHost\x12\x1f.vmplumb.v1.DiagnoseHostRequest\x1a .vmplumb.v1.DiagnoseHostResponse\"\x03\x90\x02\x01\x12P\n" +
+	"\n" +
+	"CordonHost\x12\x1d.vmplumb.v1.CordonHostRequest\x1a\x1e.vmplumb.v1.CordonHostResponse\"\x03\x90\x02\x02\x12M\n" +
 	"\tGetStatus\x12\x1c.vmplumb.v1.GetStatusRequest\x1a\x1d.vmplumb.v1.GetStatusResponse\"\x03\x90\x02\x01Bm\n" +
 	"\x14io.github.vmplumb.v1B\x18NetworkAgentServiceProtoP\x01Z9github.com/vmplumb/vmplumb/clients/go/vmplumbv1;vmplumbv1b\x06proto3"
 
@@ -2724,7 +2916,7 @@ func file_vmplumb_v1_network_agent_service_proto_rawDescGZIP() []byte {
 }
 
 var file_vmplumb_v1_network_agent_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_vmplumb_v1_network_agent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_vmplumb_v1_network_agent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_vmplumb_v1_network_agent_service_proto_goTypes = []any{
 	(FindingAction)(0),              // 0: vmplumb.v1.FindingAction
 	(HostView)(0),                   // 1: vmplumb.v1.HostView
@@ -2753,94 +2945,102 @@ var file_vmplumb_v1_network_agent_service_proto_goTypes = []any{
 	(*DiagnoseHostResponse)(nil),    // 24: vmplumb.v1.DiagnoseHostResponse
 	(*Finding)(nil),                 // 25: vmplumb.v1.Finding
 	(*PreflightCheck)(nil),          // 26: vmplumb.v1.PreflightCheck
-	(*GetStatusRequest)(nil),        // 27: vmplumb.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 28: vmplumb.v1.GetStatusResponse
-	(*AgentFigures)(nil),            // 29: vmplumb.v1.AgentFigures
-	(*PoolStatus)(nil),              // 30: vmplumb.v1.PoolStatus
-	(*NetworkSpec)(nil),             // 31: vmplumb.v1.NetworkSpec
-	(*durationpb.Duration)(nil),     // 32: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),   // 33: google.protobuf.Timestamp
-	(*Progress)(nil),                // 34: vmplumb.v1.Progress
-	(*SetupResult)(nil),             // 35: vmplumb.v1.SetupResult
-	(*Failure)(nil),                 // 36: vmplumb.v1.Failure
-	(*Leftover)(nil),                // 37: vmplumb.v1.Leftover
-	(*Holder)(nil),                  // 38: vmplumb.v1.Holder
-	(*Warning)(nil),                 // 39: vmplumb.v1.Warning
-	(*VMNetwork)(nil),               // 40: vmplumb.v1.VMNetwork
-	(Phase)(0),                      // 41: vmplumb.v1.Phase
-	(*Device)(nil),                  // 42: vmplumb.v1.Device
-	(ResourceKind)(0),               // 43: vmplumb.v1.ResourceKind
-	(*PendingRelease)(nil),          // 44: vmplumb.v1.PendingRelease
+	(*CordonHostRequest)(nil),       // 27: vmplumb.v1.CordonHostRequest
+	(*CordonHostResponse)(nil),      // 28: vmplumb.v1.CordonHostResponse
+	(*Cordon)(nil),                  // 29: vmplumb.v1.Cordon
+	(*GetStatusRequest)(nil),        // 30: vmplumb.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 31: vmplumb.v1.GetStatusResponse
+	(*AgentFigures)(nil),            // 32: vmplumb.v1.AgentFigures
+	(*PoolStatus)(nil),              // 33: vmplumb.v1.PoolStatus
+	(*NetworkSpec)(nil),             // 34: vmplumb.v1.NetworkSpec
+	(*durationpb.Duration)(nil),     // 35: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),   // 36: google.protobuf.Timestamp
+	(*Progress)(nil),                // 37: vmplumb.v1.Progress
+	(*SetupResult)(nil),             // 38: vmplumb.v1.SetupResult
+	(*Failure)(nil),                 // 39: vmplumb.v1.Failure
+	(*Leftover)(nil),                // 40: vmplumb.v1.Leftover
+	(*Holder)(nil),                  // 41: vmplumb.v1.Holder
+	(*Warning)(nil),                 // 42: vmplumb.v1.Warning
+	(*VMNetwork)(nil),               // 43: vmplumb.v1.VMNetwork
+	(Phase)(0),                      // 44: vmplumb.v1.Phase
+	(*Device)(nil),                  // 45: vmplumb.v1.Device
+	(ResourceKind)(0),               // 46: vmplumb.v1.ResourceKind
+	(*PendingRelease)(nil),          // 47: vmplumb.v1.PendingRelease
 }
 var file_vmplumb_v1_network_agent_service_proto_depIdxs = []int32{
-	31, // 0: vmplumb.v1.SetupNetworkRequest.spec:type_name -> vmplumb.v1.NetworkSpec
+	34, // 0: vmplumb.v1.SetupNetworkRequest.spec:type_name -> vmplumb.v1.NetworkSpec
 	4,  // 1: vmplumb.v1.SetupNetworkRequest.resume:type_name -> vmplumb.v1.ResumePosition
-	32, // 2: vmplumb.v1.SetupNetworkRequest.operation_timeout:type_name -> google.protobuf.Duration
-	33, // 3: vmplumb.v1.SetupNetworkResponse.event_time:type_name -> google.protobuf.Timestamp
-	34, // 4: vmplumb.v1.SetupNetworkResponse.progress:type_name -> vmplumb.v1.Progress
-	35, // 5: vmplumb.v1.SetupNetworkResponse.result:type_name -> vmplumb.v1.SetupResult
-	32, // 6: vmplumb.v1.TeardownNetworkRequest.operation_timeout:type_name -> google.protobuf.Duration
+	35, // 2: vmplumb.v1.SetupNetworkRequest.operation_timeout:type_name -> google.protobuf.Duration
+	36, // 3: vmplumb.v1.SetupNetworkResponse.event_time:type_name -> google.protobuf.Timestamp
+	37, // 4: vmplumb.v1.SetupNetworkResponse.progress:type_name -> vmplumb.v1.Progress
+	38, // 5: vmplumb.v1.SetupNetworkResponse.result:type_name -> vmplumb.v1.SetupResult
+	35, // 6: vmplumb.v1.TeardownNetworkRequest.operation_timeout:type_name -> google.protobuf.Duration
 	4,  // 7: vmplumb.v1.TeardownNetworkRequest.resume:type_name -> vmplumb.v1.ResumePosition
-	33, // 8: vmplumb.v1.TeardownNetworkResponse.event_time:type_name -> google.protobuf.Timestamp
-	34, // 9: vmplumb.v1.TeardownNetworkResponse.progress:type_name -> vmplumb.v1.Progress
+	36, // 8: vmplumb.v1.TeardownNetworkResponse.event_time:type_name -> google.protobuf.Timestamp
+	37, // 9: vmplumb.v1.TeardownNetworkResponse.progress:type_name -> vmplumb.v1.Progress
 	8,  // 10: vmplumb.v1.TeardownNetworkResponse.result:type_name -> vmplumb.v1.TeardownResult
-	36, // 11: vmplumb.v1.TeardownResult.ignored_failures:type_name -> vmplumb.v1.Failure
-	37, // 12: vmplumb.v1.TeardownResult.leftovers:type_name -> vmplumb.v1.Leftover
-	38, // 13: vmplumb.v1.TeardownResult.holders:type_name -> vmplumb.v1.Holder
-	39, // 14: vmplumb.v1.TeardownResult.warnings:type_name -> vmplumb.v1.Warning
-	40, // 15: vmplumb.v1.GetNetworkResponse.network:type_name -> vmplumb.v1.VMNetwork
-	41, // 16: vmplumb.v1.ListNetworksRequest.phases:type_name -> vmplumb.v1.Phase
-	40, // 17: vmplumb.v1.ListNetworksResponse.networks:type_name -> vmplumb.v1.VMNetwork
-	40, // 18: vmplumb.v1.WatchNetworksResponse.network:type_name -> vmplumb.v1.VMNetwork
+	39, // 11: vmplumb.v1.TeardownResult.ignored_failures:type_name -> vmplumb.v1.Failure
+	40, // 12: vmplumb.v1.TeardownResult.leftovers:type_name -> vmplumb.v1.Leftover
+	41, // 13: vmplumb.v1.TeardownResult.holders:type_name -> vmplumb.v1.Holder
+	42, // 14: vmplumb.v1.TeardownResult.warnings:type_name -> vmplumb.v1.Warning
+	43, // 15: vmplumb.v1.GetNetworkResponse.network:type_name -> vmplumb.v1.VMNetwork
+	44, // 16: vmplumb.v1.ListNetworksRequest.phases:type_name -> vmplumb.v1.Phase
+	43, // 17: vmplumb.v1.ListNetworksResponse.networks:type_name -> vmplumb.v1.VMNetwork
+	43, // 18: vmplumb.v1.WatchNetworksResponse.network:type_name -> vmplumb.v1.VMNetwork
 	15, // 19: vmplumb.v1.WatchNetworksResponse.bookmark:type_name -> vmplumb.v1.WatchBookmark
-	36, // 20: vmplumb.v1.CheckNetworkResponse.findings:type_name -> vmplumb.v1.Failure
-	40, // 21: vmplumb.v1.DescribeNetworkResponse.network:type_name -> vmplumb.v1.VMNetwork
-	42, // 22: vmplumb.v1.DescribeNetworkResponse.devices:type_name -> vmplumb.v1.Device
-	38, // 23: vmplumb.v1.DescribeNetworkResponse.holders:type_name -> vmplumb.v1.Holder
+	39, // 20: vmplumb.v1.CheckNetworkResponse.findings:type_name -> vmplumb.v1.Failure
+	43, // 21: vmplumb.v1.DescribeNetworkResponse.network:type_name -> vmplumb.v1.VMNetwork
+	45, // 22: vmplumb.v1.DescribeNetworkResponse.devices:type_name -> vmplumb.v1.Device
+	41, // 23: vmplumb.v1.DescribeNetworkResponse.holders:type_name -> vmplumb.v1.Holder
 	22, // 24: vmplumb.v1.CollectGarbageResponse.collected:type_name -> vmplumb.v1.CollectedNetwork
 	25, // 25: vmplumb.v1.CollectGarbageResponse.findings:type_name -> vmplumb.v1.Finding
-	36, // 26: vmplumb.v1.CollectGarbageResponse.cni_gc_failures:type_name -> vmplumb.v1.Failure
-	36, // 27: vmplumb.v1.CollectedNetwork.failure:type_name -> vmplumb.v1.Failure
+	39, // 26: vmplumb.v1.CollectGarbageResponse.cni_gc_failures:type_name -> vmplumb.v1.Failure
+	39, // 27: vmplumb.v1.CollectedNetwork.failure:type_name -> vmplumb.v1.Failure
 	25, // 28: vmplumb.v1.DiagnoseHostResponse.findings:type_name -> vmplumb.v1.Finding
 	26, // 29: vmplumb.v1.DiagnoseHostResponse.preflight:type_name -> vmplumb.v1.PreflightCheck
-	43, // 30: vmplumb.v1.Finding.kind:type_name -> vmplumb.v1.ResourceKind
-	32, // 31: vmplumb.v1.Finding.age:type_name -> google.protobuf.Duration
+	46, // 30: vmplumb.v1.Finding.kind:type_name -> vmplumb.v1.ResourceKind
+	35, // 31: vmplumb.v1.Finding.age:type_name -> google.protobuf.Duration
 	0,  // 32: vmplumb.v1.Finding.would_do:type_name -> vmplumb.v1.FindingAction
 	1,  // 33: vmplumb.v1.Finding.seen_in:type_name -> vmplumb.v1.HostView
 	1,  // 34: vmplumb.v1.Finding.missing_in:type_name -> vmplumb.v1.HostView
-	36, // 35: vmplumb.v1.Finding.failure:type_name -> vmplumb.v1.Failure
-	2,  // 36: vmplumb.v1.GetStatusResponse.capabilities:type_name -> vmplumb.v1.Capability
-	36, // 37: vmplumb.v1.GetStatusResponse.problems:type_name -> vmplumb.v1.Failure
-	33, // 38: vmplumb.v1.GetStatusResponse.start_time:type_name -> google.protobuf.Timestamp
-	29, // 39: vmplumb.v1.GetStatusResponse.figures:type_name -> vmplumb.v1.AgentFigures
-	44, // 40: vmplumb.v1.GetStatusResponse.pending_releases:type_name -> vmplumb.v1.PendingRelease
-	30, // 41: vmplumb.v1.GetStatusResponse.pools:type_name -> vmplumb.v1.PoolStatus
-	36, // 42: vmplumb.v1.AgentFigures.last_release_failure:type_name -> vmplumb.v1.Failure
-	3,  // 43: vmplumb.v1.NetworkAgentService.SetupNetwork:input_type -> vmplumb.v1.SetupNetworkRequest
-	6,  // 44: vmplumb.v1.NetworkAgentService.TeardownNetwork:input_type -> vmplumb.v1.TeardownNetworkRequest
-	9,  // 45: vmplumb.v1.NetworkAgentService.GetNetwork:input_type -> vmplumb.v1.GetNetworkRequest
-	11, // 46: vmplumb.v1.NetworkAgentService.ListNetworks:input_type -> vmplumb.v1.ListNetworksRequest
-	13, // 47: vmplumb.v1.NetworkAgentService.WatchNetworks:input_type -> vmplumb.v1.WatchNetworksRequest
-	16, // 48: vmplumb.v1.NetworkAgentService.CheckNetwork:input_type -> vmplumb.v1.CheckNetworkRequest
-	18, // 49: vmplumb.v1.NetworkAgentService.DescribeNetwork:input_type -> vmplumb.v1.DescribeNetworkRequest
-	20, // 50: vmplumb.v1.NetworkAgentService.CollectGarbage:input_type -> vmplumb.v1.CollectGarbageRequest
-	23, // 51: vmplumb.v1.NetworkAgentService.DiagnoseHost:input_type -> vmplumb.v1.DiagnoseHostRequest
-	27, // 52: vmplumb.v1.NetworkAgentService.GetStatus:input_type -> vmplumb.v1.GetStatusRequest
-	5,  // 53: vmplumb.v1.NetworkAgentService.SetupNetwork:output_type -> vmplumb.v1.SetupNetworkResponse
-	7,  // 54: vmplumb.v1.NetworkAgentService.TeardownNetwork:output_type -> vmplumb.v1.TeardownNetworkResponse
-	10, // 55: vmplumb.v1.NetworkAgentService.GetNetwork:output_type -> vmplumb.v1.GetNetworkResponse
-	12, // 56: vmplumb.v1.NetworkAgentService.ListNetworks:output_type -> vmplumb.v1.ListNetworksResponse
-	14, // 57: vmplumb.v1.NetworkAgentService.WatchNetworks:output_type -> vmplumb.v1.WatchNetworksResponse
-	17, // 58: vmplumb.v1.NetworkAgentService.CheckNetwork:output_type -> vmplumb.v1.CheckNetworkResponse
-	19, // 59: vmplumb.v1.NetworkAgentService.DescribeNetwork:output_type -> vmplumb.v1.DescribeNetworkResponse
-	21, // 60: vmplumb.v1.NetworkAgentService.CollectGarbage:output_type -> vmplumb.v1.CollectGarbageResponse
-	24, // 61: vmplumb.v1.NetworkAgentService.DiagnoseHost:output_type -> vmplumb.v1.DiagnoseHostResponse
-	28, // 62: vmplumb.v1.NetworkAgentService.GetStatus:output_type -> vmplumb.v1.GetStatusResponse
-	53, // [53:63] is the sub-list for method output_type
-	43, // [43:53] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	39, // 35: vmplumb.v1.Finding.failure:type_name -> vmplumb.v1.Failure
+	29, // 36: vmplumb.v1.CordonHostResponse.cordon:type_name -> vmplumb.v1.Cordon
+	36, // 37: vmplumb.v1.Cordon.since_time:type_name -> google.protobuf.Timestamp
+	2,  // 38: vmplumb.v1.GetStatusResponse.capabilities:type_name -> vmplumb.v1.Capability
+	39, // 39: vmplumb.v1.GetStatusResponse.problems:type_name -> vmplumb.v1.Failure
+	36, // 40: vmplumb.v1.GetStatusResponse.start_time:type_name -> google.protobuf.Timestamp
+	32, // 41: vmplumb.v1.GetStatusResponse.figures:type_name -> vmplumb.v1.AgentFigures
+	47, // 42: vmplumb.v1.GetStatusResponse.pending_releases:type_name -> vmplumb.v1.PendingRelease
+	33, // 43: vmplumb.v1.GetStatusResponse.pools:type_name -> vmplumb.v1.PoolStatus
+	29, // 44: vmplumb.v1.GetStatusResponse.cordon:type_name -> vmplumb.v1.Cordon
+	39, // 45: vmplumb.v1.AgentFigures.last_release_failure:type_name -> vmplumb.v1.Failure
+	3,  // 46: vmplumb.v1.NetworkAgentService.SetupNetwork:input_type -> vmplumb.v1.SetupNetworkRequest
+	6,  // 47: vmplumb.v1.NetworkAgentService.TeardownNetwork:input_type -> vmplumb.v1.TeardownNetworkRequest
+	9,  // 48: vmplumb.v1.NetworkAgentService.GetNetwork:input_type -> vmplumb.v1.GetNetworkRequest
+	11, // 49: vmplumb.v1.NetworkAgentService.ListNetworks:input_type -> vmplumb.v1.ListNetworksRequest
+	13, // 50: vmplumb.v1.NetworkAgentService.WatchNetworks:input_type -> vmplumb.v1.WatchNetworksRequest
+	16, // 51: vmplumb.v1.NetworkAgentService.CheckNetwork:input_type -> vmplumb.v1.CheckNetworkRequest
+	18, // 52: vmplumb.v1.NetworkAgentService.DescribeNetwork:input_type -> vmplumb.v1.DescribeNetworkRequest
+	20, // 53: vmplumb.v1.NetworkAgentService.CollectGarbage:input_type -> vmplumb.v1.CollectGarbageRequest
+	23, // 54: vmplumb.v1.NetworkAgentService.DiagnoseHost:input_type -> vmplumb.v1.DiagnoseHostRequest
+	27, // 55: vmplumb.v1.NetworkAgentService.CordonHost:input_type -> vmplumb.v1.CordonHostRequest
+	30, // 56: vmplumb.v1.NetworkAgentService.GetStatus:input_type -> vmplumb.v1.GetStatusRequest
+	5,  // 57: vmplumb.v1.NetworkAgentService.SetupNetwork:output_type -> vmplumb.v1.SetupNetworkResponse
+	7,  // 58: vmplumb.v1.NetworkAgentService.TeardownNetwork:output_type -> vmplumb.v1.TeardownNetworkResponse
+	10, // 59: vmplumb.v1.NetworkAgentService.GetNetwork:output_type -> vmplumb.v1.GetNetworkResponse
+	12, // 60: vmplumb.v1.NetworkAgentService.ListNetworks:output_type -> vmplumb.v1.ListNetworksResponse
+	14, // 61: vmplumb.v1.NetworkAgentService.WatchNetworks:output_type -> vmplumb.v1.WatchNetworksResponse
+	17, // 62: vmplumb.v1.NetworkAgentService.CheckNetwork:output_type -> vmplumb.v1.CheckNetworkResponse
+	19, // 63: vmplumb.v1.NetworkAgentService.DescribeNetwork:output_type -> vmplumb.v1.DescribeNetworkResponse
+	21, // 64: vmplumb.v1.NetworkAgentService.CollectGarbage:output_type -> vmplumb.v1.CollectGarbageResponse
+	24, // 65: vmplumb.v1.NetworkAgentService.DiagnoseHost:output_type -> vmplumb.v1.DiagnoseHostResponse
+	28, // 66: vmplumb.v1.NetworkAgentService.CordonHost:output_type -> vmplumb.v1.CordonHostResponse
+	31, // 67: vmplumb.v1.NetworkAgentService.GetStatus:output_type -> vmplumb.v1.GetStatusResponse
+	57, // [57:68] is the sub-list for method output_type
+	46, // [46:57] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_vmplumb_v1_network_agent_service_proto_init() }
@@ -2870,7 +3070,7 @@ func file_vmplumb_v1_network_agent_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vmplumb_v1_network_agent_service_proto_rawDesc), len(file_vmplumb_v1_network_agent_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

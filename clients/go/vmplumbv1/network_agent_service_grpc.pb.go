@@ -28,6 +28,7 @@ const (
 	NetworkAgentService_DescribeNetwork_FullMethodName = "/vmplumb.v1.NetworkAgentService/DescribeNetwork"
 	NetworkAgentService_CollectGarbage_FullMethodName  = "/vmplumb.v1.NetworkAgentService/CollectGarbage"
 	NetworkAgentService_DiagnoseHost_FullMethodName    = "/vmplumb.v1.NetworkAgentService/DiagnoseHost"
+	NetworkAgentService_CordonHost_FullMethodName      = "/vmplumb.v1.NetworkAgentService/CordonHost"
 	NetworkAgentService_GetStatus_FullMethodName       = "/vmplumb.v1.NetworkAgentService/GetStatus"
 )
 
@@ -47,7 +48,7 @@ const (
 //     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
 //
 //  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-//     CollectGarbage) with a field it does not know, anywhere in the message.
+//     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
 //     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
 //     know.
 //
@@ -284,6 +285,21 @@ type NetworkAgentServiceClient interface {
 	//	| the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   | REQ-DIAGNOSE-102 |
 	//	| not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            | REQ-DIAGNOSE-103 |
 	DiagnoseHost(ctx context.Context, in *DiagnoseHostRequest, opts ...grpc.CallOption) (*DiagnoseHostResponse, error)
+	// CordonHost lets no new network begin on the host, or lets them begin again.
+	// While it is cordoned, SetupNetwork that would begin one answers
+	// AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+	// [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+	// of this service with NOT_SERVING. Networks stay, and every other call is
+	// served as ever: a set-up that runs or is done is attached to or replayed.
+	// [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+	// if GetStatus has CAPABILITY_CORDON.
+	//
+	// Errors:
+	//
+	//	| condition                        | code        | reason         | caller                  | requirement    |
+	//	|----------------------------------|-------------|----------------|-------------------------|----------------|
+	//	| it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+	CordonHost(ctx context.Context, in *CordonHostRequest, opts ...grpc.CallOption) (*CordonHostResponse, error)
 	// GetStatus tells what the agent is, what it can do, how much of it it does
 	// now and whether it can do it. MUST answer even when the agent is not ready.
 	// [REQ-STATUS-001]
@@ -421,6 +437,16 @@ func (c *networkAgentServiceClient) DiagnoseHost(ctx context.Context, in *Diagno
 	return out, nil
 }
 
+func (c *networkAgentServiceClient) CordonHost(ctx context.Context, in *CordonHostRequest, opts ...grpc.CallOption) (*CordonHostResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CordonHostResponse)
+	err := c.cc.Invoke(ctx, NetworkAgentService_CordonHost_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *networkAgentServiceClient) GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetStatusResponse)
@@ -447,7 +473,7 @@ func (c *networkAgentServiceClient) GetStatus(ctx context.Context, in *GetStatus
 //     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
 //
 //  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-//     CollectGarbage) with a field it does not know, anywhere in the message.
+//     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
 //     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
 //     know.
 //
@@ -684,6 +710,21 @@ type NetworkAgentServiceServer interface {
 	//	| the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   | REQ-DIAGNOSE-102 |
 	//	| not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            | REQ-DIAGNOSE-103 |
 	DiagnoseHost(context.Context, *DiagnoseHostRequest) (*DiagnoseHostResponse, error)
+	// CordonHost lets no new network begin on the host, or lets them begin again.
+	// While it is cordoned, SetupNetwork that would begin one answers
+	// AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+	// [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+	// of this service with NOT_SERVING. Networks stay, and every other call is
+	// served as ever: a set-up that runs or is done is attached to or replayed.
+	// [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+	// if GetStatus has CAPABILITY_CORDON.
+	//
+	// Errors:
+	//
+	//	| condition                        | code        | reason         | caller                  | requirement    |
+	//	|----------------------------------|-------------|----------------|-------------------------|----------------|
+	//	| it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+	CordonHost(context.Context, *CordonHostRequest) (*CordonHostResponse, error)
 	// GetStatus tells what the agent is, what it can do, how much of it it does
 	// now and whether it can do it. MUST answer even when the agent is not ready.
 	// [REQ-STATUS-001]
@@ -730,6 +771,9 @@ func (UnimplementedNetworkAgentServiceServer) CollectGarbage(context.Context, *C
 }
 func (UnimplementedNetworkAgentServiceServer) DiagnoseHost(context.Context, *DiagnoseHostRequest) (*DiagnoseHostResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DiagnoseHost not implemented")
+}
+func (UnimplementedNetworkAgentServiceServer) CordonHost(context.Context, *CordonHostRequest) (*CordonHostResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CordonHost not implemented")
 }
 func (UnimplementedNetworkAgentServiceServer) GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatus not implemented")
@@ -896,6 +940,24 @@ func _NetworkAgentService_DiagnoseHost_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NetworkAgentService_CordonHost_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CordonHostRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NetworkAgentServiceServer).CordonHost(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NetworkAgentService_CordonHost_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NetworkAgentServiceServer).CordonHost(ctx, req.(*CordonHostRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NetworkAgentService_GetStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetStatusRequest)
 	if err := dec(in); err != nil {
@@ -944,6 +1006,10 @@ var NetworkAgentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DiagnoseHost",
 			Handler:    _NetworkAgentService_DiagnoseHost_Handler,
+		},
+		{
+			MethodName: "CordonHost",
+			Handler:    _NetworkAgentService_CordonHost_Handler,
 		},
 		{
 			MethodName: "GetStatus",

@@ -19,6 +19,8 @@ from vmplumb.v1.network_agent_service_pb2 import (
     CheckNetworkResponse,
     CollectGarbageRequest,
     CollectGarbageResponse,
+    CordonHostRequest,
+    CordonHostResponse,
     DescribeNetworkRequest,
     DescribeNetworkResponse,
     DiagnoseHostRequest,
@@ -216,6 +218,13 @@ class AsyncClient:
         """Compare what journal, caches, reservations and kernel say, and check what the host must offer."""
         request = DiagnoseHostRequest(skip_findings=skip_findings, skip_preflight=skip_preflight)
         return await self._ask(self._stub.DiagnoseHost, request, timeout)
+
+    async def cordon(
+        self, *, cordoned: bool = True, reason: str = "", timeout: Seconds | None = None
+    ) -> CordonHostResponse:
+        """Let no new network begin on the host; with `cordoned` False let them begin again. Networks stay."""
+        request = CordonHostRequest(cordoned=cordoned, reason=reason)
+        return await self._ask(self._stub.CordonHost, request, timeout)
 
     async def status(self, *, timeout: Seconds | None = None) -> GetStatusResponse:
         """Ask what the agent is, what it can do and how much of it it does."""

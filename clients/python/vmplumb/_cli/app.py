@@ -432,13 +432,19 @@ def gc(
 @click.confirmation_option(
     "--yes", prompt="Tear down the network of every VM of this host?", help="Do not ask."
 )
+@click.option(
+    "--cordon", "cordoned", is_flag=True, help="Let no new network begin from now on, as `cordon` does."
+)
 @speaks
-def drain(settings: Settings) -> int | None:
+def drain(settings: Settings, cordoned: bool) -> int | None:
     """Tear down every network there is now, and warm pools, together: for a host that is being emptied.
 
-    Set-ups that come meanwhile wait, and their networks stay. A VMM that still holds a tap loses its network.
+    Set-ups that come meanwhile wait, and their networks stay; with --cordon they are refused. A VMM that still
+    holds a tap loses its network.
     """
     with settings.client() as client:
+        if cordoned:
+            client.cordon(reason="the host is being drained", timeout=settings.deadline)
         told = client.status(timeout=settings.deadline)
         answer = client.collect_garbage(
             (),
@@ -452,6 +458,32 @@ def drain(settings: Settings) -> int | None:
         tell_collected(answer, dry_run=False)
     failed = any(one.HasField("failure") for one in answer.collected)
     return exits.FINDINGS if failed or answer.cni_gc_failures else exits.OK
+
+
+@root.command()
+@click.option("--reason", default="", help="Why, for whoever is refused.")
+@speaks
+def cordon(settings: Settings, reason: str) -> int | None:
+    """Let no new network begin on this host, until `uncordon`. Networks stay, and can be torn down.
+
+    Health checks of the service answer NOT_SERVING. It outlives a restart of the agent.
+    """
+    with settings.client() as client:
+        answer = client.cordon(reason=reason, timeout=settings.deadline)
+    if not tell_message(answer, settings):
+        click.echo(f"cordoned since {words.moment(answer.cordon.since_time)}")
+    return exits.OK
+
+
+@root.command()
+@speaks
+def uncordon(settings: Settings) -> int | None:
+    """Let new networks begin on this host again."""
+    with settings.client() as client:
+        answer = client.cordon(cordoned=False, timeout=settings.deadline)
+    if not tell_message(answer, settings):
+        click.echo("new networks may begin")
+    return exits.OK
 
 
 @root.command()
@@ -729,6 +761,10 @@ def tell_status(answer: GetStatusResponse) -> None:
     console.print(
         Text.assemble((name, "bold"), f"  contract {answer.contract_version}  ", ready), soft_wrap=True
     )
+    if answer.HasField("cordon"):
+        why = f": {answer.cordon.reason}" if answer.cordon.reason else ""
+        since = words.moment(answer.cordon.since_time)
+        console.print(Text(f"  cordoned since {since}{why}", "yellow"), soft_wrap=True)
     figures = answer.figures
     rows = [
         ("networks", f"{figures.networks} of {figures.max_networks}, {figures.ready_networks} ready"),

@@ -123,6 +123,8 @@ class _CapabilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Capability
     """CollectGarbageRequest.collect_leaks is there."""
     CAPABILITY_COLLECT_AS_ONE_GROUP: _Capability.ValueType  # 8
     """CollectGarbageRequest.as_one_group is there."""
+    CAPABILITY_CORDON: _Capability.ValueType  # 9
+    """CordonHost is there."""
 
 class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper):
     """Capability is an optional behaviour of a server. Receivers MUST accept values
@@ -147,6 +149,8 @@ CAPABILITY_COLLECT_LEAKS: Capability.ValueType  # 7
 """CollectGarbageRequest.collect_leaks is there."""
 CAPABILITY_COLLECT_AS_ONE_GROUP: Capability.ValueType  # 8
 """CollectGarbageRequest.as_one_group is there."""
+CAPABILITY_CORDON: Capability.ValueType  # 9
+"""CordonHost is there."""
 Global___Capability: _TypeAlias = Capability  # noqa: Y015
 
 @_typing.final
@@ -1105,6 +1109,88 @@ class PreflightCheck(_message.Message):
 Global___PreflightCheck: _TypeAlias = PreflightCheck  # noqa: Y015
 
 @_typing.final
+class CordonHostRequest(_message.Message):
+    """CordonHostRequest is the request of CordonHost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORDONED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    cordoned: _builtins.bool
+    """Whether no new network may begin."""
+    reason: _builtins.str
+    """OPTIONAL. Why, for whoever is refused. Said with `cordoned` alone."""
+    def __init__(
+        self,
+        *,
+        cordoned: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cordoned", b"cordoned", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CordonHostRequest: _TypeAlias = CordonHostRequest  # noqa: Y015
+
+@_typing.final
+class CordonHostResponse(_message.Message):
+    """CordonHostResponse is the response of CordonHost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORDON_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cordon(self) -> Global___Cordon:
+        """What holds now; absent if new networks may begin."""
+
+    def __init__(
+        self,
+        *,
+        cordon: Global___Cordon | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cordon", b"cordon"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cordon", b"cordon"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CordonHostResponse: _TypeAlias = CordonHostResponse  # noqa: Y015
+
+@_typing.final
+class Cordon(_message.Message):
+    """Cordon says since when no new network may begin, and why. OUTPUT ONLY."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why, as the last call said."""
+    by: _builtins.str
+    """The identity that asked for it last."""
+    @_builtins.property
+    def since_time(self) -> _timestamp_pb2.Timestamp:
+        """When it began; a repeated call does not change it."""
+
+    def __init__(
+        self,
+        *,
+        since_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since_time", b"since_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "reason", b"reason", "since_time", b"since_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cordon: _TypeAlias = Cordon  # noqa: Y015
+
+@_typing.final
 class GetStatusRequest(_message.Message):
     """GetStatusRequest is the request of GetStatus."""
 
@@ -1140,6 +1226,7 @@ class GetStatusResponse(_message.Message):
     FIGURES_FIELD_NUMBER: _builtins.int
     PENDING_RELEASES_FIELD_NUMBER: _builtins.int
     POOLS_FIELD_NUMBER: _builtins.int
+    CORDON_FIELD_NUMBER: _builtins.int
     agent_name: _builtins.str
     """Name of the implementation, e.g. "vmplumbd"."""
     agent_version: _builtins.str
@@ -1184,6 +1271,10 @@ class GetStatusResponse(_message.Message):
     def pools(self) -> _containers.RepeatedCompositeFieldContainer[Global___PoolStatus]:
         """The warm pools, by network."""
 
+    @_builtins.property
+    def cordon(self) -> Global___Cordon:
+        """There while the host is cordoned. [REQ-STATUS-007]"""
+
     def __init__(
         self,
         *,
@@ -1200,10 +1291,11 @@ class GetStatusResponse(_message.Message):
         figures: Global___AgentFigures | None = ...,
         pending_releases: _abc.Iterable[_errors_pb2.PendingRelease] | None = ...,
         pools: _abc.Iterable[Global___PoolStatus] | None = ...,
+        cordon: Global___Cordon | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cordon", b"cordon", "figures", b"figures", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_name", b"agent_name", "agent_version", b"agent_version", "boot_id", b"boot_id", "capabilities", b"capabilities", "cni_versions", b"cni_versions", "contract_version", b"contract_version", "figures", b"figures", "pending_releases", b"pending_releases", "pools", b"pools", "problems", b"problems", "ready", b"ready", "revision", b"revision", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_name", b"agent_name", "agent_version", b"agent_version", "boot_id", b"boot_id", "capabilities", b"capabilities", "cni_versions", b"cni_versions", "contract_version", b"contract_version", "cordon", b"cordon", "figures", b"figures", "pending_releases", b"pending_releases", "pools", b"pools", "problems", b"problems", "ready", b"ready", "revision", b"revision", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -37,7 +37,7 @@ class NetworkAgentServiceStub:
     does anything else, and MUST NOT have a side effect if one is violated.
     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
     2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-    CollectGarbage) with a field it does not know, anywhere in the message.
+    CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
     know.
     3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -129,6 +129,11 @@ class NetworkAgentServiceStub:
                 request_serializer=vmplumb_dot_v1_dot_network__agent__service__pb2.DiagnoseHostRequest.SerializeToString,
                 response_deserializer=vmplumb_dot_v1_dot_network__agent__service__pb2.DiagnoseHostResponse.FromString,
                 _registered_method=True)
+        self.CordonHost = channel.unary_unary(
+                '/vmplumb.v1.NetworkAgentService/CordonHost',
+                request_serializer=vmplumb_dot_v1_dot_network__agent__service__pb2.CordonHostRequest.SerializeToString,
+                response_deserializer=vmplumb_dot_v1_dot_network__agent__service__pb2.CordonHostResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/vmplumb.v1.NetworkAgentService/GetStatus',
                 request_serializer=vmplumb_dot_v1_dot_network__agent__service__pb2.GetStatusRequest.SerializeToString,
@@ -148,7 +153,7 @@ class NetworkAgentServiceServicer:
     does anything else, and MUST NOT have a side effect if one is violated.
     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
     2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-    CollectGarbage) with a field it does not know, anywhere in the message.
+    CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
     know.
     3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -424,6 +429,26 @@ class NetworkAgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CordonHost(self, request, context):
+        """CordonHost lets no new network begin on the host, or lets them begin again.
+        While it is cordoned, SetupNetwork that would begin one answers
+        AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+        [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+        of this service with NOT_SERVING. Networks stay, and every other call is
+        served as ever: a set-up that runs or is done is attached to or replayed.
+        [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+        if GetStatus has CAPABILITY_CORDON.
+
+        Errors:
+
+        | condition                        | code        | reason         | caller                  | requirement    |
+        |----------------------------------|-------------|----------------|-------------------------|----------------|
+        | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """GetStatus tells what the agent is, what it can do, how much of it it does
         now and whether it can do it. MUST answer even when the agent is not ready.
@@ -487,6 +512,11 @@ def add_NetworkAgentServiceServicer_to_server(servicer, server):
                     request_deserializer=vmplumb_dot_v1_dot_network__agent__service__pb2.DiagnoseHostRequest.FromString,
                     response_serializer=vmplumb_dot_v1_dot_network__agent__service__pb2.DiagnoseHostResponse.SerializeToString,
             ),
+            'CordonHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.CordonHost,
+                    request_deserializer=vmplumb_dot_v1_dot_network__agent__service__pb2.CordonHostRequest.FromString,
+                    response_serializer=vmplumb_dot_v1_dot_network__agent__service__pb2.CordonHostResponse.SerializeToString,
+            ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
                     request_deserializer=vmplumb_dot_v1_dot_network__agent__service__pb2.GetStatusRequest.FromString,
@@ -512,7 +542,7 @@ class NetworkAgentService:
     does anything else, and MUST NOT have a side effect if one is violated.
     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
     2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-    CollectGarbage) with a field it does not know, anywhere in the message.
+    CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
     know.
     3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -786,6 +816,33 @@ class NetworkAgentService:
             '/vmplumb.v1.NetworkAgentService/DiagnoseHost',
             vmplumb_dot_v1_dot_network__agent__service__pb2.DiagnoseHostRequest.SerializeToString,
             vmplumb_dot_v1_dot_network__agent__service__pb2.DiagnoseHostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CordonHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vmplumb.v1.NetworkAgentService/CordonHost',
+            vmplumb_dot_v1_dot_network__agent__service__pb2.CordonHostRequest.SerializeToString,
+            vmplumb_dot_v1_dot_network__agent__service__pb2.CordonHostResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,7 +38,7 @@ class NetworkAgentServiceStub:
         does anything else, and MUST NOT have a side effect if one is violated.
         [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
      2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-        CollectGarbage) with a field it does not know, anywhere in the message.
+        CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
         [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
         know.
      3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -282,6 +282,22 @@ class NetworkAgentServiceStub:
         | the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   | REQ-DIAGNOSE-102 |
         | not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            | REQ-DIAGNOSE-103 |
     """
+    CordonHost: _grpc.UnaryUnaryMultiCallable[_network_agent_service_pb2.CordonHostRequest, _network_agent_service_pb2.CordonHostResponse]
+    """CordonHost lets no new network begin on the host, or lets them begin again.
+    While it is cordoned, SetupNetwork that would begin one answers
+    AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+    [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+    of this service with NOT_SERVING. Networks stay, and every other call is
+    served as ever: a set-up that runs or is done is attached to or replayed.
+    [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+    if GetStatus has CAPABILITY_CORDON.
+
+    Errors:
+
+        | condition                        | code        | reason         | caller                  | requirement    |
+        |----------------------------------|-------------|----------------|-------------------------|----------------|
+        | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+    """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_network_agent_service_pb2.GetStatusRequest, _network_agent_service_pb2.GetStatusResponse]
     """GetStatus tells what the agent is, what it can do, how much of it it does
     now and whether it can do it. MUST answer even when the agent is not ready.
@@ -307,7 +323,7 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
         does anything else, and MUST NOT have a side effect if one is violated.
         [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
      2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-        CollectGarbage) with a field it does not know, anywhere in the message.
+        CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
         [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
         know.
      3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -548,6 +564,22 @@ class NetworkAgentServiceAsyncStub(NetworkAgentServiceStub):
         | the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   | REQ-DIAGNOSE-102 |
         | not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            | REQ-DIAGNOSE-103 |
     """
+    CordonHost: _aio.UnaryUnaryMultiCallable[_network_agent_service_pb2.CordonHostRequest, _network_agent_service_pb2.CordonHostResponse]  # type: ignore[assignment]
+    """CordonHost lets no new network begin on the host, or lets them begin again.
+    While it is cordoned, SetupNetwork that would begin one answers
+    AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+    [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+    of this service with NOT_SERVING. Networks stay, and every other call is
+    served as ever: a set-up that runs or is done is attached to or replayed.
+    [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+    if GetStatus has CAPABILITY_CORDON.
+
+    Errors:
+
+        | condition                        | code        | reason         | caller                  | requirement    |
+        |----------------------------------|-------------|----------------|-------------------------|----------------|
+        | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+    """
     GetStatus: _aio.UnaryUnaryMultiCallable[_network_agent_service_pb2.GetStatusRequest, _network_agent_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """GetStatus tells what the agent is, what it can do, how much of it it does
     now and whether it can do it. MUST answer even when the agent is not ready.
@@ -572,7 +604,7 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
         does anything else, and MUST NOT have a side effect if one is violated.
         [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
      2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-        CollectGarbage) with a field it does not know, anywhere in the message.
+        CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
         [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
         know.
      3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -864,6 +896,28 @@ class NetworkAgentServiceServicer(metaclass=_abc_1.ABCMeta):
             | another diagnosis runs | ABORTED             | OPERATION_PENDING | MAY retry after RetryInfo | REQ-DIAGNOSE-101 |
             | the kernel refused     | INTERNAL            | KERNEL_FAULT      | MAY retry with back-off   | REQ-DIAGNOSE-102 |
             | not supported          | FAILED_PRECONDITION | UNSUPPORTED       | MUST NOT retry            | REQ-DIAGNOSE-103 |
+        """
+
+    @_abc_1.abstractmethod
+    def CordonHost(
+        self,
+        request: _network_agent_service_pb2.CordonHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_agent_service_pb2.CordonHostResponse, _abc.Awaitable[_network_agent_service_pb2.CordonHostResponse]]:
+        """CordonHost lets no new network begin on the host, or lets them begin again.
+        While it is cordoned, SetupNetwork that would begin one answers
+        AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+        [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+        of this service with NOT_SERVING. Networks stay, and every other call is
+        served as ever: a set-up that runs or is done is attached to or replayed.
+        [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+        if GetStatus has CAPABILITY_CORDON.
+
+        Errors:
+
+            | condition                        | code        | reason         | caller                  | requirement    |
+            |----------------------------------|-------------|----------------|-------------------------|----------------|
+            | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
         """
 
     @_abc_1.abstractmethod

@@ -1787,6 +1787,36 @@ pub struct PreflightCheck {
     #[prost(bool, tag = "5")]
     pub required: bool,
 }
+/// CordonHostRequest is the request of CordonHost.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CordonHostRequest {
+    /// Whether no new network may begin.
+    #[prost(bool, tag = "1")]
+    pub cordoned: bool,
+    /// OPTIONAL. Why, for whoever is refused. Said with `cordoned` alone.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// CordonHostResponse is the response of CordonHost.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CordonHostResponse {
+    /// What holds now; absent if new networks may begin.
+    #[prost(message, optional, tag = "1")]
+    pub cordon: ::core::option::Option<Cordon>,
+}
+/// Cordon says since when no new network may begin, and why. OUTPUT ONLY.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cordon {
+    /// When it began; a repeated call does not change it.
+    #[prost(message, optional, tag = "1")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why, as the last call said.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// The identity that asked for it last.
+    #[prost(string, tag = "3")]
+    pub by: ::prost::alloc::string::String,
+}
 /// GetStatusRequest is the request of GetStatus.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusRequest {}
@@ -1834,6 +1864,9 @@ pub struct GetStatusResponse {
     /// The warm pools, by network.
     #[prost(message, repeated, tag = "13")]
     pub pools: ::prost::alloc::vec::Vec<PoolStatus>,
+    /// There while the host is cordoned. \[REQ-STATUS-007\]
+    #[prost(message, optional, tag = "14")]
+    pub cordon: ::core::option::Option<Cordon>,
 }
 /// AgentFigures counts what the agent holds and does at one moment. OUTPUT ONLY.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2002,6 +2035,8 @@ pub enum Capability {
     CollectLeaks = 7,
     /// CollectGarbageRequest.as_one_group is there.
     CollectAsOneGroup = 8,
+    /// CordonHost is there.
+    Cordon = 9,
 }
 impl Capability {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2019,6 +2054,7 @@ impl Capability {
             Self::DiagnoseHost => "CAPABILITY_DIAGNOSE_HOST",
             Self::CollectLeaks => "CAPABILITY_COLLECT_LEAKS",
             Self::CollectAsOneGroup => "CAPABILITY_COLLECT_AS_ONE_GROUP",
+            Self::Cordon => "CAPABILITY_CORDON",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2033,6 +2069,7 @@ impl Capability {
             "CAPABILITY_DIAGNOSE_HOST" => Some(Self::DiagnoseHost),
             "CAPABILITY_COLLECT_LEAKS" => Some(Self::CollectLeaks),
             "CAPABILITY_COLLECT_AS_ONE_GROUP" => Some(Self::CollectAsOneGroup),
+            "CAPABILITY_CORDON" => Some(Self::Cordon),
             _ => None,
         }
     }
@@ -2059,7 +2096,7 @@ pub mod network_agent_service_client {
     ///     does anything else, and MUST NOT have a side effect if one is violated.
     ///     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
     ///  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-    ///     CollectGarbage) with a field it does not know, anywhere in the message.
+    ///     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
     ///     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
     ///     know.
     ///  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -2589,6 +2626,44 @@ pub mod network_agent_service_client {
                 .insert(
                     GrpcMethod::new("vmplumb.v1.NetworkAgentService", "DiagnoseHost"),
                 );
+            self.inner.unary(req, path, codec).await
+        }
+        /// CordonHost lets no new network begin on the host, or lets them begin again.
+        /// While it is cordoned, SetupNetwork that would begin one answers
+        /// AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+        /// [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+        /// of this service with NOT_SERVING. Networks stay, and every other call is
+        /// served as ever: a set-up that runs or is done is attached to or replayed.
+        /// [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+        /// if GetStatus has CAPABILITY_CORDON.
+        ///
+        /// Errors:
+        ///
+        ///     | condition                        | code        | reason         | caller                  | requirement    |
+        ///     |----------------------------------|-------------|----------------|-------------------------|----------------|
+        ///     | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+        pub async fn cordon_host(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CordonHostRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CordonHostResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/vmplumb.v1.NetworkAgentService/CordonHost",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("vmplumb.v1.NetworkAgentService", "CordonHost"));
             self.inner.unary(req, path, codec).await
         }
         /// GetStatus tells what the agent is, what it can do, how much of it it does

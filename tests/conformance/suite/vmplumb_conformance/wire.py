@@ -269,6 +269,12 @@ class Server:
         assert isinstance(answer, pb.CollectGarbageResponse)
         return answer
 
+    async def cordon(self, **fields: Any) -> pb.CordonHostResponse:
+        """CordonHost."""
+        answer = await self.stub.CordonHost(pb.CordonHostRequest(**fields), timeout=PATIENCE)
+        assert isinstance(answer, pb.CordonHostResponse)
+        return answer
+
     async def diagnose(self, **fields: Any) -> pb.DiagnoseHostResponse:
         """DiagnoseHost."""
         answer = await self.stub.DiagnoseHost(pb.DiagnoseHostRequest(**fields), timeout=PATIENCE)

@@ -412,6 +412,61 @@ async def a_journal_that_cannot_be_written_is_told_and_nothing_begins(context: C
     result_of(await spare.set_up(asked))
 
 
+@check(
+    "REQ-CORDON-001",
+    "REQ-CORDON-002",
+    "REQ-CORDON-003",
+    "REQ-CORDON-004",
+    "REQ-STATUS-007",
+    needs="act.restart server.spare",
+)
+async def a_cordoned_host_begins_nothing_and_keeps_what_it_has(context: Context) -> None:
+    spare = context.server("spare")
+    if pb.CAPABILITY_CORDON not in (await spare.status()).capabilities:
+        return
+    there, asked = context.static(context.vm(spare)), context.static(context.vm(spare))
+    await spare.set_up(there)
+    expect(not (await spare.status()).HasField("cordon"), "a cordon that nobody asked for")
+    cordon = (await spare.cordon(cordoned=True, reason="a new kernel")).cordon
+    try:
+        expect(cordon.HasField("since_time"), "no since_time")
+        for again in (False, True):
+            (await refused(spare.set_up(asked))).is_a("UNAVAILABLE", "AGENT_NOT_READY")
+            status = await spare.status()
+            expect(not status.ready, "ready is true while no network may begin")
+            same(
+                (status.cordon.since_time, status.cordon.reason),
+                (cordon.since_time, "a new kernel"),
+                "cordon",
+            )
+            result_of(await spare.set_up(there))
+            same((await spare.get(there.vm_id)).phase, vm_network_pb2.PHASE_READY, "the phase of what stands")
+            if not again:
+                await context.stage.act("restart")
+                await context.serves(spare)
+        repeated = (await spare.cordon(cordoned=True, reason="another")).cordon
+        same((repeated.since_time, repeated.reason), (cordon.since_time, "another"), "the cordon, said again")
+        await spare.tear_down(there.vm_id)
+    finally:
+        expect(not (await spare.cordon(cordoned=False)).HasField("cordon"), "a cordon that was lifted")
+    expect((await spare.status()).ready, "not ready after the cordon was lifted")
+    result_of(await spare.set_up(asked))
+
+
+@check("REQ-CORDON-101", needs="act.break_journal act.mend_journal server.spare")
+async def a_cordon_that_cannot_be_written_down_is_none(context: Context) -> None:
+    spare = context.server("spare")
+    if pb.CAPABILITY_CORDON not in (await spare.status()).capabilities:
+        return
+    await context.stage.act("break_journal")
+    try:
+        (await refused(spare.cordon(cordoned=True))).is_a("UNAVAILABLE", "JOURNAL_FAILED")
+        expect((await spare.status()).ready, "not ready by a cordon that was refused")
+    finally:
+        await context.stage.act("mend_journal")
+    await context.serves(spare)
+
+
 @check("REQ-RULE-108", "REQ-STATUS-101", needs="act.break_self act.mend_self server.spare")
 async def a_fault_of_the_agent_itself_is_told_as_such(context: Context) -> None:
     spare = context.server("spare")

@@ -88,6 +88,14 @@ public enum Capability
    * <code>CAPABILITY_COLLECT_AS_ONE_GROUP = 8;</code>
    */
   CAPABILITY_COLLECT_AS_ONE_GROUP(8),
+  /**
+   * <pre>
+   * CordonHost is there.
+   * </pre>
+   *
+   * <code>CAPABILITY_CORDON = 9;</code>
+   */
+  CAPABILITY_CORDON(9),
   UNRECOGNIZED(-1),
   ;
 
@@ -172,6 +180,14 @@ public enum Capability
    * <code>CAPABILITY_COLLECT_AS_ONE_GROUP = 8;</code>
    */
   public static final int CAPABILITY_COLLECT_AS_ONE_GROUP_VALUE = 8;
+  /**
+   * <pre>
+   * CordonHost is there.
+   * </pre>
+   *
+   * <code>CAPABILITY_CORDON = 9;</code>
+   */
+  public static final int CAPABILITY_CORDON_VALUE = 9;
 
 
   public final int getNumber() {
@@ -207,6 +223,7 @@ public enum Capability
       case 6: return CAPABILITY_DIAGNOSE_HOST;
       case 7: return CAPABILITY_COLLECT_LEAKS;
       case 8: return CAPABILITY_COLLECT_AS_ONE_GROUP;
+      case 9: return CAPABILITY_CORDON;
       default: return null;
     }
   }

@@ -679,6 +679,44 @@ private static final long serialVersionUID = 0L;
     return pools_.get(index);
   }
 
+  public static final int CORDON_FIELD_NUMBER = 14;
+  private io.github.vmplumb.v1.Cordon cordon_;
+  /**
+   * <pre>
+   * There while the host is cordoned. [REQ-STATUS-007]
+   * </pre>
+   *
+   * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+   * @return Whether the cordon field is set.
+   */
+  @java.lang.Override
+  public boolean hasCordon() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * There while the host is cordoned. [REQ-STATUS-007]
+   * </pre>
+   *
+   * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+   * @return The cordon.
+   */
+  @java.lang.Override
+  public io.github.vmplumb.v1.Cordon getCordon() {
+    return cordon_ == null ? io.github.vmplumb.v1.Cordon.getDefaultInstance() : cordon_;
+  }
+  /**
+   * <pre>
+   * There while the host is cordoned. [REQ-STATUS-007]
+   * </pre>
+   *
+   * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+   */
+  @java.lang.Override
+  public io.github.vmplumb.v1.CordonOrBuilder getCordonOrBuilder() {
+    return cordon_ == null ? io.github.vmplumb.v1.Cordon.getDefaultInstance() : cordon_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -736,6 +774,9 @@ private static final long serialVersionUID = 0L;
     }
     for (int i = 0; i < pools_.size(); i++) {
       output.writeMessage(13, pools_.get(i));
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      output.writeMessage(14, getCordon());
     }
     getUnknownFields().writeTo(output);
   }
@@ -816,6 +857,10 @@ private static final long serialVersionUID = 0L;
           }
           size += 1 * count;
         }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(14, getCordon());
+    }
     return size;
   }
   @java.lang.Override
@@ -871,6 +916,11 @@ private static final long serialVersionUID = 0L;
         .equals(other.getPendingReleasesList())) return false;
     if (!getPoolsList()
         .equals(other.getPoolsList())) return false;
+    if (hasCordon() != other.hasCordon()) return false;
+    if (hasCordon()) {
+      if (!getCordon()
+          .equals(other.getCordon())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -923,6 +973,10 @@ private static final long serialVersionUID = 0L;
     if (getPoolsCount() > 0) {
       hash = (37 * hash) + POOLS_FIELD_NUMBER;
       hash = (53 * hash) + getPoolsList().hashCode();
+    }
+    if (hasCordon()) {
+      hash = (37 * hash) + CORDON_FIELD_NUMBER;
+      hash = (53 * hash) + getCordon().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1063,6 +1117,7 @@ private static final long serialVersionUID = 0L;
         internalGetFiguresFieldBuilder();
         internalGetPendingReleasesFieldBuilder();
         internalGetPoolsFieldBuilder();
+        internalGetCordonFieldBuilder();
       }
     }
     @java.lang.Override
@@ -1109,6 +1164,11 @@ private static final long serialVersionUID = 0L;
         poolsBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00001000);
+      cordon_ = null;
+      if (cordonBuilder_ != null) {
+        cordonBuilder_.dispose();
+        cordonBuilder_ = null;
+      }
       return this;
     }
 
@@ -1211,6 +1271,12 @@ private static final long serialVersionUID = 0L;
             ? figures_
             : figuresBuilder_.build();
         to_bitField0_ |= 0x00000002;
+      }
+      if (((from_bitField0_ & 0x00002000) != 0)) {
+        result.cordon_ = cordonBuilder_ == null
+            ? cordon_
+            : cordonBuilder_.build();
+        to_bitField0_ |= 0x00000004;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1358,6 +1424,9 @@ private static final long serialVersionUID = 0L;
           }
         }
       }
+      if (other.hasCordon()) {
+        mergeCordon(other.getCordon());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1486,6 +1555,13 @@ private static final long serialVersionUID = 0L;
               }
               break;
             } // case 106
+            case 114: {
+              input.readMessage(
+                  internalGetCordonFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00002000;
+              break;
+            } // case 114
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3541,6 +3617,161 @@ private static final long serialVersionUID = 0L;
         pools_ = null;
       }
       return poolsBuilder_;
+    }
+
+    private io.github.vmplumb.v1.Cordon cordon_;
+    private com.google.protobuf.SingleFieldBuilder<
+        io.github.vmplumb.v1.Cordon, io.github.vmplumb.v1.Cordon.Builder, io.github.vmplumb.v1.CordonOrBuilder> cordonBuilder_;
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     * @return Whether the cordon field is set.
+     */
+    public boolean hasCordon() {
+      return ((bitField0_ & 0x00002000) != 0);
+    }
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     * @return The cordon.
+     */
+    public io.github.vmplumb.v1.Cordon getCordon() {
+      if (cordonBuilder_ == null) {
+        return cordon_ == null ? io.github.vmplumb.v1.Cordon.getDefaultInstance() : cordon_;
+      } else {
+        return cordonBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     */
+    public Builder setCordon(io.github.vmplumb.v1.Cordon value) {
+      if (cordonBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        cordon_ = value;
+      } else {
+        cordonBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     */
+    public Builder setCordon(
+        io.github.vmplumb.v1.Cordon.Builder builderForValue) {
+      if (cordonBuilder_ == null) {
+        cordon_ = builderForValue.build();
+      } else {
+        cordonBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     */
+    public Builder mergeCordon(io.github.vmplumb.v1.Cordon value) {
+      if (cordonBuilder_ == null) {
+        if (((bitField0_ & 0x00002000) != 0) &&
+          cordon_ != null &&
+          cordon_ != io.github.vmplumb.v1.Cordon.getDefaultInstance()) {
+          getCordonBuilder().mergeFrom(value);
+        } else {
+          cordon_ = value;
+        }
+      } else {
+        cordonBuilder_.mergeFrom(value);
+      }
+      if (cordon_ != null) {
+        bitField0_ |= 0x00002000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     */
+    public Builder clearCordon() {
+      bitField0_ = (bitField0_ & ~0x00002000);
+      cordon_ = null;
+      if (cordonBuilder_ != null) {
+        cordonBuilder_.dispose();
+        cordonBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     */
+    public io.github.vmplumb.v1.Cordon.Builder getCordonBuilder() {
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return internalGetCordonFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     */
+    public io.github.vmplumb.v1.CordonOrBuilder getCordonOrBuilder() {
+      if (cordonBuilder_ != null) {
+        return cordonBuilder_.getMessageOrBuilder();
+      } else {
+        return cordon_ == null ?
+            io.github.vmplumb.v1.Cordon.getDefaultInstance() : cordon_;
+      }
+    }
+    /**
+     * <pre>
+     * There while the host is cordoned. [REQ-STATUS-007]
+     * </pre>
+     *
+     * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        io.github.vmplumb.v1.Cordon, io.github.vmplumb.v1.Cordon.Builder, io.github.vmplumb.v1.CordonOrBuilder> 
+        internalGetCordonFieldBuilder() {
+      if (cordonBuilder_ == null) {
+        cordonBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            io.github.vmplumb.v1.Cordon, io.github.vmplumb.v1.Cordon.Builder, io.github.vmplumb.v1.CordonOrBuilder>(
+                getCordon(),
+                getParentForChildren(),
+                isClean());
+        cordon_ = null;
+      }
+      return cordonBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:vmplumb.v1.GetStatusResponse)

@@ -392,4 +392,31 @@ public interface GetStatusResponseOrBuilder extends
    */
   io.github.vmplumb.v1.PoolStatusOrBuilder getPoolsOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * There while the host is cordoned. [REQ-STATUS-007]
+   * </pre>
+   *
+   * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+   * @return Whether the cordon field is set.
+   */
+  boolean hasCordon();
+  /**
+   * <pre>
+   * There while the host is cordoned. [REQ-STATUS-007]
+   * </pre>
+   *
+   * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+   * @return The cordon.
+   */
+  io.github.vmplumb.v1.Cordon getCordon();
+  /**
+   * <pre>
+   * There while the host is cordoned. [REQ-STATUS-007]
+   * </pre>
+   *
+   * <code>.vmplumb.v1.Cordon cordon = 14 [json_name = "cordon"];</code>
+   */
+  io.github.vmplumb.v1.CordonOrBuilder getCordonOrBuilder();
 }

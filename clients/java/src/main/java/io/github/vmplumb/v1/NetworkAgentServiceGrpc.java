@@ -12,7 +12,7 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  *     does anything else, and MUST NOT have a side effect if one is violated.
  *     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
  *  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
- *     CollectGarbage) with a field it does not know, anywhere in the message.
+ *     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
  *     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
  *     know.
  *  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -348,6 +348,38 @@ public final class NetworkAgentServiceGrpc {
     return getDiagnoseHostMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<io.github.vmplumb.v1.CordonHostRequest,
+      io.github.vmplumb.v1.CordonHostResponse> getCordonHostMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "CordonHost",
+      requestType = io.github.vmplumb.v1.CordonHostRequest.class,
+      responseType = io.github.vmplumb.v1.CordonHostResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<io.github.vmplumb.v1.CordonHostRequest,
+      io.github.vmplumb.v1.CordonHostResponse> getCordonHostMethod() {
+    io.grpc.MethodDescriptor<io.github.vmplumb.v1.CordonHostRequest, io.github.vmplumb.v1.CordonHostResponse> getCordonHostMethod;
+    if ((getCordonHostMethod = NetworkAgentServiceGrpc.getCordonHostMethod) == null) {
+      synchronized (NetworkAgentServiceGrpc.class) {
+        if ((getCordonHostMethod = NetworkAgentServiceGrpc.getCordonHostMethod) == null) {
+          NetworkAgentServiceGrpc.getCordonHostMethod = getCordonHostMethod =
+              io.grpc.MethodDescriptor.<io.github.vmplumb.v1.CordonHostRequest, io.github.vmplumb.v1.CordonHostResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "CordonHost"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.vmplumb.v1.CordonHostRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  io.github.vmplumb.v1.CordonHostResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new NetworkAgentServiceMethodDescriptorSupplier("CordonHost"))
+              .build();
+        }
+      }
+    }
+    return getCordonHostMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<io.github.vmplumb.v1.GetStatusRequest,
       io.github.vmplumb.v1.GetStatusResponse> getGetStatusMethod;
 
@@ -449,7 +481,7 @@ public final class NetworkAgentServiceGrpc {
    *     does anything else, and MUST NOT have a side effect if one is violated.
    *     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
    *  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-   *     CollectGarbage) with a field it does not know, anywhere in the message.
+   *     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
    *     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
    *     know.
    *  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -726,6 +758,27 @@ public final class NetworkAgentServiceGrpc {
 
     /**
      * <pre>
+     * CordonHost lets no new network begin on the host, or lets them begin again.
+     * While it is cordoned, SetupNetwork that would begin one answers
+     * AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+     * [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+     * of this service with NOT_SERVING. Networks stay, and every other call is
+     * served as ever: a set-up that runs or is done is attached to or replayed.
+     * [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+     * if GetStatus has CAPABILITY_CORDON.
+     * Errors:
+     *     | condition                        | code        | reason         | caller                  | requirement    |
+     *     |----------------------------------|-------------|----------------|-------------------------|----------------|
+     *     | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+     * </pre>
+     */
+    default void cordonHost(io.github.vmplumb.v1.CordonHostRequest request,
+        io.grpc.stub.StreamObserver<io.github.vmplumb.v1.CordonHostResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getCordonHostMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
      * GetStatus tells what the agent is, what it can do, how much of it it does
      * now and whether it can do it. MUST answer even when the agent is not ready.
      * [REQ-STATUS-001]
@@ -752,7 +805,7 @@ public final class NetworkAgentServiceGrpc {
    *     does anything else, and MUST NOT have a side effect if one is violated.
    *     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
    *  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-   *     CollectGarbage) with a field it does not know, anywhere in the message.
+   *     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
    *     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
    *     know.
    *  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -811,7 +864,7 @@ public final class NetworkAgentServiceGrpc {
    *     does anything else, and MUST NOT have a side effect if one is violated.
    *     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
    *  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-   *     CollectGarbage) with a field it does not know, anywhere in the message.
+   *     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
    *     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
    *     know.
    *  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -1108,6 +1161,28 @@ public final class NetworkAgentServiceGrpc {
 
     /**
      * <pre>
+     * CordonHost lets no new network begin on the host, or lets them begin again.
+     * While it is cordoned, SetupNetwork that would begin one answers
+     * AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+     * [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+     * of this service with NOT_SERVING. Networks stay, and every other call is
+     * served as ever: a set-up that runs or is done is attached to or replayed.
+     * [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+     * if GetStatus has CAPABILITY_CORDON.
+     * Errors:
+     *     | condition                        | code        | reason         | caller                  | requirement    |
+     *     |----------------------------------|-------------|----------------|-------------------------|----------------|
+     *     | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+     * </pre>
+     */
+    public void cordonHost(io.github.vmplumb.v1.CordonHostRequest request,
+        io.grpc.stub.StreamObserver<io.github.vmplumb.v1.CordonHostResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getCordonHostMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
      * GetStatus tells what the agent is, what it can do, how much of it it does
      * now and whether it can do it. MUST answer even when the agent is not ready.
      * [REQ-STATUS-001]
@@ -1135,7 +1210,7 @@ public final class NetworkAgentServiceGrpc {
    *     does anything else, and MUST NOT have a side effect if one is violated.
    *     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
    *  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-   *     CollectGarbage) with a field it does not know, anywhere in the message.
+   *     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
    *     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
    *     know.
    *  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -1429,6 +1504,27 @@ public final class NetworkAgentServiceGrpc {
 
     /**
      * <pre>
+     * CordonHost lets no new network begin on the host, or lets them begin again.
+     * While it is cordoned, SetupNetwork that would begin one answers
+     * AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+     * [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+     * of this service with NOT_SERVING. Networks stay, and every other call is
+     * served as ever: a set-up that runs or is done is attached to or replayed.
+     * [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+     * if GetStatus has CAPABILITY_CORDON.
+     * Errors:
+     *     | condition                        | code        | reason         | caller                  | requirement    |
+     *     |----------------------------------|-------------|----------------|-------------------------|----------------|
+     *     | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+     * </pre>
+     */
+    public io.github.vmplumb.v1.CordonHostResponse cordonHost(io.github.vmplumb.v1.CordonHostRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getCordonHostMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * GetStatus tells what the agent is, what it can do, how much of it it does
      * now and whether it can do it. MUST answer even when the agent is not ready.
      * [REQ-STATUS-001]
@@ -1455,7 +1551,7 @@ public final class NetworkAgentServiceGrpc {
    *     does anything else, and MUST NOT have a side effect if one is violated.
    *     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
    *  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-   *     CollectGarbage) with a field it does not know, anywhere in the message.
+   *     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
    *     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
    *     know.
    *  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -1746,6 +1842,27 @@ public final class NetworkAgentServiceGrpc {
 
     /**
      * <pre>
+     * CordonHost lets no new network begin on the host, or lets them begin again.
+     * While it is cordoned, SetupNetwork that would begin one answers
+     * AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+     * [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+     * of this service with NOT_SERVING. Networks stay, and every other call is
+     * served as ever: a set-up that runs or is done is attached to or replayed.
+     * [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+     * if GetStatus has CAPABILITY_CORDON.
+     * Errors:
+     *     | condition                        | code        | reason         | caller                  | requirement    |
+     *     |----------------------------------|-------------|----------------|-------------------------|----------------|
+     *     | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+     * </pre>
+     */
+    public io.github.vmplumb.v1.CordonHostResponse cordonHost(io.github.vmplumb.v1.CordonHostRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getCordonHostMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * GetStatus tells what the agent is, what it can do, how much of it it does
      * now and whether it can do it. MUST answer even when the agent is not ready.
      * [REQ-STATUS-001]
@@ -1772,7 +1889,7 @@ public final class NetworkAgentServiceGrpc {
    *     does anything else, and MUST NOT have a side effect if one is violated.
    *     [REQ-RULE-001] All violations are in one answer. [REQ-RULE-002]
    *  2. A server MUST refuse a mutating request (SetupNetwork, TeardownNetwork,
-   *     CollectGarbage) with a field it does not know, anywhere in the message.
+   *     CollectGarbage, CordonHost) with a field it does not know, anywhere in the message.
    *     [REQ-RULE-003] Clients MUST ignore fields and enum values they do not
    *     know.
    *  3. A status other than OK MUST carry google.rpc.ErrorInfo with domain
@@ -1944,6 +2061,28 @@ public final class NetworkAgentServiceGrpc {
 
     /**
      * <pre>
+     * CordonHost lets no new network begin on the host, or lets them begin again.
+     * While it is cordoned, SetupNetwork that would begin one answers
+     * AGENT_NOT_READY, [REQ-CORDON-001] GetStatus is not ready and says why,
+     * [REQ-CORDON-002] and a server that answers gRPC health checks answers those
+     * of this service with NOT_SERVING. Networks stay, and every other call is
+     * served as ever: a set-up that runs or is done is attached to or replayed.
+     * [REQ-CORDON-003] It outlives restarts of the agent. [REQ-CORDON-004] There
+     * if GetStatus has CAPABILITY_CORDON.
+     * Errors:
+     *     | condition                        | code        | reason         | caller                  | requirement    |
+     *     |----------------------------------|-------------|----------------|-------------------------|----------------|
+     *     | it could not be written down     | UNAVAILABLE | JOURNAL_FAILED | MAY retry with back-off | REQ-CORDON-101 |
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<io.github.vmplumb.v1.CordonHostResponse> cordonHost(
+        io.github.vmplumb.v1.CordonHostRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getCordonHostMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
      * GetStatus tells what the agent is, what it can do, how much of it it does
      * now and whether it can do it. MUST answer even when the agent is not ready.
      * [REQ-STATUS-001]
@@ -1969,7 +2108,8 @@ public final class NetworkAgentServiceGrpc {
   private static final int METHODID_DESCRIBE_NETWORK = 6;
   private static final int METHODID_COLLECT_GARBAGE = 7;
   private static final int METHODID_DIAGNOSE_HOST = 8;
-  private static final int METHODID_GET_STATUS = 9;
+  private static final int METHODID_CORDON_HOST = 9;
+  private static final int METHODID_GET_STATUS = 10;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -2023,6 +2163,10 @@ public final class NetworkAgentServiceGrpc {
         case METHODID_DIAGNOSE_HOST:
           serviceImpl.diagnoseHost((io.github.vmplumb.v1.DiagnoseHostRequest) request,
               (io.grpc.stub.StreamObserver<io.github.vmplumb.v1.DiagnoseHostResponse>) responseObserver);
+          break;
+        case METHODID_CORDON_HOST:
+          serviceImpl.cordonHost((io.github.vmplumb.v1.CordonHostRequest) request,
+              (io.grpc.stub.StreamObserver<io.github.vmplumb.v1.CordonHostResponse>) responseObserver);
           break;
         case METHODID_GET_STATUS:
           serviceImpl.getStatus((io.github.vmplumb.v1.GetStatusRequest) request,
@@ -2110,6 +2254,13 @@ public final class NetworkAgentServiceGrpc {
               io.github.vmplumb.v1.DiagnoseHostResponse>(
                 service, METHODID_DIAGNOSE_HOST)))
         .addMethod(
+          getCordonHostMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              io.github.vmplumb.v1.CordonHostRequest,
+              io.github.vmplumb.v1.CordonHostResponse>(
+                service, METHODID_CORDON_HOST)))
+        .addMethod(
           getGetStatusMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
             new MethodHandlers<
@@ -2173,6 +2324,7 @@ public final class NetworkAgentServiceGrpc {
               .addMethod(getDescribeNetworkMethod())
               .addMethod(getCollectGarbageMethod())
               .addMethod(getDiagnoseHostMethod())
+              .addMethod(getCordonHostMethod())
               .addMethod(getGetStatusMethod())
               .build();
         }

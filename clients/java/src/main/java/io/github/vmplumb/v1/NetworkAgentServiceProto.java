@@ -147,6 +147,21 @@ public final class NetworkAgentServiceProto extends com.google.protobuf.Generate
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_vmplumb_v1_PreflightCheck_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_vmplumb_v1_CordonHostRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_vmplumb_v1_CordonHostRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_vmplumb_v1_CordonHostResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_vmplumb_v1_CordonHostResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_vmplumb_v1_Cordon_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_vmplumb_v1_Cordon_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_vmplumb_v1_GetStatusRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -312,78 +327,88 @@ public final class NetworkAgentServiceProto extends com.google.protobuf.Generate
       "lureR\007failure\"\200\001\n\016PreflightCheck\022\022\n\004name" +
       "\030\001 \001(\tR\004name\022\016\n\002ok\030\002 \001(\010R\002ok\022\026\n\006detail\030\003" +
       " \001(\tR\006detail\022\026\n\006remedy\030\004 \001(\tR\006remedy\022\032\n\010" +
-      "required\030\005 \001(\010R\010required\"\022\n\020GetStatusReq" +
-      "uest\"\301\004\n\021GetStatusResponse\022\035\n\nagent_name" +
-      "\030\001 \001(\tR\tagentName\022#\n\ragent_version\030\002 \001(\t" +
-      "R\014agentVersion\022)\n\020contract_version\030\003 \001(\t" +
-      "R\017contractVersion\022:\n\014capabilities\030\004 \003(\0162" +
-      "\026.vmplumb.v1.CapabilityR\014capabilities\022\024\n" +
-      "\005ready\030\005 \001(\010R\005ready\022/\n\010problems\030\006 \003(\0132\023." +
-      "vmplumb.v1.FailureR\010problems\022!\n\014cni_vers" +
-      "ions\030\007 \003(\tR\013cniVersions\022\032\n\010revision\030\010 \001(" +
-      "\004R\010revision\0229\n\nstart_time\030\t \001(\0132\032.google" +
-      ".protobuf.TimestampR\tstartTime\022\027\n\007boot_i" +
-      "d\030\n \001(\tR\006bootId\0222\n\007figures\030\013 \001(\0132\030.vmplu" +
-      "mb.v1.AgentFiguresR\007figures\022E\n\020pending_r" +
-      "eleases\030\014 \003(\0132\032.vmplumb.v1.PendingReleas" +
-      "eR\017pendingReleases\022,\n\005pools\030\r \003(\0132\026.vmpl" +
-      "umb.v1.PoolStatusR\005pools\"\237\003\n\014AgentFigure" +
-      "s\022%\n\016ready_networks\030\001 \001(\rR\rreadyNetworks" +
-      "\022\032\n\010networks\030\002 \001(\rR\010networks\022!\n\014max_netw" +
-      "orks\030\003 \001(\rR\013maxNetworks\022-\n\022operations_ru" +
-      "nning\030\004 \001(\rR\021operationsRunning\022+\n\021operat" +
-      "ions_queued\030\005 \001(\rR\020operationsQueued\0222\n\025m" +
-      "ax_operations_queued\030\006 \001(\rR\023maxOperation" +
-      "sQueued\022)\n\020pending_releases\030\007 \001(\rR\017pendi" +
-      "ngReleases\022\'\n\017failed_releases\030\010 \001(\rR\016fai" +
-      "ledReleases\022E\n\024last_release_failure\030\t \001(" +
-      "\0132\023.vmplumb.v1.FailureR\022lastReleaseFailu" +
-      "re\"\205\001\n\nPoolStatus\022!\n\014network_name\030\001 \001(\tR" +
-      "\013networkName\022\024\n\005depth\030\002 \001(\rR\005depth\022\022\n\004si" +
-      "ze\030\003 \001(\rR\004size\022\022\n\004hits\030\004 \001(\004R\004hits\022\026\n\006mi" +
-      "sses\030\005 \001(\004R\006misses*\321\001\n\rFindingAction\022\036\n\032" +
-      "FINDING_ACTION_UNSPECIFIED\020\000\022\031\n\025FINDING_" +
-      "ACTION_REPORT\020\001\022\031\n\025FINDING_ACTION_REMOVE" +
-      "\020\002\022\032\n\026FINDING_ACTION_RELEASE\020\003\022\032\n\026FINDIN" +
-      "G_ACTION_CNI_DEL\020\004\022\031\n\025FINDING_ACTION_FOR" +
-      "GET\020\005\022\027\n\023FINDING_ACTION_WAIT\020\006*\207\001\n\010HostV" +
-      "iew\022\031\n\025HOST_VIEW_UNSPECIFIED\020\000\022\025\n\021HOST_V" +
-      "IEW_JOURNAL\020\001\022\027\n\023HOST_VIEW_CNI_CACHE\020\002\022\032" +
-      "\n\026HOST_VIEW_RESERVATIONS\020\003\022\024\n\020HOST_VIEW_" +
-      "KERNEL\020\004*\222\002\n\nCapability\022\032\n\026CAPABILITY_UN" +
-      "SPECIFIED\020\000\022\035\n\031CAPABILITY_DURABLE_RESUME" +
-      "\020\001\022\025\n\021CAPABILITY_CNI_GC\020\002\022\031\n\025CAPABILITY_" +
-      "CNI_STATUS\020\003\022\034\n\030CAPABILITY_INLINE_CONFIG" +
-      "\020\004\022\030\n\024CAPABILITY_WARM_POOL\020\005\022\034\n\030CAPABILI" +
-      "TY_DIAGNOSE_HOST\020\006\022\034\n\030CAPABILITY_COLLECT" +
-      "_LEAKS\020\007\022#\n\037CAPABILITY_COLLECT_AS_ONE_GR" +
-      "OUP\020\0102\227\007\n\023NetworkAgentService\022X\n\014SetupNe" +
-      "twork\022\037.vmplumb.v1.SetupNetworkRequest\032 " +
-      ".vmplumb.v1.SetupNetworkResponse\"\003\220\002\0020\001\022" +
-      "a\n\017TeardownNetwork\022\".vmplumb.v1.Teardown" +
-      "NetworkRequest\032#.vmplumb.v1.TeardownNetw" +
-      "orkResponse\"\003\220\002\0020\001\022P\n\nGetNetwork\022\035.vmplu" +
-      "mb.v1.GetNetworkRequest\032\036.vmplumb.v1.Get" +
-      "NetworkResponse\"\003\220\002\001\022V\n\014ListNetworks\022\037.v" +
-      "mplumb.v1.ListNetworksRequest\032 .vmplumb." +
-      "v1.ListNetworksResponse\"\003\220\002\001\022[\n\rWatchNet" +
-      "works\022 .vmplumb.v1.WatchNetworksRequest\032" +
-      "!.vmplumb.v1.WatchNetworksResponse\"\003\220\002\0010" +
-      "\001\022V\n\014CheckNetwork\022\037.vmplumb.v1.CheckNetw" +
-      "orkRequest\032 .vmplumb.v1.CheckNetworkResp" +
-      "onse\"\003\220\002\001\022_\n\017DescribeNetwork\022\".vmplumb.v" +
-      "1.DescribeNetworkRequest\032#.vmplumb.v1.De" +
-      "scribeNetworkResponse\"\003\220\002\001\022\\\n\016CollectGar" +
-      "bage\022!.vmplumb.v1.CollectGarbageRequest\032" +
-      "\".vmplumb.v1.CollectGarbageResponse\"\003\220\002\002" +
-      "\022V\n\014DiagnoseHost\022\037.vmplumb.v1.DiagnoseHo" +
-      "stRequest\032 .vmplumb.v1.DiagnoseHostRespo" +
-      "nse\"\003\220\002\001\022M\n\tGetStatus\022\034.vmplumb.v1.GetSt" +
-      "atusRequest\032\035.vmplumb.v1.GetStatusRespon" +
-      "se\"\003\220\002\001Bm\n\024io.github.vmplumb.v1B\030Network" +
-      "AgentServiceProtoP\001Z9github.com/vmplumb/" +
-      "vmplumb/clients/go/vmplumbv1;vmplumbv1b\006" +
-      "proto3"
+      "required\030\005 \001(\010R\010required\"Q\n\021CordonHostRe" +
+      "quest\022\032\n\010cordoned\030\001 \001(\010R\010cordoned\022 \n\006rea" +
+      "son\030\002 \001(\tB\010\272H\005r\003(\200\002R\006reason\"@\n\022CordonHos" +
+      "tResponse\022*\n\006cordon\030\001 \001(\0132\022.vmplumb.v1.C" +
+      "ordonR\006cordon\"k\n\006Cordon\0229\n\nsince_time\030\001 " +
+      "\001(\0132\032.google.protobuf.TimestampR\tsinceTi" +
+      "me\022\026\n\006reason\030\002 \001(\tR\006reason\022\016\n\002by\030\003 \001(\tR\002" +
+      "by\"\022\n\020GetStatusRequest\"\355\004\n\021GetStatusResp" +
+      "onse\022\035\n\nagent_name\030\001 \001(\tR\tagentName\022#\n\ra" +
+      "gent_version\030\002 \001(\tR\014agentVersion\022)\n\020cont" +
+      "ract_version\030\003 \001(\tR\017contractVersion\022:\n\014c" +
+      "apabilities\030\004 \003(\0162\026.vmplumb.v1.Capabilit" +
+      "yR\014capabilities\022\024\n\005ready\030\005 \001(\010R\005ready\022/\n" +
+      "\010problems\030\006 \003(\0132\023.vmplumb.v1.FailureR\010pr" +
+      "oblems\022!\n\014cni_versions\030\007 \003(\tR\013cniVersion" +
+      "s\022\032\n\010revision\030\010 \001(\004R\010revision\0229\n\nstart_t" +
+      "ime\030\t \001(\0132\032.google.protobuf.TimestampR\ts" +
+      "tartTime\022\027\n\007boot_id\030\n \001(\tR\006bootId\0222\n\007fig" +
+      "ures\030\013 \001(\0132\030.vmplumb.v1.AgentFiguresR\007fi" +
+      "gures\022E\n\020pending_releases\030\014 \003(\0132\032.vmplum" +
+      "b.v1.PendingReleaseR\017pendingReleases\022,\n\005" +
+      "pools\030\r \003(\0132\026.vmplumb.v1.PoolStatusR\005poo" +
+      "ls\022*\n\006cordon\030\016 \001(\0132\022.vmplumb.v1.CordonR\006" +
+      "cordon\"\237\003\n\014AgentFigures\022%\n\016ready_network" +
+      "s\030\001 \001(\rR\rreadyNetworks\022\032\n\010networks\030\002 \001(\r" +
+      "R\010networks\022!\n\014max_networks\030\003 \001(\rR\013maxNet" +
+      "works\022-\n\022operations_running\030\004 \001(\rR\021opera" +
+      "tionsRunning\022+\n\021operations_queued\030\005 \001(\rR" +
+      "\020operationsQueued\0222\n\025max_operations_queu" +
+      "ed\030\006 \001(\rR\023maxOperationsQueued\022)\n\020pending" +
+      "_releases\030\007 \001(\rR\017pendingReleases\022\'\n\017fail" +
+      "ed_releases\030\010 \001(\rR\016failedReleases\022E\n\024las" +
+      "t_release_failure\030\t \001(\0132\023.vmplumb.v1.Fai" +
+      "lureR\022lastReleaseFailure\"\205\001\n\nPoolStatus\022" +
+      "!\n\014network_name\030\001 \001(\tR\013networkName\022\024\n\005de" +
+      "pth\030\002 \001(\rR\005depth\022\022\n\004size\030\003 \001(\rR\004size\022\022\n\004" +
+      "hits\030\004 \001(\004R\004hits\022\026\n\006misses\030\005 \001(\004R\006misses" +
+      "*\321\001\n\rFindingAction\022\036\n\032FINDING_ACTION_UNS" +
+      "PECIFIED\020\000\022\031\n\025FINDING_ACTION_REPORT\020\001\022\031\n" +
+      "\025FINDING_ACTION_REMOVE\020\002\022\032\n\026FINDING_ACTI" +
+      "ON_RELEASE\020\003\022\032\n\026FINDING_ACTION_CNI_DEL\020\004" +
+      "\022\031\n\025FINDING_ACTION_FORGET\020\005\022\027\n\023FINDING_A" +
+      "CTION_WAIT\020\006*\207\001\n\010HostView\022\031\n\025HOST_VIEW_U" +
+      "NSPECIFIED\020\000\022\025\n\021HOST_VIEW_JOURNAL\020\001\022\027\n\023H" +
+      "OST_VIEW_CNI_CACHE\020\002\022\032\n\026HOST_VIEW_RESERV" +
+      "ATIONS\020\003\022\024\n\020HOST_VIEW_KERNEL\020\004*\251\002\n\nCapab" +
+      "ility\022\032\n\026CAPABILITY_UNSPECIFIED\020\000\022\035\n\031CAP" +
+      "ABILITY_DURABLE_RESUME\020\001\022\025\n\021CAPABILITY_C" +
+      "NI_GC\020\002\022\031\n\025CAPABILITY_CNI_STATUS\020\003\022\034\n\030CA" +
+      "PABILITY_INLINE_CONFIG\020\004\022\030\n\024CAPABILITY_W" +
+      "ARM_POOL\020\005\022\034\n\030CAPABILITY_DIAGNOSE_HOST\020\006" +
+      "\022\034\n\030CAPABILITY_COLLECT_LEAKS\020\007\022#\n\037CAPABI" +
+      "LITY_COLLECT_AS_ONE_GROUP\020\010\022\025\n\021CAPABILIT" +
+      "Y_CORDON\020\t2\351\007\n\023NetworkAgentService\022X\n\014Se" +
+      "tupNetwork\022\037.vmplumb.v1.SetupNetworkRequ" +
+      "est\032 .vmplumb.v1.SetupNetworkResponse\"\003\220" +
+      "\002\0020\001\022a\n\017TeardownNetwork\022\".vmplumb.v1.Tea" +
+      "rdownNetworkRequest\032#.vmplumb.v1.Teardow" +
+      "nNetworkResponse\"\003\220\002\0020\001\022P\n\nGetNetwork\022\035." +
+      "vmplumb.v1.GetNetworkRequest\032\036.vmplumb.v" +
+      "1.GetNetworkResponse\"\003\220\002\001\022V\n\014ListNetwork" +
+      "s\022\037.vmplumb.v1.ListNetworksRequest\032 .vmp" +
+      "lumb.v1.ListNetworksResponse\"\003\220\002\001\022[\n\rWat" +
+      "chNetworks\022 .vmplumb.v1.WatchNetworksReq" +
+      "uest\032!.vmplumb.v1.WatchNetworksResponse\"" +
+      "\003\220\002\0010\001\022V\n\014CheckNetwork\022\037.vmplumb.v1.Chec" +
+      "kNetworkRequest\032 .vmplumb.v1.CheckNetwor" +
+      "kResponse\"\003\220\002\001\022_\n\017DescribeNetwork\022\".vmpl" +
+      "umb.v1.DescribeNetworkRequest\032#.vmplumb." +
+      "v1.DescribeNetworkResponse\"\003\220\002\001\022\\\n\016Colle" +
+      "ctGarbage\022!.vmplumb.v1.CollectGarbageReq" +
+      "uest\032\".vmplumb.v1.CollectGarbageResponse" +
+      "\"\003\220\002\002\022V\n\014DiagnoseHost\022\037.vmplumb.v1.Diagn" +
+      "oseHostRequest\032 .vmplumb.v1.DiagnoseHost" +
+      "Response\"\003\220\002\001\022P\n\nCordonHost\022\035.vmplumb.v1" +
+      ".CordonHostRequest\032\036.vmplumb.v1.CordonHo" +
+      "stResponse\"\003\220\002\002\022M\n\tGetStatus\022\034.vmplumb.v" +
+      "1.GetStatusRequest\032\035.vmplumb.v1.GetStatu" +
+      "sResponse\"\003\220\002\001Bm\n\024io.github.vmplumb.v1B\030" +
+      "NetworkAgentServiceProtoP\001Z9github.com/v" +
+      "mplumb/vmplumb/clients/go/vmplumbv1;vmpl" +
+      "umbv1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -538,26 +563,44 @@ public final class NetworkAgentServiceProto extends com.google.protobuf.Generate
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_vmplumb_v1_PreflightCheck_descriptor,
         new java.lang.String[] { "Name", "Ok", "Detail", "Remedy", "Required", });
-    internal_static_vmplumb_v1_GetStatusRequest_descriptor =
+    internal_static_vmplumb_v1_CordonHostRequest_descriptor =
       getDescriptor().getMessageType(24);
+    internal_static_vmplumb_v1_CordonHostRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_vmplumb_v1_CordonHostRequest_descriptor,
+        new java.lang.String[] { "Cordoned", "Reason", });
+    internal_static_vmplumb_v1_CordonHostResponse_descriptor =
+      getDescriptor().getMessageType(25);
+    internal_static_vmplumb_v1_CordonHostResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_vmplumb_v1_CordonHostResponse_descriptor,
+        new java.lang.String[] { "Cordon", });
+    internal_static_vmplumb_v1_Cordon_descriptor =
+      getDescriptor().getMessageType(26);
+    internal_static_vmplumb_v1_Cordon_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_vmplumb_v1_Cordon_descriptor,
+        new java.lang.String[] { "SinceTime", "Reason", "By", });
+    internal_static_vmplumb_v1_GetStatusRequest_descriptor =
+      getDescriptor().getMessageType(27);
     internal_static_vmplumb_v1_GetStatusRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_vmplumb_v1_GetStatusRequest_descriptor,
         new java.lang.String[] { });
     internal_static_vmplumb_v1_GetStatusResponse_descriptor =
-      getDescriptor().getMessageType(25);
+      getDescriptor().getMessageType(28);
     internal_static_vmplumb_v1_GetStatusResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_vmplumb_v1_GetStatusResponse_descriptor,
-        new java.lang.String[] { "AgentName", "AgentVersion", "ContractVersion", "Capabilities", "Ready", "Problems", "CniVersions", "Revision", "StartTime", "BootId", "Figures", "PendingReleases", "Pools", });
+        new java.lang.String[] { "AgentName", "AgentVersion", "ContractVersion", "Capabilities", "Ready", "Problems", "CniVersions", "Revision", "StartTime", "BootId", "Figures", "PendingReleases", "Pools", "Cordon", });
     internal_static_vmplumb_v1_AgentFigures_descriptor =
-      getDescriptor().getMessageType(26);
+      getDescriptor().getMessageType(29);
     internal_static_vmplumb_v1_AgentFigures_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_vmplumb_v1_AgentFigures_descriptor,
         new java.lang.String[] { "ReadyNetworks", "Networks", "MaxNetworks", "OperationsRunning", "OperationsQueued", "MaxOperationsQueued", "PendingReleases", "FailedReleases", "LastReleaseFailure", });
     internal_static_vmplumb_v1_PoolStatus_descriptor =
-      getDescriptor().getMessageType(27);
+      getDescriptor().getMessageType(30);
     internal_static_vmplumb_v1_PoolStatus_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_vmplumb_v1_PoolStatus_descriptor,
