@@ -297,6 +297,14 @@ def _tap_owner(data: memoryview) -> tuple[int | None, int | None]:
     return (None if uid is None else _number(uid), None if gid is None else _number(gid))
 
 
+def group_of(body: memoryview) -> int:
+    """The group of a link message, at a tenth of what `read_link` costs: the rest is not looked at."""
+    for kind, value in rtnl.attributes(body, 16):
+        if kind == IFLA_GROUP:
+            return _number(value)
+    return 0
+
+
 def read_address(body: memoryview) -> net.AddressInfo:
     """An address message as a value: of a pair of addresses, our own end."""
     _, length, flags, scope, index = _IFADDR.unpack_from(body)
