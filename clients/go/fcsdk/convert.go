@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"path/filepath"
 
 	"github.com/containernetworking/cni/libcni"
 	"github.com/firecracker-microvm/firecracker-go-sdk"
@@ -12,7 +13,9 @@ import (
 	"github.com/vmplumb/vmplumb/clients/go/vmplumbv1"
 )
 
-// Request is what the agent is asked for: the machine's interfaces, its namespace and its id.
+// Request is what the agent is asked for: the machine's interfaces, its namespace and its id. A namespace at the place
+// that NewMachine chooses is left to the agent, which chooses the same: warm pools serve such requests alone, and
+// a policy may keep paths from callers.
 func Request(cfg *firecracker.Config) (*vmplumbv1.SetupNetworkRequest, error) {
 	interfaces := &vmplumbv1.NetworkInterfaces{}
 	for _, one := range cfg.NetworkInterfaces {
@@ -28,9 +31,13 @@ func Request(cfg *firecracker.Config) (*vmplumbv1.SetupNetworkRequest, error) {
 			OutRateLimiter:      rateLimiter(one.OutRateLimiter),
 		})
 	}
+	netns := cfg.NetNS
+	if netns == filepath.Join("/var/run/netns", cfg.VMID) {
+		netns = ""
+	}
 	return &vmplumbv1.SetupNetworkRequest{
 		VmId:       cfg.VMID,
-		Spec:       &vmplumbv1.NetworkSpec{NetworkInterfaces: interfaces, NetnsPath: cfg.NetNS},
+		Spec:       &vmplumbv1.NetworkSpec{NetworkInterfaces: interfaces, NetnsPath: netns},
 		KernelArgs: cfg.KernelArgs,
 	}, nil
 }

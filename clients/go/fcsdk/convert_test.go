@@ -36,7 +36,7 @@ func TestEveryFieldOfAConfigurationReachesTheAgent(t *testing.T) {
 	}{
 		{"nothing", firecracker.Config{VMID: "a"}, `{"vmId":"a","spec":{"networkInterfaces":{}}}`},
 		{"a CNI network by name", firecracker.Config{
-			VMID: "a", NetNS: "/var/run/netns/a", KernelArgs: "quiet",
+			VMID: "a", NetNS: "/var/run/netns/b", KernelArgs: "quiet",
 			NetworkInterfaces: firecracker.NetworkInterfaces{{
 				AllowMMDS: true,
 				InRateLimiter: &models.RateLimiter{
@@ -49,13 +49,13 @@ func TestEveryFieldOfAConfigurationReachesTheAgent(t *testing.T) {
 					Args: [][2]string{{"K", "1"}, {"K", "2"}}, Force: true,
 				},
 			}},
-		}, `{"vmId":"a","kernelArgs":"quiet","spec":{"netnsPath":"/var/run/netns/a","networkInterfaces":{"interfaces":[{
+		}, `{"vmId":"a","kernelArgs":"quiet","spec":{"netnsPath":"/var/run/netns/b","networkInterfaces":{"interfaces":[{
 			"allowMmds":true,
 			"inRateLimiter":{"bandwidth":{"oneTimeBurst":"1","refillTime":"2","size":"3"},"ops":{"refillTime":"0","size":"5"}},
 			"outRateLimiter":{},
 			"cniConfiguration":{"networkName":"n","ifName":"veth0","vmIfName":"eth0","binPath":["/a","/b"],"confDir":"/c",
 				"cacheDir":"/d","args":[{"key":"K","value":"1"},{"key":"K","value":"2"}],"force":true}}]}}}`},
-		{"an inline list, as it was read", firecracker.Config{VMID: "a", NetworkInterfaces: firecracker.NetworkInterfaces{{
+		{"an inline list, as it was read", firecracker.Config{VMID: "a", NetNS: "/var/run/netns/a", NetworkInterfaces: firecracker.NetworkInterfaces{{
 			CNIConfiguration: &firecracker.CNIConfiguration{NetworkConfig: &libcni.NetworkConfigList{Name: "n", Bytes: list}},
 		}}}, `{"vmId":"a","spec":{"networkInterfaces":{"interfaces":[{"cniConfiguration":{"networkConfig":{
 			"json":"eyJuYW1lIjoibiIsImNuaVZlcnNpb24iOiIxLjAuMCIsInBsdWdpbnMiOlt7InR5cGUiOiJwdHAifV19"}}}]}}}`},

@@ -84,6 +84,9 @@ func standins(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+	// The SDK's own patience is half a second for a request: a busy machine takes longer.
+	t.Setenv("FIRECRACKER_GO_SDK_INIT_TIMEOUT_SECONDS", "60")
+	t.Setenv("FIRECRACKER_GO_SDK_REQUEST_TIMEOUT_MILLISECONDS", "60000")
 	return folder
 }
 

@@ -89,7 +89,7 @@ def test(shop: Workshop) -> Count:
     total = Count()
     for module in _modules(shop):
         try:
-            said = shop.run_live("go", "test", "-count=1", "-timeout=300s", "-json", "./...", cwd=module)
+            said = shop.run_live("go", "test", "-count=1", "-timeout=600s", "-json", "./...", cwd=module)
         except Broken as exc:
             raise Broken(readable(str(exc))) from exc
         total += count(said)
