@@ -86,6 +86,7 @@ def test_each_call_that_may_change_something_has_a_line(audited: Site) -> None:
         },
         {
             **came,
+            **rule,
             "rpc": "CollectGarbage",
             "options": ["allow_empty"],
             "outcome": "ACCESS_DENIED",

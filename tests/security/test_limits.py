@@ -73,7 +73,10 @@ def test_long_and_deep_requests_are_refused_by_name_and_number(small: Daemon) ->
     assert "the limit is 300000" in message
     deep = b'{"x":[[[[[[]]]]]]}'
     limit, message = told(lambda: small.stub.SetupNetwork(request("a", capability_args=deep), timeout=60))
-    assert (limit, message) == ("limits.json_depth", "JSON of the request is 7 levels deep, the limit is 6")
+    assert (limit, message) == (
+        "limits.json_depth",
+        "JSON of the request is 7 levels deep or more, the limit is 6",
+    )
 
 
 def test_so_many_calls_are_open_and_no_more(small: Daemon) -> None:

@@ -83,7 +83,7 @@ def _invalid(wrong: list[Violation]) -> InvalidPolicy:
 def _rule(given: _Reader, known_rpcs: Sequence[str]) -> Rule:
     given.refuse_unknown()
     rate = given.number("rate", DEFAULT_RATE)
-    burst = given.count("burst", max(1, math.ceil(rate * 2)))
+    burst = given.count("burst", max(1, math.ceil(rate)))
     return Rule(
         name=given.one("name", _rule_name, "") or "",
         who=given.several("who", identity.parse_pattern, required=True),

@@ -10,7 +10,7 @@ import asyncio
 import collections
 import contextlib
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -74,6 +74,14 @@ class Visit:
             _refuse(access.denials(self.rule, rpc, ask))
 
 
+@dataclass(slots=True)
+class _Gate:
+    """Where calls of one identity wait for their turn."""
+
+    calls: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class Door:
     """What all ways in share. `policy` may be replaced at any time; a call keeps the rule it came in by."""
 
@@ -93,6 +101,7 @@ class Door:
         self._calls = 0
         self._watches = 0
         self._waiting: collections.Counter[str] = collections.Counter()
+        self._gates: dict[str, _Gate] = {}
         self._buckets = Buckets()
 
     @property
@@ -100,33 +109,65 @@ class Door:
         """Calls that are open."""
         return self._calls
 
+    @contextlib.asynccontextmanager
+    async def turn(self, visit: Visit) -> AsyncIterator[None]:
+        """Wait until no other call of the same identity is looked at. Raises LimitExceeded if too many wait.
+
+        The loop serves who is ready in their order: without this, a hundred calls of one caller that come at once
+        would be looked at before one of another.
+        """
+        if visit.way is not Way.TCP:
+            yield
+            return
+        who = visit.caller.identity
+        gate = self._gates.setdefault(who, _Gate())
+        most = visit.rule.max_streams if visit.rule is not None else None
+        if most is not None and gate.calls >= most:
+            raise _too_many_open(who, gate.calls, most)
+        gate.calls += 1
+        try:
+            await gate.lock.acquire()
+        except BaseException:
+            self._leave(who, gate)
+            raise
+        try:
+            yield
+        finally:
+            # Not before the loop has served who else is ready.
+            asyncio.get_running_loop().call_soon(self._hand_on, who, gate)
+
+    def _hand_on(self, who: str, gate: _Gate) -> None:
+        gate.lock.release()
+        self._leave(who, gate)
+
+    def _leave(self, who: str, gate: _Gate) -> None:
+        gate.calls -= 1
+        if not gate.calls:
+            del self._gates[who]
+
     @contextlib.contextmanager
-    def entered(self, way: Way, rpc: str, peer: Peer) -> Iterator[Visit]:
-        """Let a caller in for one call. Raises Unauthenticated, AccessDenied, LimitExceeded."""
+    def entered(self, visit: Visit, rpc: str) -> Iterator[None]:
+        """One open call more. Raises AccessDenied, LimitExceeded."""
         if self._calls >= self.limits.max_calls:
             raise LimitExceeded(
                 f"{self._calls} calls are open, the limit is {self.limits.max_calls}",
                 limit="limits.max_calls",
             )
-        visit = self._visit(way, peer)
         who = visit.caller.identity
         rule = visit.rule
         if rule is not None:
             self._take(who, rule, 1.0)
             if rule.max_streams is not None and self._open[who] >= rule.max_streams:
-                raise LimitExceeded(
-                    f"{self._open[who]} calls of {who} are open, its limit is {rule.max_streams}",
-                    limit="policy.max_streams",
-                )
+                raise _too_many_open(who, self._open[who], rule.max_streams)
             _refuse(access.denials(rule, rpc))
-        elif way is Way.UNIX and self._separate_admin and rpc not in access.ORDINARY_RPCS:
+        elif visit.way is Way.UNIX and self._separate_admin and rpc not in access.ORDINARY_RPCS:
             raise AccessDenied(
                 f"{rpc} is served on the administrators' socket", hint="is that listen.admin_unix?"
             )
         self._calls += 1
         self._open[who] += 1
         try:
-            yield visit
+            yield
         finally:
             self._calls -= 1
             self._open[who] -= 1
@@ -189,7 +230,8 @@ class Door:
         finally:
             self._watches -= 1
 
-    def _visit(self, way: Way, peer: Peer) -> Visit:
+    def visit(self, way: Way, peer: Peer) -> Visit:
+        """Who calls. Raises Unauthenticated, and AccessDenied if no rule is about it."""
         if way is Way.ADMIN:
             return Visit(caller=LOCAL, way=way)
         if way is Way.UNIX:
@@ -232,6 +274,10 @@ def _identity(facts: Mapping[str, Iterable[bytes]]) -> str:
             f"the caller's certificate names no identity: {exc}",
             hint="has it exactly one URI name, or a DNS name, in its subjectAltName?",
         ) from exc
+
+
+def _too_many_open(who: str, count: int, most: int) -> LimitExceeded:
+    return LimitExceeded(f"{count} calls of {who} are open, its limit is {most}", limit="policy.max_streams")
 
 
 def _refuse(wrong: Sequence[Violation]) -> None:

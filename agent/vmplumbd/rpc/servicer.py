@@ -358,13 +358,15 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         gone = False
         error: AgentError | None = None
         try:
-            with self._door.entered(self._way, rpc, context) as visit:
-                served.visit = visit
-                if isinstance(request, Message):
-                    self._door.weigh(visit, request.ByteSize())
-                self._check(request, mutates=rpc in MUTATING)
-                if visit.rule is not None and isinstance(request, Message):
-                    visit.permit(rpc, wants.ask_of(request))
+            served.visit = visit = self._door.visit(self._way, context)
+            with contextlib.ExitStack() as open_call:
+                async with self._door.turn(visit):
+                    open_call.enter_context(self._door.entered(visit, rpc))
+                    if isinstance(request, Message):
+                        self._door.weigh(visit, request.ByteSize())
+                    self._check(request, mutates=rpc in MUTATING)
+                    if visit.rule is not None and isinstance(request, Message):
+                        visit.permit(rpc, wants.ask_of(request))
                 yield served
         except (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError):
             gone = True

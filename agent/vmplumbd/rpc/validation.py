@@ -63,9 +63,9 @@ def refuse_too_much(message: Message, *, message_bytes: int, json_depth: int) ->
         texts = [cni.capability_args, cni.network_config.json]
         texts += [plugin.json for plugin in cni.network_config.plugins]
         for text in texts:
-            if text and (deep := json_text.depth(text)) > json_depth:
+            if text and (deep := json_text.depth(text, json_depth)) > json_depth:
                 raise LimitExceeded(
-                    f"JSON of the request is {deep} levels deep, the limit is {json_depth}",
+                    f"JSON of the request is {deep} levels deep or more, the limit is {json_depth}",
                     limit="limits.json_depth",
                 )
 
