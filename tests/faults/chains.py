@@ -40,11 +40,20 @@ def chained(directory: Path) -> bytes:
     return _conflist({"type": "ptp", "ipam": ipam}, tuning, {"type": "bandwidth", **rates}, TAP)
 
 
+def cloned(directory: Path) -> bytes:
+    """The same inside for each, behind an address of its own."""
+    inside = {"address": "172.16.0.2/30", "gateway": "172.16.0.1", "mac": "02:fc:00:00:00:02"}
+    return _conflist(
+        {"type": "ptp", "ipam": _host_local(directory)}, {"type": "vmplumb-clone", "inside": inside}
+    )
+
+
 CHAINS: Mapping[str, Callable[[Path], bytes]] = {
     "ptp": ptp,
     "masqueraded": masqueraded,
     "bridged": bridged,
     "chained": chained,
+    "cloned": cloned,
 }
 # Those that a warm pool can be made for.
 POOLED = ("ptp", "masqueraded")
