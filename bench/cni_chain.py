@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from bench import jobs
+from vmplumbd import main
 from vmplumbd.cni import runtime
 from vmplumbd.cni.args import RuntimeConf
 from vmplumbd.cni.cache import Cache
@@ -23,8 +24,8 @@ from vmplumbd.plugins.builtin import BuiltinInvoker
 def run(arguments: list[str]) -> None:
     """Serve jobs, each on the thread that asks."""
     how, netns_dir, conf_dir, plugin_dir, cache_dir = arguments
-    sys.setswitchinterval(0.0005)
-    kernel = LinuxKernel()
+    main.tune_interpreter()
+    kernel = LinuxKernel(ahead=True)
     Path(netns_dir).mkdir(parents=True, exist_ok=True)
     executor = ExecInvoker()
     invoker: Invoker = BuiltinInvoker(kernel, executor) if how == "built-in" else executor
@@ -41,6 +42,7 @@ def run(arguments: list[str]) -> None:
         )
 
     def set_up(network: str, number: int) -> None:
+        kernel.expect_netns()  # as the agent does
         found = chain.load(conf_dir, network)
         wanted = conf(number)
         kernel.create_netns(wanted.netns)

@@ -145,6 +145,8 @@ def set_up(tools: Tools, operation: Operation, order: SetUpOrder) -> Work:
                 tools.built_in_networks.difference_update(named)
                 tools.kernel.close_kept()  # what this thread expected is not that one's
                 yield GoTo(lane=LaneName.EXEC)
+                if prepared.plan.netns_owned:
+                    tools.kernel.expect_netns()
             else:
                 tools.built_in_networks.update(named - {""})
             for found in prepared.chains:
