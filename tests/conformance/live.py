@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,31 +57,30 @@ VERSION) echo '{"cniVersion":"0.2.0","supportedVersions":["0.1.0","0.2.0"]}';;
 esac"""
 
 
-class Deaf(Daemon):
-    """An agent whose kernel can be broken: see tests/system/deaf.py."""
+class Hurt(Daemon):
+    """An agent whose kernel and self can be broken: see hurt.py."""
 
     def command(self) -> list[str]:
         """The command line."""
-        return [word if word != "vmplumbd" else "tests.system.deaf" for word in super().command()]
+        return [word if word != "vmplumbd" else "tests.conformance.hurt" for word in super().command()]
 
-    @property
-    def flag(self) -> Path:
-        """While this file is there the kernel's answers are lost."""
-        return self.directory / "deaf"
+    def flag(self, what: str) -> Path:
+        """While this file is there, the kernel's answers are lost, or the agent has a fault of its own."""
+        return self.directory / f"broken-{what}"
 
     def begin(self) -> None:
-        """Start, with the file's name told."""
-        self.start(environment={"VMPLUMB_TEST_DEAF": str(self.flag)})
+        """Start, with the files' names told."""
+        flags = {"VMPLUMB_TEST_DEAF": "kernel", "VMPLUMB_TEST_WRONG": "self"}
+        self.start(environment={name: str(self.flag(what)) for name, what in flags.items()})
 
 
 @dataclass(slots=True, kw_only=True)
 class Agents(Stage):
     """The stage whose spare agent this process starts, breaks and ends."""
 
-    spare: Deaf
+    spare: Hurt
     disk: Path
     conf: Path
-    _doings: Mapping[str, Callable[[], None]] = field(default_factory=dict)
 
     async def act(self, name: str) -> None:
         """Do it, on a thread of this host."""
@@ -107,8 +106,8 @@ class Agents(Stage):
         self.spare.wait_for("draining")
 
     def _break(self, what: str) -> None:
-        if what == "kernel":
-            self.spare.flag.touch()
+        if what != "journal":
+            self.spare.flag(what).touch()
             return
         fd = os.open(self.disk / "ballast", os.O_WRONLY | os.O_CREAT)
         with contextlib.suppress(OSError):
@@ -117,7 +116,7 @@ class Agents(Stage):
         os.close(fd)
 
     def _mend(self, what: str) -> None:
-        (self.spare.flag if what == "kernel" else self.disk / "ballast").unlink(missing_ok=True)
+        (self.spare.flag(what) if what != "journal" else self.disk / "ballast").unlink(missing_ok=True)
 
     def _remove(self, _what: str) -> None:
         (self.conf / f"{SCRIPTED}.conflist").rename(self.conf / f"{SCRIPTED}.away")
@@ -222,7 +221,7 @@ def agents(host: Host) -> Iterator[Stage]:
             listen__max_watches="1",
             cni__inline_config="false",
         )
-        spare = made(Deaf, "spare", paths__state_dir=str(disk / "state"))
+        spare = made(Hurt, "spare", paths__state_dir=str(disk / "state"))
         for one in (main, tight, spare):
             stack.callback(_end, one)
         tight.launch()
@@ -264,6 +263,8 @@ def agents(host: Host) -> Iterator[Stage]:
                     "mend_journal",
                     "break_kernel",
                     "mend_kernel",
+                    "break_self",
+                    "mend_self",
                     "remove_conf",
                     "restore_conf",
                 ),

@@ -12,7 +12,6 @@ from vmplumb_conformance.registry import checks
 
 # What no agent of ours lets anybody see, and why.
 SKIPPED = {
-    "a fault of the agent itself is told as such": "needs a command after which the spare server has a fault",
     "leaks are not collected where that is not supported": "the server has CAPABILITY_COLLECT_LEAKS",
     "a diagnosis is refused where it is not supported": "the server has CAPABILITY_DIAGNOSE_HOST",
 }

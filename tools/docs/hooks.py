@@ -31,6 +31,15 @@ def pages(files: Files) -> dict[str, str]:
     return {**own, **ELSEWHERE, "README.md": "index.md", **{f"docs/{one}": one for one in MADE}}
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Pages that no one has found a place for in the navigation are in it all the same."""
+    named = str(config.nav)
+    others = [one.name for one in sorted((ROOT / "docs").glob("*.md")) if f"'{one.name}'" not in named]
+    if others and config.nav is not None:
+        config.nav.append({"More": others})
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what does not lie in docs/."""
     for place, make in MADE.items():

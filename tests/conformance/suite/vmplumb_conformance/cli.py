@@ -18,6 +18,7 @@ from vmplumb_conformance.registry import Check, checks
 from vmplumb_conformance.runner import Outcome, Verdict
 
 OK, BROKEN, UNUSABLE = 0, 1, 2
+FIRST_ANSWER_SECONDS = 30.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -140,7 +141,7 @@ async def against(stage: profile.Stage, chosen: Sequence[Check], arguments: argp
     """Run, tell each check as it ends, and report."""
     main_server = stage.servers["main"]
     try:
-        status = await asyncio.wait_for(main_server.status(), arguments.seconds)
+        status = await asyncio.wait_for(main_server.status(), FIRST_ANSWER_SECONDS)
     except (grpc.RpcError, TimeoutError) as exc:
         told = exc.details() if isinstance(exc, grpc.aio.AioRpcError) else "no answer"
         print(f"vmplumb-conformance: {main_server.address} cannot be asked: {told}", file=sys.stderr)

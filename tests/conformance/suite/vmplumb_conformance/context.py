@@ -87,9 +87,7 @@ class Context:
         asked = pb.SetupNetworkRequest(vm_id=vm_id, **(outer or {}))
         asked.spec.netns_path = netns_path
         if network is None:
-            network = self.stage.networks["plain"]
-        if "network_config" in fields:
-            network = ""
+            network = "" if "network_config" in fields else self.stage.networks["plain"]
         asked.spec.network_interfaces.interfaces.add(cni_configuration={"network_name": network, **fields})
         if seconds is not None:
             asked.operation_timeout.FromNanoseconds(int(seconds * 1e9))

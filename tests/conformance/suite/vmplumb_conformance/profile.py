@@ -30,6 +30,7 @@ A profile is a TOML file:
 from __future__ import annotations
 
 import asyncio
+import copy
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -126,6 +127,19 @@ class Stage:
                 return name not in self.acts
             case _:
                 return not self.kernel
+
+    def seen_with(self, needs: frozenset[str]) -> Stage:
+        """The stage with nothing but what is needed: what a check does not ask for it does not find."""
+        seen = copy.copy(self)
+        seen.servers = {
+            name: one for name, one in self.servers.items() if name == "main" or f"server.{name}" in needs
+        }
+        seen.networks = {name: one for name, one in self.networks.items() if f"networks.{name}" in needs}
+        seen.paths = {name: one for name, one in self.paths.items() if f"paths.{name}" in needs}
+        seen.acts = {name: one for name, one in self.acts.items() if f"act.{name}" in needs}
+        if "script" not in needs:
+            seen.script_network, seen.script_directory = "", None
+        return seen
 
     async def act(self, name: str) -> None:
         """Run a command to its end. Raises OSError with its output if it fails."""

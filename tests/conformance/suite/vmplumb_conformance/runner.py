@@ -62,7 +62,7 @@ async def run(stage: Stage, checks: Sequence[Check], *, seconds: float = SECONDS
 
 
 async def _run(stage: Stage, check: Check, seconds: float) -> Outcome:
-    context = Context(stage)
+    context = Context(stage.seen_with(check.needs))
     begun = time.monotonic()
     verdict, why = Verdict.PASSED, ""
     try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import grp
 import json
 import os
+import pwd
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,14 @@ async def links(netns_path: str = "") -> dict[str, dict[str, Any]]:
     """Devices by name: the host's, or those of a namespace."""
     inside = ("-netns", Path(netns_path).name) if netns_path else ()
     return {one["ifname"]: one for one in await ip(*inside, "link", "show") if one}
+
+
+def names_of_users() -> set[str]:
+    return {one.pw_name for one in pwd.getpwall()}
+
+
+def names_of_groups() -> set[str]:
+    return {one.gr_name for one in grp.getgrall()}
 
 
 def mounted(path: str) -> bool:
@@ -198,7 +208,12 @@ async def a_tap_belongs_to_whom_the_request_says(context: Context) -> None:
     result = await context.main.result(asked)
     same(result.interfaces[0].static_configuration.host_dev_name, "conftap", "the tap's name")
     data = (await links(result.netns_path))["conftap"]["linkinfo"]["info_data"]
-    same((str(data.get("user", 0)), str(data.get("group", 0))), (str(uid), str(gid)), "the tap's owner")
+    # `ip` tells names where there are any.
+    owner = pwd.getpwnam(data["user"]).pw_uid if data.get("user") in names_of_users() else data.get("user", 0)
+    group = (
+        grp.getgrnam(data["group"]).gr_gid if data.get("group") in names_of_groups() else data.get("group", 0)
+    )
+    same((int(owner), int(group)), (uid, gid), "the tap's owner")
     (tap,) = [one for one in (await context.main.describe(vm_id)).devices if one.name == "conftap"]
     same((tap.owner_uid, tap.owner_gid), (uid, gid), "the owner in the description")
 
