@@ -67,6 +67,7 @@ lint: env
 	$(PYTHON) tools/contract/lint.py
 	$(PYTHON) tools/etcd/generate.py --check
 	$(PYTHON) -m tools.clients --stale
+	$(PYTHON) -m tools.docs.architecture --check
 
 bench: env
 	@tools/system_packages.sh iproute2 nftables gcc go || true

@@ -1,4 +1,7 @@
-"""The drawing of the agent's rooms, from the import contracts in pyproject.toml: python -m tools.docs.architecture."""
+"""The drawing of the agent's rooms, from the import contracts in pyproject.toml.
+
+python -m tools.docs.architecture writes it; with --check it only says whether drawing and page are of the contracts.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parents[2]
-DRAWING = ROOT / "docs/architecture.svg"
+DRAWING, PAGE = ROOT / "docs/architecture.svg", ROOT / "docs/architecture.md"
 
 WIDTH, LEFT, TOP = 860, 150, 66
 HEIGHT_OF_ROOM, GAP_DOWN, GAP_RIGHT, RIGHT = 40, 14, 12, 24
@@ -107,8 +110,27 @@ def _text(
     )
 
 
+def faults(found: Walls) -> list[str]:
+    """What of the drawing or of the page is not of the contracts."""
+    wrong = []
+    if not DRAWING.exists() or DRAWING.read_text() != svg(found):
+        wrong.append("docs/architecture.svg is of other import contracts: python -m tools.docs.architecture")
+    page = PAGE.read_text()
+    wrong += [
+        f"docs/architecture.md does not say what {room} is"
+        for line in found.lines
+        for room in line
+        if f"`{room}`" not in page
+    ]
+    return wrong
+
+
 def main() -> int:
-    """Write the drawing."""
+    """Write the drawing, or check it."""
+    if sys.argv[1:] == ["--check"]:
+        wrong = faults(walls())
+        print("\n".join(wrong) or "the drawing of the rooms is of the import contracts")
+        return 1 if wrong else 0
     DRAWING.write_text(svg(walls()))
     return 0
 
