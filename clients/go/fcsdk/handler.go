@@ -24,7 +24,7 @@ import (
 	"github.com/vmplumb/vmplumb/clients/go/vmplumbv1"
 )
 
-// Patience bounds what is done without the caller's context: looking for a former life, and the teardown.
+// Patience bounds looking for a former life, and the teardown, which goes on that long while no agent answers.
 const Patience = time.Minute
 
 // WithAgent is an option for firecracker.NewMachine: the agent at that target (see vmplumb.Dial) makes the
@@ -94,7 +94,7 @@ func setUp(ctx context.Context, m *firecracker.Machine, client *vmplumb.Client, 
 		// The context of Start may have ended, as it does when a program stops its VM.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Patience)
 		defer cancel()
-		if _, err := client.TearDown(ctx, teardown, nil); err != nil && !errors.Is(err, reason.UIDMismatch) {
+		if err := tearDown(ctx, client, teardown); err != nil {
 			return fmt.Errorf("teardown of the network of %s: %w", teardown.VmId, err)
 		}
 		return nil
@@ -121,6 +121,24 @@ func setUp(ctx context.Context, m *firecracker.Machine, client *vmplumb.Client, 
 	m.Cfg.NetNS = result.NetnsPath
 	enter(*command, result.NetnsPath)
 	return nil
+}
+
+// tearDown goes on while no agent answers, as during its upgrade: nobody else would take the network back.
+func tearDown(ctx context.Context, client *vmplumb.Client, request *vmplumbv1.TeardownNetworkRequest) error {
+	for {
+		_, err := client.TearDown(ctx, request, nil)
+		switch {
+		case errors.Is(err, reason.UIDMismatch): // it is gone, and the id is another's
+			return nil
+		case !errors.Is(err, vmplumb.ErrUnreachable) && !errors.Is(err, reason.AgentNotReady):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // endFormerLife takes away what a program that crashed has left under this id. A VM that still runs is left alone.

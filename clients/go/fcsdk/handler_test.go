@@ -3,10 +3,13 @@ package fcsdk_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -238,4 +241,64 @@ func TestATeardownThatFailsIsToldByWait(t *testing.T) {
 	if _, err := agent(t).TearDown(patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: "fc-stubborn"}, nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// away is a socket before the agent's that hangs up on so many callers before it lets the next ones through.
+type away struct {
+	net.Listener
+	left, refused atomic.Int64
+}
+
+func newAway(t *testing.T) *away {
+	t.Helper()
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "away.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := &away{Listener: listener}
+	t.Cleanup(func() { listener.Close() })
+	real := live(t, "UNIX")
+	go func() {
+		for {
+			caller, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			agent, err := net.Dial("unix", real)
+			if err != nil || made.left.Add(-1) >= 0 {
+				made.refused.Add(1)
+				caller.Close()
+				continue
+			}
+			go func() { io.Copy(agent, caller); agent.Close() }()
+			// While callers are refused, those who are connected already are cut off by what they say next.
+			go func() {
+				buffer := make([]byte, 1<<16)
+				for {
+					n, err := agent.Read(buffer)
+					if err != nil || made.left.Load() > 0 {
+						break
+					}
+					caller.Write(buffer[:n])
+				}
+				caller.Close()
+			}()
+		}
+	}()
+	return made
+}
+
+func TestATeardownWaitsForAnAgentThatIsAway(t *testing.T) {
+	door := newAway(t)
+	impatient := vmplumb.Options{Retry: vmplumb.Retry{Attempts: 1}}
+	m := machine(t, config(t, "fc-away", "quick"), fcsdk.WithAgent("unix://"+door.Addr().String(), impatient))
+	if err := m.Start(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	door.left.Store(3)
+	m.end(t)
+	if door.refused.Load() != 3 {
+		t.Errorf("refused %d times", door.refused.Load())
+	}
+	absent(t, "fc-away")
 }
