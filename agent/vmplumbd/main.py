@@ -179,6 +179,8 @@ def import_networks(
 _STATUS_SECONDS = 10.0
 # What a stop takes beside the operations that it waits for.
 _LAST_SECONDS = 15.0
+# What answers still have to be read, also by a caller on a busy machine; one that reads nothing is left.
+_GRACE_SECONDS = 5.0
 # A loop that is about to end may never say it.
 _SAYING_SECONDS = 5.0
 _NOTHING = JournalState(records=(), releases=(), revision=0, boot_id="")
@@ -271,6 +273,7 @@ class Reloads:
                 self._log.error("reload.refused", what=what, error=str(exc))
             else:
                 self._log.info("reloaded", what=what)
+        self._log.info("reload.done", parts=len(self._all))
 
 
 async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
@@ -351,7 +354,7 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
     notifier.extend(config.limits.drain_timeout + _LAST_SECONDS)
     daemon.log.info("draining", operations=daemon.lanes.admitted)
     drained = await asyncio.to_thread(daemon.agent.drain, config.limits.drain_timeout)
-    await server.stop(1.0)
+    await server.stop(_GRACE_SECONDS)
     await watch.stop()
     daemon.log.info("stopped", drained=drained)
     for path in filter(None, (listen.unix, listen.admin_unix)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -16,6 +15,7 @@ from tests.faults import chains
 from tests.faults.bench import NETNS, VM, Bench, FakePlace, bench
 from tests.faults.cases import What, record
 from tests.faults.seam import Seam, standing
+from tests.torture import journals
 from vmplumb.v1 import vm_network_pb2
 from vmplumbd.errors import AgentError, SpecConflict
 from vmplumbd.journal import schema
@@ -192,22 +192,7 @@ def test_a_journal_of_an_older_schema_is_taken_over_with_its_rows(
         (ready,) = made.tools.book.records()
         made.stop()
         path = made.directory / "state/journal.db"
-        with sqlite3.connect(":memory:") as db:
-            for statement in itertools.chain(*schema.MIGRATIONS[:version]):
-                db.execute(statement)
-            columns = ", ".join(row[1] for row in db.execute("PRAGMA table_info(networks)"))
-        db.close()
-        with sqlite3.connect(path) as db:
-            rows = db.execute(f"SELECT {columns} FROM networks").fetchall()
-        db.close()
-        for one in path.parent.iterdir():
-            one.unlink()
-        with sqlite3.connect(path) as db:
-            for statement in itertools.chain(*schema.MIGRATIONS[:version]):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {version}")
-            db.executemany(f"INSERT INTO networks ({columns}) VALUES ({','.join('?' * len(rows[0]))})", rows)
-        db.close()
+        journals.make_older(path, version)
         found = made.start()
         assert found.adopted == (VM,)
         assert made.tools.book.records() == [ready]

@@ -75,7 +75,9 @@ class Installed:
         }
         self.plugin("pass-on", PASS_ON)
         self.network("fcnet", ptp(ipMasq=True, ipMasqBackend="nftables"), REDIRECT)
-        self.network("mixed", ptp(), REDIRECT, {"type": "pass-on"})
+        # A range of its own: two networks know nothing of each other's addresses.
+        elsewhere = {**ptp()["ipam"], "subnet": "10.201.0.0/16"}
+        self.network("mixed", ptp(ipam=elsewhere), REDIRECT, {"type": "pass-on"})
 
     def network(self, name: str, *plugins: Mapping[str, Any]) -> None:
         """Install a conflist."""

@@ -77,10 +77,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # The oldest version whose agents can work with this file. An agent that is put back by one version looks
         # here, so a later migration sets it to its own predecessor if what it adds may be passed over (columns
         # with defaults, tables), and to itself if not.
-        "ALTER TABLE agent ADD COLUMN oldest_reader INTEGER NOT NULL DEFAULT 5",
+        "ALTER TABLE agent ADD COLUMN oldest_reader INTEGER NOT NULL DEFAULT 4",
     ),
 )
 
 VERSION = len(MIGRATIONS)
 # The first version that says who else can work with it.
-SAYS_WHO_READS = 5
+SAYS_WHO_READS = 4

@@ -62,6 +62,7 @@ class AsyncClient:
             self._channel = grpc.aio.secure_channel(target, tls.credentials(), options)
         self._stub = NetworkAgentServiceStub(self._channel)
         self._retry = retry or Retry()
+        self._closed = False
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -71,6 +72,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """End every call and the connection. Operations go on."""
+        self._closed = True
         await self._channel.close(None)
 
     async def set_up(
@@ -90,7 +92,7 @@ class AsyncClient:
         request = _follow.set_up_request(
             vm_id, spec, kernel_args=kernel_args, operation_timeout=operation_timeout
         )
-        patience = Patience(self._retry, timeout)
+        patience = Patience(self._retry, timeout, lambda: self._closed)
         follow: Follow[SetupNetworkRequest, SetupNetworkResponse, SetupResult] = Follow(request, patience)
         return await _to_the_end(self._stub.SetupNetwork, follow, patience, on_progress)
 
@@ -125,7 +127,7 @@ class AsyncClient:
             wait_for_devices=wait_for_devices,
             operation_timeout=operation_timeout,
         )
-        patience = Patience(self._retry, timeout)
+        patience = Patience(self._retry, timeout, lambda: self._closed)
         follow: Follow[TeardownNetworkRequest, TeardownNetworkResponse, TeardownResult] = Follow(
             request, patience
         )
@@ -160,7 +162,7 @@ class AsyncClient:
         after it. A broken stream is resumed: no change comes twice, no removal is left out. Raises
         ResumePositionLost only for a position of the caller's own.
         """
-        patience = Patience(self._retry, None)
+        patience = Patience(self._retry, None, lambda: self._closed)
         watch = Watch(vm_ids, after_revision, patience)
         while True:
             call = self._stub.WatchNetworks(watch.request())
@@ -233,7 +235,7 @@ class AsyncClient:
     async def _ask(
         self, method: Callable[..., Awaitable[_Answer]], request: object, timeout: Seconds | None
     ) -> _Answer:
-        patience = Patience(self._retry, timeout)
+        patience = Patience(self._retry, timeout, lambda: self._closed)
         while True:
             try:
                 return await method(request, timeout=patience.left())

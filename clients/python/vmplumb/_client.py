@@ -62,6 +62,7 @@ class Client:
             self._channel = grpc.secure_channel(target, tls.credentials(), options)
         self._stub = NetworkAgentServiceStub(self._channel)
         self._retry = retry or Retry()
+        self._closed = False
 
     def __enter__(self) -> Client:
         return self
@@ -71,6 +72,7 @@ class Client:
 
     def close(self) -> None:
         """End every call and the connection. Operations go on."""
+        self._closed = True
         self._channel.close()
 
     def set_up(
@@ -91,7 +93,7 @@ class Client:
         request = _follow.set_up_request(
             vm_id, spec, kernel_args=kernel_args, operation_timeout=operation_timeout
         )
-        patience = Patience(self._retry, timeout)
+        patience = Patience(self._retry, timeout, lambda: self._closed)
         follow: Follow[SetupNetworkRequest, SetupNetworkResponse, SetupResult] = Follow(request, patience)
         return _to_the_end(self._stub.SetupNetwork, follow, patience, on_progress)
 
@@ -126,7 +128,7 @@ class Client:
             wait_for_devices=wait_for_devices,
             operation_timeout=operation_timeout,
         )
-        patience = Patience(self._retry, timeout)
+        patience = Patience(self._retry, timeout, lambda: self._closed)
         follow: Follow[TeardownNetworkRequest, TeardownNetworkResponse, TeardownResult] = Follow(
             request, patience
         )
@@ -158,7 +160,7 @@ class Client:
         after it. A broken stream is resumed: no change comes twice, no removal is left out. Raises
         ResumePositionLost only for a position of the caller's own.
         """
-        patience = Patience(self._retry, None)
+        patience = Patience(self._retry, None, lambda: self._closed)
         watch = Watch(vm_ids, after_revision, patience)
         while True:
             call = self._stub.WatchNetworks(watch.request())
@@ -232,7 +234,7 @@ class Client:
         request: object,
         timeout: Seconds | None,
     ) -> _Answer:
-        patience = Patience(self._retry, timeout)
+        patience = Patience(self._retry, timeout, lambda: self._closed)
         while True:
             try:
                 return method(request, timeout=patience.left())

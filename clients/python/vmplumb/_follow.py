@@ -11,7 +11,7 @@ import datetime as dt
 import math
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,6 +20,7 @@ import grpc
 from vmplumb._errors import (
     AgentNotReady,
     AgentUnreachable,
+    CallCancelled,
     DeadlineExceeded,
     ProtocolBroken,
     ResumePositionLost,
@@ -86,8 +87,12 @@ class WatchEvent:
 class Patience:
     """How long one call goes on: the caller's timeout over all tries, and the tries in a row."""
 
-    def __init__(self, retry: Retry, timeout: Seconds | None) -> None:
+    def __init__(
+        self, retry: Retry, timeout: Seconds | None, closed: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`closed` says whether this side ended the connection: a call that is cancelled then was meant to be."""
         self._retry = retry
+        self._closed = closed
         self._failures = 0
         self._until = math.inf if timeout is None else time.monotonic() + seconds(timeout)
 
@@ -107,7 +112,9 @@ class Patience:
         Tried again is what says that nobody was there: a broken connection, an agent that starts or drains.
         An operation that ended UNAVAILABLE (CNI_TRY_AGAIN_LATER, JOURNAL_FAILED) has ended.
         """
-        if not isinstance(error, AgentUnreachable | AgentNotReady):
+        # A server that goes cancels what it could not answer any more.
+        dropped = isinstance(error, CallCancelled) and not self._closed()
+        if not dropped and not isinstance(error, AgentUnreachable | AgentNotReady):
             raise error
         self._failures += 1
         if self._failures >= self._retry.attempts:

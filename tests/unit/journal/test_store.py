@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.torture import journals
 from vmplumbd.errors import JournalFailed, Reason
 from vmplumbd.journal import schema
 from vmplumbd.journal.store import SqliteJournal
@@ -17,7 +18,7 @@ from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import Failure
-from vmplumbd.model.record import Record, Release
+from vmplumbd.model.record import Cordon, Record, Release
 
 
 @pytest.fixture
@@ -134,10 +135,48 @@ def test_a_second_agent_is_refused_until_the_first_has_gone(path: Path) -> None:
     SqliteJournal(str(path)).close()
 
 
+def test_a_journal_of_the_next_agent_is_worked_with_and_kept_as_it_is(path: Path) -> None:
+    kept = record()
+    journal = SqliteJournal(str(path))
+    journal.put(kept)
+    journal.close()
+    journals.make_newer(path)
+    older = SqliteJournal(str(path))
+    assert older.load().records == (kept,)
+    changed = replace(kept, revision=kept.revision + 1)
+    older.put(changed)
+    older.set_cordon(Cordon(since=1.0, reason="why", by="local"))
+    older.close()
+    assert journals.version_of(path) == schema.VERSION + 1
+    with sqlite3.connect(path) as db:
+        column = f"later{schema.VERSION + 1}"
+        assert db.execute(f"SELECT {column} FROM networks").fetchall() == [("later",)]
+    db.close()
+    again = SqliteJournal(str(path))
+    assert (again.load().records, again.load().cordon) == (
+        (changed,),
+        Cordon(since=1.0, reason="why", by="local"),
+    )
+    again.close()
+
+
+def test_a_journal_two_versions_ahead_is_refused_and_left_alone(path: Path) -> None:
+    SqliteJournal(str(path)).close()
+    journals.make_newer(path, by=2)
+    before = path.read_bytes()
+    words = (
+        f"has schema version {schema.VERSION + 2}, which agents from version {schema.VERSION + 1} on can use"
+    )
+    with pytest.raises(JournalFailed, match=words):
+        SqliteJournal(str(path))
+    assert path.read_bytes() == before
+
+
 def test_a_journal_of_a_newer_agent_is_refused_and_left_alone(path: Path) -> None:
     SqliteJournal(str(path)).close()
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        db.execute("UPDATE agent SET oldest_reader = ?", (schema.VERSION + 1,))
     db.close()
     with pytest.raises(JournalFailed, match="newer vmplumbd"):
         SqliteJournal(str(path))
