@@ -24,7 +24,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "vmm.md").read_text()
 
 def conflist(name: str) -> list[dict[str, Any]]:
     """The plugins of a network that the documentation shows."""
-    (found,) = re.findall(rf"```json {name}\n(.*?)```", PAGE, re.DOTALL)
+    (found,) = re.findall(rf'```json title="{name}"\n(.*?)```', PAGE, re.DOTALL)
     plugins: list[dict[str, Any]] = json.loads(found)["plugins"]
     return plugins
 

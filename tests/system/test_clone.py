@@ -64,6 +64,9 @@ def test_clones_are_the_same_inside_and_differ_outside(agent: Daemon, host: Host
     assert first != second
     assert set(reservations(host, network)) == {first, second}
     for n in (1, 2):
+        described = agent.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id=f"vm-{n}"))
+        (tap,) = [one for one in described.devices if one.role == vm_network_pb2.DEVICE_ROLE_TAP]
+        assert (tap.name, tap.owner_uid, tap.owner_gid) == ("tap0", uid, gid)
         assert not agent.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id=f"vm-{n}")).findings
         assert agent.tear_down(f"vm-{n}").devices_gone
     assert reservations(host, network) == {}
