@@ -49,6 +49,9 @@ def test_later_sources_win(tmp_path: Path) -> None:
         ("paths.bin_path", "/a:/b", ("/a", "/b")),
         ("cni.owned_networks", "", ()),
         ("log.level", "debug", "debug"),
+        ("metrics.listen", "[::1]:9477", "[::1]:9477"),
+        ("metrics.listen", "/run/vmplumb/metrics.sock", "/run/vmplumb/metrics.sock"),
+        ("traces.enabled", "true", True),
     ],
 )
 def test_text_becomes_the_settings_type(
@@ -109,6 +112,13 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         ("[listen]\nadmin_mode = 'rw'", "octal"),
         ("[listen]\nunix = '/x'\nadmin_unix = '/x'", "own"),
         ("[log]\nlevel = 'loud'", "choice"),
+        ("[log]\nformat = 'xml'", "choice"),
+        ("[metrics]\nlisten = '0.0.0.0:9477'", "loopback"),
+        ("[metrics]\nlisten = 'localhost:9477'", "loopback"),
+        ("[metrics]\nlisten = '127.0.0.1'", "loopback"),
+        ("[metrics]\nlisten = '127.0.0.1:70000'", "loopback"),
+        ("[traces]\nsample = 1.5", "range"),
+        ("[traces]\nendpoint = 'collector:4317'", "form"),
         ("[limits]\nmax_networks = -1", "positive"),
         ("[limits]\nexec_threads = 1.5", "type"),
         ("[limits]\noperation_timeout = 'inf'", "type"),
