@@ -593,6 +593,18 @@ def _bytes() -> Iterator[Attack]:
 
 def _policy() -> Iterator[Attack]:
     yield Attack("a diagnosis by somebody who is no administrator", "DiagnoseHost", lambda _: b"", DENIED)
+    cordon = pb.CordonHostRequest(cordoned=True, reason="x").SerializeToString()
+    yield Attack("a cordon by somebody who is no administrator", "CordonHost", lambda _: cordon, DENIED)
+    yield Attack(
+        "unknown field of a cordon", "CordonHost", lambda _: cordon + b"\xfa\x3f\x01x", UNKNOWN, "root"
+    )
+    yield Attack(
+        "a cordon with a long reason",
+        "CordonHost",
+        lambda _: pb.CordonHostRequest(cordoned=True, reason="x" * 257).SerializeToString(),
+        INVALID,
+        "root",
+    )
     for option in ("collect_leaks", "as_one_group", "drain_pools", "quarantine"):
         yield Attack(
             f"a collection with {option} by somebody who is no administrator",

@@ -29,7 +29,7 @@ def besieged(module_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """An agent with networks of two owners."""
     # Without IPv6 nothing on the host changes by itself, such as addresses that become usable.
     with site(module_host, tmp_path_factory.mktemp("site"), POLICY, kernel__host_ipv6="false") as made:
-        for name, names in CERTIFICATES.items():
+        for name, names in (*CERTIFICATES.items(), ("root", ROOT)):
             made.caller(name, names)
         module_host.run(["ip", "netns", "add", "mgmt"])
         a, b = made.caller("a"), made.caller("b")
@@ -79,6 +79,9 @@ def test_the_table_is_as_long_as_it_is_said_to_be(capsys: pytest.CaptureFixture[
     names = [one.name for one in TABLE]
     assert len(set(names)) == len(names)
     assert len(names) >= 60
+    said = (Path(__file__).parents[2] / "SECURITY.md").read_text()
+    assert f"{len(names)} attacks by calls" in said
+    assert f"has {len(BAD_CERTIFICATES)} by certificates" in said
     with capsys.disabled():
         print(f"\n{len(names)} attacks by calls, {len(BAD_CERTIFICATES)} by certificates")
 

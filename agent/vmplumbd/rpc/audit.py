@@ -19,7 +19,7 @@ GONE = "CALLER_GONE"
 
 _OPTIONS = (
     *("validate_only", "force", "wait_for_devices", "dry_run", "allow_empty", "collect_leaks", "quarantine"),
-    *("as_one_group", "drain_pools"),
+    *("as_one_group", "drain_pools", "cordoned"),
 )
 _DOORS_LIMITS = frozenset({"policy.rate", "policy.max_streams", "limits.max_calls"})
 # Calls that the door turned away because there were too many: a line each would push all others out.
