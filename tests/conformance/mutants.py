@@ -786,6 +786,29 @@ class AnswersNothingWhileItDrains(Reference):
         return await super().status(request, caller)
 
 
+class ForgetsItsCordon(Reference):
+    """ "It outlives restarts of the agent." A start lifts it."""
+
+    def __init__(self, world: World, options: Options, journal: Journal | None = None) -> None:
+        if journal is not None:
+            journal.cordon = None
+        super().__init__(world, options, journal)
+
+
+class SaysReadyWhileItIsCordoned(Reference):
+    """ "GetStatus is not ready and says why" It says ready."""
+
+    def is_ready(self) -> bool:
+        return not self.draining
+
+
+class CordonsInVain(Reference):
+    """ "SetupNetwork that would begin one answers AGENT_NOT_READY" It begins all the same."""
+
+    def check_cordon(self) -> None:
+        pass
+
+
 class LosesNetworksAtAStart(Reference):
     """ "Server-assigned; a vm_id which is removed and set up again gets a new one." A start gives all new ones."""
 

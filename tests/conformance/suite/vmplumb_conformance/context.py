@@ -173,6 +173,17 @@ class Context:
 
         await self.until(ready, "the server is ready again")
 
+    async def answers(self, server: Server) -> None:
+        """Wait until a server that was stopped is there again, ready or not."""
+
+        async def there() -> bool:
+            try:
+                return bool((await server.status()).agent_name)
+            except grpc.RpcError:
+                return False
+
+        await self.until(there, "the server is there again")
+
     # After the check.
 
     async def clean_up(self) -> list[str]:
