@@ -11,7 +11,7 @@ import pytest
 from tools.clients import __main__ as frame
 from tools.clients import language as languages
 from tools.clients.language import Broken, Count, Language, Workshop
-from tools.clients.languages import go
+from tools.clients.languages import go, java, typescript
 
 
 @pytest.fixture
@@ -153,6 +153,34 @@ GO = """\
 def test_gos_tests_are_counted_by_their_leaves_and_what_failed_is_readable() -> None:
     assert go.count(GO) == Count(passed=2, failed=1, skipped=1)
     assert go.readable("go test: exit status 1\n" + GO) == "go test: exit status 1\nwhy\n"
+
+
+NODE = """\
+✔ a test (1.5ms)
+ℹ tests 9
+ℹ suites 2
+ℹ pass 3
+ℹ fail 1
+ℹ cancelled 1
+ℹ skipped 2
+ℹ todo 2
+ℹ duration_ms 12.25
+✖ failing tests:
+"""
+
+
+def test_nodes_tests_are_counted_by_its_closing_lines() -> None:
+    assert typescript.count(NODE) == Count(passed=3, failed=2, skipped=4)
+    with pytest.raises(Broken, match="closing lines"):
+        typescript.count(NODE.partition("ℹ")[0])
+
+
+def test_mavens_tests_are_counted_by_its_reports(tmp_path: Path) -> None:
+    suite = '<testsuite name="A" tests="{}" errors="{}" skipped="{}" failures="{}"><testcase name="a"/></testsuite>'
+    (tmp_path / "TEST-a.xml").write_text(suite.format(5, 1, 1, 2))
+    (tmp_path / "TEST-b.xml").write_text(suite.format(2, 0, 0, 0))
+    assert java.count(tmp_path) == Count(passed=3, failed=3, skipped=1)
+    assert java.count(tmp_path / "nothing") == Count()
 
 
 def test_a_try_that_fails_is_repeated_where_a_registry_is_asked(root: Path) -> None:

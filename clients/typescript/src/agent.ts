@@ -36,7 +36,7 @@ export interface CallOptions {
 }
 
 export interface OperationOptions extends CallOptions {
-  /** Called once for an event, over every broken stream. */
+  /** Called once for an event, over every broken stream; the call ends with what it throws. */
   readonly onProgress?: (event: ProgressEvent) => void;
   /** Bounds the agent's work; the agent's own default if left out. */
   readonly operationTimeoutMs?: number;
@@ -121,7 +121,7 @@ export class Agent {
 
   /** Make, or find, the network of a VM. The same call with the same spec gives the same answer. */
   setUp(vmId: string, spec: Spec, options: SetUpOptions = {}): Promise<SetupResult> {
-    return toTheEnd(this.settingUp(vmId, spec, options), options);
+    return toTheEnd(this.settingUp(vmId, spec, options));
   }
 
   /** The same as an iterator of its progress, which returns the result. To leave it ends the call, not the set-up. */
@@ -133,7 +133,7 @@ export class Agent {
 
   /** Remove the network of a VM, or attach to its teardown. Nothing there is success: `existed` is false. */
   tearDown(vmId: string, options: TearDownOptions = {}): Promise<TeardownResult> {
-    return toTheEnd(this.tearingDown(vmId, options), options);
+    return toTheEnd(this.tearingDown(vmId, options));
   }
 
   /** The same as an iterator of its progress, which returns the result. */
@@ -204,10 +204,9 @@ export class Agent {
     }
   }
 
-  async *#follow<M extends Operation>(method: M, request: MessageInitShape<M["input"]>, options: CallOptions) {
+  async *#follow<M extends Operation>(method: M, request: MessageInitShape<M["input"]>, options: OperationOptions) {
     const patience = this.#patience(options.signal);
-    let [uid, sequence] = ["", 0n];
-    let resume = false;
+    let [uid, sequence, resume] = ["", 0n, false];
     for (;;) {
       let result: SetupResult | TeardownResult | undefined;
       try {
@@ -221,7 +220,10 @@ export class Agent {
           if (at <= sequence) continue;
           sequence = at;
           const time = timestampDate(eventTime ?? create(TimestampSchema));
-          if (event.case === "progress") yield { uid, sequence, time, replayed, progress: event.value };
+          if (event.case !== "progress") continue;
+          const told: ProgressEvent = { uid, sequence, time, replayed, progress: event.value };
+          options.onProgress?.(told);
+          yield told;
         }
         if (!result) throw new VmplumbError(status.INTERNAL, "the stream ended well but without a result");
         return result;
@@ -282,12 +284,10 @@ export class Agent {
   }
 }
 
-async function toTheEnd<R>(events: AsyncGenerator<ProgressEvent, R, void>, options: OperationOptions): Promise<R> {
-  for (;;) {
-    const next = await events.next();
-    if (next.done) return next.value;
-    options.onProgress?.(next.value);
-  }
+async function toTheEnd<R>(events: AsyncGenerator<ProgressEvent, R, void>): Promise<R> {
+  let next = await events.next();
+  while (!next.done) next = await events.next();
+  return next.value;
 }
 
 const duration = (ms?: number) => (ms === undefined ? undefined : durationFromMs(ms));

@@ -125,6 +125,22 @@ describe("a set-up and its teardown", () => {
     await agent.tearDown(vmId);
   });
 
+  test("a call ends with what its caller's callback throws, and its operation goes on", async (t) => {
+    const agent = client(t);
+    const vmId = "ts-callback";
+    const first = agent.setUp(vmId, over("slow"));
+    await order(`WAIT ${vmId}`);
+    const own = new Error("the caller's own");
+    const onProgress = () => {
+      throw own;
+    };
+    await assert.rejects(agent.setUp(vmId, over("slow"), { onProgress }), own);
+    assert.equal(await phase(agent, vmId), Phase.SETTING_UP);
+    await order(`OPEN ${vmId}`);
+    assert.equal((await first).interfaces.length, 1);
+    await agent.tearDown(vmId);
+  });
+
   test("a teardown ends a set-up, whose caller is told", async (t) => {
     const agent = client(t);
     const vmId = "ts-torn";

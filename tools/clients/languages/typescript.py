@@ -64,7 +64,7 @@ def test(shop: Workshop) -> Count:
     said = shop.run_live(
         "node",
         "--test",
-        "--test-reporter=tap",
+        "--test-reporter=spec",
         "--test-concurrency=1",
         *map(os.fspath, tests),
         cwd=shop.root / CLIENT,
@@ -73,8 +73,8 @@ def test(shop: Workshop) -> Count:
 
 
 def count(said: str) -> Count:
-    """The tests in the closing lines of node's TAP."""
-    figures = {name: int(number) for name, number in re.findall(r"^# (\w+) (\d+)$", said, re.MULTILINE)}
+    """The tests in the closing lines of node's "spec" reporter, which tells failures at its end."""
+    figures = {name: int(number) for name, number in re.findall(r"^\S (\w+) (\d+)$", said, re.MULTILINE)}
     try:
         skipped = figures["skipped"] + figures["todo"]
         return Count(passed=figures["pass"], failed=figures["fail"] + figures["cancelled"], skipped=skipped)
