@@ -9,7 +9,7 @@ In each round the agent
     restart     ends (SIGTERM) and begins
     upgrade     ends; its journal is that of the version before; it begins and takes it over
     downgrade   ends; its journal is that of the next version; it begins and works with it
-    reload      is told to read its configuration again (SIGHUP)
+    reload      is told to read its configuration again (SIGHUP): a new one, one that cannot be used, the old one
     cordon      lets no new network begin for half a second
 
 A call that fails in spite of the client's retries is a failure of the run. Networks that were there before the
@@ -165,10 +165,19 @@ def downgrade(agent: Installed) -> None:
 
 
 def reload(agent: Installed) -> None:
-    """What can be read again is."""
-    before = len(agent.said("reload.done"))
-    os.kill(agent.pid, signal.SIGHUP)
-    until(lambda: len(agent.said("reload.done")) > before, "the configuration was read again")
+    """Other limits, a file that cannot be used, and the first limits again."""
+    for text in ("[limits]\nmax_networks = 3000\nattempts = 4\n", "[limits]\nmax_networks = 'many'\n", ""):
+        aside = agent.file.with_suffix(".new")
+        aside.write_text(text)
+        aside.rename(agent.file)
+        before = len(agent.said("reload.done"))
+        os.kill(agent.pid, signal.SIGHUP)
+        until(lambda before=before: len(agent.said("reload.done")) > before, "it was read again")  # type: ignore[misc]
+    told = agent.said()
+    refused = [one for one in told if one["event"] == "reload.refused"]
+    taken = [one for one in told if one["event"] == "config.changed"]
+    assert taken, "other limits were taken"
+    assert 2 * len(refused) == len(taken), "what cannot be used was refused, and nothing else"
 
 
 def cordon(agent: Installed) -> None:

@@ -109,7 +109,7 @@ def run(argv: list[str] | None = None) -> int:
             apply=given.apply,
             as_json=given.json,
         )
-    return main.serve(loaded)
+    return main.serve(loaded, lambda: config.load(given.config, flags=flags))
 
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:

@@ -237,6 +237,64 @@ class Config:
     traces: Traces = field(default_factory=Traces)
 
 
+# Settings that SIGHUP changes; of all others a restart is needed.
+RELOADED = frozenset(
+    {
+        "log.level",
+        "listen.max_watches",
+        "paths.bin_path",
+        "paths.conf_dir",
+        "paths.cache_root",
+        "paths.allowed_bin_paths",
+        "paths.allowed_conf_dirs",
+        "paths.allowed_cache_roots",
+        "paths.allowed_netns_roots",
+        "limits.max_networks",
+        "limits.max_operations",
+        "limits.max_calls",
+        "limits.message_bytes",
+        "limits.json_depth",
+        "limits.journal_bytes",
+        "limits.operation_timeout",
+        "limits.undo_timeout",
+        "limits.drain_timeout",
+        "limits.attempts",
+        "limits.first_retry",
+        "limits.longest_retry",
+        "cni.strict_del",
+        "cni.inline_config",
+        "cni.inline_plugins",
+        "cni.inline_keys",
+        "cni.owned_networks",
+        "kernel.drain_group",
+    }
+)
+
+
+def changed(before: Config, after: Config) -> frozenset[str]:
+    """The settings, as "section.key", that are not the same."""
+    return frozenset(
+        f"{section.name}.{one.name}"
+        for section in fields(Config)
+        for one in fields(getattr(before, section.name))
+        if getattr(getattr(before, section.name), one.name) != getattr(getattr(after, section.name), one.name)
+    )
+
+
+def reloaded(before: Config, after: Config) -> Config:
+    """What an agent that runs with `before` runs with once it was told to read `after`."""
+    sections: dict[str, Any] = {}
+    for section in fields(Config):
+        old, new = getattr(before, section.name), getattr(after, section.name)
+        taken = {
+            one.name: getattr(new, one.name)
+            for one in fields(old)
+            if f"{section.name}.{one.name}" in RELOADED
+        }
+        sections[section.name] = replace(old, **taken)
+    return Config(**sections)
+
+
 def load(
     file: str | None, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
 ) -> Config:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmplumbd import compose
+from vmplumbd import config as configs
 from vmplumbd.cni.orphans import Orphans
 from vmplumbd.compose import Daemon
 from vmplumbd.config import Config, InvalidConfig, load_policy
@@ -67,8 +68,11 @@ def tune_interpreter() -> None:
     gc.set_threshold(10_000, 20, 50)
 
 
-def serve(config: Config) -> int:
-    """Run until SIGTERM or SIGINT; answers the exit status. Networks stay when the agent goes."""
+def serve(config: Config, reread: Callable[[], Config] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; answers the exit status. Networks stay when the agent goes.
+
+    `reread` reads the configuration again, at SIGHUP.
+    """
     tune_interpreter()
     # Each namespace that waits for its end is a descriptor (`operations.reaper`).
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -86,7 +90,7 @@ def serve(config: Config) -> int:
         log.error("start.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 3 if isinstance(exc, JournalFailed) else 1
     try:
-        return asyncio.run(_serve(config, daemon, policy))
+        return asyncio.run(_serve(config, daemon, policy, reread))
     finally:
         daemon.close()
 
@@ -276,19 +280,52 @@ class Reloads:
         self._log.info("reload.done", parts=len(self._all))
 
 
-async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
+class Running:
+    """The configuration that the agent runs with: what SIGHUP can change is what was read last."""
+
+    def __init__(self, config: Config, reread: Callable[[], Config], daemon: Daemon, door: Door) -> None:
+        self.config = config
+        self._reread = reread
+        self._daemon = daemon
+        self._door = door
+
+    def again(self) -> None:
+        """Read it and take what can be taken; tell what needs a restart. Raises InvalidConfig; nothing changed."""
+        found = self._reread()
+        config = configs.reloaded(self.config, found)
+        settings = compose.settings(config)
+        taken, left = configs.changed(self.config, config), configs.changed(config, found)
+        self._daemon.tools.change_settings(settings)
+        self._daemon.lanes.limit = config.limits.max_operations
+        self._door.limits = _door_limits(config)
+        self._daemon.log.set_level(config.log.level)
+        self.config = config
+        if taken:
+            self._daemon.log.info("config.changed", settings=sorted(taken))
+        if left:
+            self._daemon.log.warning("config.needs_restart", settings=sorted(left))
+
+
+def _door_limits(config: Config) -> DoorLimits:
+    limits = config.limits
+    return DoorLimits(
+        max_calls=limits.max_calls,
+        max_watches=config.listen.max_watches,
+        message_bytes=limits.message_bytes,
+        json_depth=limits.json_depth,
+    )
+
+
+async def _serve(
+    config: Config, daemon: Daemon, policy: Policy | None, reread: Callable[[], Config] | None
+) -> int:
     rules = RequestRules.load()
     key = _agent_key(Path(config.paths.state_dir))
     listen, limits = config.listen, config.limits
     door = Door(
         clock=daemon.tools.clock.monotonic,
         policy=policy,
-        limits=DoorLimits(
-            max_calls=limits.max_calls,
-            max_watches=listen.max_watches,
-            message_bytes=limits.message_bytes,
-            json_depth=limits.json_depth,
-        ),
+        limits=_door_limits(config),
         separate_admin=bool(listen.admin_unix),
     )
     try:
@@ -321,6 +358,8 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     reloads = Reloads(daemon.log)
+    running = Running(config, reread or (lambda: config), daemon, door)
+    reloads.add("config", running.again)
     if config.policy.file:
         reloads.add("policy", lambda: setattr(door, "policy", load_policy(config.policy.file, RPCS)))
     if audit is not None:
@@ -351,9 +390,9 @@ async def _serve(config: Config, daemon: Daemon, policy: Policy | None) -> int:
     notifier.ready(_status(daemon))
     await _until(stop, daemon, notifier)
     notifier.stopping(f"{daemon.lanes.admitted} operations to end")
-    notifier.extend(config.limits.drain_timeout + _LAST_SECONDS)
+    notifier.extend(running.config.limits.drain_timeout + _LAST_SECONDS)
     daemon.log.info("draining", operations=daemon.lanes.admitted)
-    drained = await asyncio.to_thread(daemon.agent.drain, config.limits.drain_timeout)
+    drained = await asyncio.to_thread(daemon.agent.drain, running.config.limits.drain_timeout)
     await server.stop(_GRACE_SECONDS)
     await watch.stop()
     daemon.log.info("stopped", drained=drained)

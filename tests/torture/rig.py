@@ -61,6 +61,9 @@ class Installed:
         self.log = directory / "log"
         self.socket = directory / "agent.sock"
         self.journal = directory / "state" / "journal.db"
+        # Read beside the settings, which count more.
+        self.file = directory / "vmplumbd.toml"
+        self.file.touch()
         self.pid = 0
         for name in ("conf", "bin"):
             (directory / name).mkdir()
@@ -102,6 +105,8 @@ class Installed:
         """Start a daemon; answers its pid, once it listens if `serving`."""
         words = [
             "serve",
+            "--config",
+            str(self.file),
             *(word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")),
         ]
         self.pid = self.forge.start(words, log=self.log, hook=hook, environment=environment, files=files)

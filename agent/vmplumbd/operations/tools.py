@@ -141,7 +141,8 @@ class Tools:
     `freeing_invoker` gives back addresses whose links have been seen to go.
     `caches` is the result cache in a directory.
     `holders` says who lives in the namespace with an inode; `probe` what the host offers. `note` takes an
-    event and its fields for the log. `built_in_networks` are those whose last set-up ran in process, as the next
+    event and its fields for the log. `settings` are replaced as a whole when the operator changes them: what runs
+    has the new ones from then on. `built_in_networks` are those whose last set-up ran in process, as the next
     one most likely will: a guess, for speed alone.
     """
 
@@ -168,3 +169,7 @@ class Tools:
     probe: Probe
     caches: Callable[[str], Cache] = Cache
     note: Callable[[str, Mapping[str, str]], None] = _unheard
+
+    def change_settings(self, settings: Settings) -> None:
+        """The operator has other wishes. One step: who reads a setting has the old ones or the new."""
+        object.__setattr__(self, "settings", settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -169,3 +169,26 @@ def test_check_config_says_what_is_wrong_and_exits_with_2(
     assert command.run(["check-config", "--config", str(path)]) == 2
     assert "limits.attempts: must be above 0" in capsys.readouterr().err
     assert command.run(["check-config", "--config", str(path), "--set", "limits.attempts=3"]) == 0
+
+
+def test_what_is_taken_at_a_reload_is_a_setting_and_the_rest_stays() -> None:
+    before = config.load(None, environment={}, flags={})
+    other = _other(before)
+    every = config.changed(before, other)
+    assert every > config.RELOADED
+    now = config.reloaded(before, other)
+    assert config.changed(before, now) == config.RELOADED
+    assert config.changed(now, other) == every - config.RELOADED
+
+
+def _other(before: config.Config) -> config.Config:
+    """Every setting with another value, whatever it means."""
+    return config.Config(
+        **{
+            section.name: replace(
+                getattr(before, section.name),
+                **{one.name: object() for one in fields(getattr(before, section.name))},
+            )
+            for section in fields(before)
+        }
+    )
