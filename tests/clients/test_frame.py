@@ -23,6 +23,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (frame, languages):
         monkeypatch.setattr(module, "ROOT", tmp_path)
         monkeypatch.setattr(module, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(frame, "no_host", lambda: "")
     monkeypatch.delenv("CI", raising=False)
     assert frame.main(["--write"], table=table()) == 0
     return tmp_path
@@ -127,6 +128,17 @@ def test_a_language_that_cannot_be_worked_with_is_left_out_with_the_reason_but_n
     monkeypatch.setenv("CI", ci)
     assert frame.main([], table=table(packages=("tongue",))) == status
     assert "tongue: left out: the Tongue client need Tongue: no apt-get here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 1)])
+def test_a_machine_that_can_make_no_host_is_told_so(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ci: str, status: int
+) -> None:
+    monkeypatch.setattr(frame, "no_host", lambda: "not root, and no user namespace")
+    monkeypatch.setenv("CI", ci)
+    assert frame.main([], table=table()) == status
+    assert "tongue: left out: not root, and no user namespace" in capsys.readouterr().out
+    assert frame.main(["--check"], table=table()) == 0
 
 
 @pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 1)])

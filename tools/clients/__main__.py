@@ -71,6 +71,15 @@ def lacking(language: Language) -> str:
     return "; ".join(reasons) or done.stderr.strip() or "its programs are not here"
 
 
+def no_host() -> str:
+    """Why no live agent can be had here: a host of its own cannot be made. Empty if it can."""
+    script = "from tests import host; print(host.become_root() or host.refusal() or '')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    return (done.stdout if done.returncode == 0 else done.stderr).strip()
+
+
 def differences(language: Language, fresh: Path) -> list[str]:
     """What of the committed generated code is not as `fresh` has it."""
     there, made = _files(language, ROOT), _files(language, fresh)
@@ -169,8 +178,9 @@ def main(arguments: Sequence[str], table: Mapping[str, Language] | None = None) 
         return 1 if old else 0
     write_contract()
     outcomes, here = [], []
+    hostless = "" if asked.write or asked.check else no_host()
     for name in asked.languages or table:
-        reason = lacking(table[name])
+        reason = hostless or lacking(table[name])
         if reason:
             outcomes.append(Outcome(name=name, left_out=reason))
         else:
