@@ -32,6 +32,7 @@ def agent(daemon: Daemon) -> Iterator[Daemon]:
     """The module's daemon with two networks of clones; the world is as before at the end."""
     daemon.network("clones", ptp(), CLONE)
     daemon.network("bridged", BRIDGE, CLONE)
+    daemon.network("masqueraded", ptp(ipMasq=True, ipMasqBackend="nftables"), CLONE)
     before = snapshot(bridges=("br-clone",))
     yield daemon
     eventually(lambda: snapshot(bridges=("br-clone",)) == before, "the world as before")
@@ -50,7 +51,7 @@ def inside(host: Host, result: vm_network_pb2.SetupResult, *argv: str) -> Any:
     return json.loads(host.run(["nsenter", f"--net={result.netns_path}", *argv]).stdout)
 
 
-@pytest.mark.parametrize("network", ["clones", "bridged"])
+@pytest.mark.parametrize("network", ["clones", "bridged", "masqueraded"])
 def test_clones_are_the_same_inside_and_differ_outside(agent: Daemon, host: Host, network: str) -> None:
     uid, gid = an_owner()
     results = [agent.result(f"vm-{n}", network, tap={"uid": uid, "gid": gid}) for n in (1, 2)]
