@@ -183,12 +183,14 @@ class Door:
         if visit.rule is not None and size >= _BYTES_OF_A_CALL:
             self._take(visit.caller.identity, visit.rule, size / _BYTES_OF_A_CALL)
 
-    async def slow_down(self, way: Way, peer: Peer, error: AgentError, size: int) -> None:
-        """Let a caller that calls too often wait a little for its refusal, so that it can do so less often.
+    async def slow_down(self, way: Way, peer: Peer, error: AgentError, *, let_in: bool, size: int) -> None:
+        """Let a caller that calls too often, or may not call at all, wait a little for its refusal.
 
-        Only so many of one identity wait, and no long request, which would lie in memory meanwhile.
+        So it can do so less often. Only so many of one identity wait, and no long request, which would lie in
+        memory meanwhile.
         """
-        if error.limit != _RATE or size >= _BYTES_OF_A_CALL:
+        too_much = error.limit == _RATE or (not let_in and way is Way.TCP)
+        if not too_much or size >= _BYTES_OF_A_CALL:
             return
         who = self.who(way, peer)
         if self._waiting[who] >= _MOST_WAITING:

@@ -374,7 +374,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         except AgentError as exc:
             error = exc
             size = request.ByteSize() if isinstance(request, Message) else 0
-            await self._door.slow_down(self._way, context, exc, size)
+            let_in = served.visit is not None
+            await self._door.slow_down(self._way, context, exc, let_in=let_in, size=size)
             await _abort(context, exc, request)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a status that says so
             error = failures.as_agent_error(exc)
