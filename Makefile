@@ -37,7 +37,7 @@ demo-clones: env
 	@$(PYTHON) -m tools.demo.clones
 
 test: env
-	@tools/system_packages.sh iproute2 nftables gcc qemu go systemd prometheus || true
+	@tools/system_packages.sh iproute2 nftables gcc qemu go systemd etcd prometheus || true
 	@if [ -x tools/reference_plugins.sh ] && command -v go >/dev/null; then \
 		tools/reference_plugins.sh >/dev/null || echo 'left out: the reference plugins could not be installed' >&2; fi
 	@tools/iptables.sh >/dev/null || true

@@ -7,6 +7,7 @@ misspelt limit is not silently no limit.
 from __future__ import annotations
 
 import ipaddress
+import json
 import math
 import os
 import re
@@ -189,6 +190,29 @@ class AuditFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The etcd that the agent tells of itself; without `endpoints`, HOST:PORT each, it tells nobody.
+
+    `id` is the host's name if empty, `address` is listen.tcp. `server_name` is the name in the agent's certificate,
+    where that is not the address's. `labels` are "KEY=VALUE". A host that is lost is gone after `ttl` seconds;
+    changes are told at most once an `interval`. etcd is spoken to with TLS, but for one on this host.
+    """
+
+    endpoints: tuple[str, ...] = ()
+    prefix: str = "/vmplumb/v1"
+    id: str = ""
+    address: str = ""
+    server_name: str = ""
+    labels: tuple[str, ...] = ()
+    ttl: int = 10
+    interval: float = 1.0
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """Where Prometheus reads: "127.0.0.1:9477", "[::1]:9477", or the path of a Unix socket; empty is off."""
 
@@ -234,6 +258,7 @@ class Config:
     audit: AuditFile = field(default_factory=AuditFile)
     log: Log = field(default_factory=Log)
     metrics: Metrics = field(default_factory=Metrics)
+    fleet: Fleet = field(default_factory=Fleet)
     traces: Traces = field(default_factory=Traces)
 
 
@@ -377,6 +402,12 @@ def _section(base: Any, given: Any, place: str, wrong: list[Violation]) -> Any: 
 def _value(hint: Any, value: Any) -> Any:  # noqa: ANN401 - a type hint and a TOML value
     """The value as the hint wants it; text from the environment is read. Raises ValueError."""
     if isinstance(hint, types.GenericAlias):
+        if isinstance(value, str) and value.startswith("["):
+            # What has colons in it, as an address with its port.
+            try:
+                value = json.loads(value)
+            except ValueError:
+                raise ValueError("must be a list of strings, as JSON writes it") from None
         if isinstance(value, str):
             return tuple(part for part in value.split(":") if part)
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
@@ -506,6 +537,7 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         for each in config.cni.inline_keys
         if not all(each.partition(".")[::2])
     )
+    _check_fleet(config, wrong)
     try:
         config.pool.members()
     except ValueError as exc:
@@ -538,6 +570,55 @@ def _is_near(where: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback and 0 <= int(port) < 1 << 16
     except ValueError:
         return False
+
+
+_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_./]{0,61}[A-Za-z0-9])?")
+
+
+def _check_fleet(config: Config, wrong: list[Violation]) -> None:
+    fleet = config.fleet
+    if not fleet.endpoints:
+        return
+    if not (fleet.address or config.listen.tcp):
+        wrong.append(
+            Violation(
+                field="fleet.address",
+                rule="required",
+                message="where callers reach the agent: set it or listen.tcp",
+            )
+        )
+    remote = [one for one in fleet.endpoints if one.rpartition(":")[0] not in _LOOPBACK]
+    if remote and not fleet.tls_ca:
+        wrong.append(
+            Violation(
+                field="fleet.tls_ca", rule="tls", message=f"{remote[0]} is on another host: TLS is needed"
+            )
+        )
+    if bool(fleet.tls_certificate) is not bool(fleet.tls_key):
+        wrong.append(
+            Violation(field="fleet.tls_key", rule="tls", message="a certificate and its key go together")
+        )
+    if not 2 <= fleet.ttl <= 3600:
+        wrong.append(Violation(field="fleet.ttl", rule="range", message="must be from 2 to 3600"))
+    if not 0.05 <= fleet.interval <= 3600:
+        wrong.append(Violation(field="fleet.interval", rule="range", message="must be from 0.05 to 3600"))
+    if not fleet.prefix.startswith("/") or not fleet.prefix.isascii():
+        wrong.append(Violation(field="fleet.prefix", rule="form", message="must begin with /, and be ASCII"))
+    if "/" in fleet.id:
+        wrong.append(Violation(field="fleet.id", rule="form", message="must not contain /"))
+    for pair in fleet.labels:
+        key, equals, value = pair.partition("=")
+        if not equals or _LABEL.fullmatch(key) is None or (value and _LABEL.fullmatch(value) is None):
+            wrong.append(
+                Violation(
+                    field="fleet.labels",
+                    rule="form",
+                    message=f'"{pair}" is not KEY=VALUE of letters, digits and ._-/',
+                )
+            )
+
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def _all(paths: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import stat
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -47,6 +48,7 @@ from vmplumbd.rpc.tls import Certificates, TlsFiles
 from vmplumbd.rpc.validation import RequestRules
 
 if TYPE_CHECKING:
+    from vmplumbd.fleet.registrar import Registrar
     from vmplumbd.observe.http import MetricsDoor
     from vmplumbd.observe.traces import Traces
 
@@ -257,6 +259,37 @@ class Watch:
             await self._metrics.close()
 
 
+def _registrar(config: Config, daemon: Daemon) -> Registrar | None:
+    """Who tells the fleet, if there is one. Raises OSError, ValueError for files that cannot be used."""
+    given = config.fleet
+    if not given.endpoints:
+        return None
+    from vmplumbd.fleet.advert import About  # noqa: PLC0415 - only a fleet needs it
+    from vmplumbd.fleet.join import join  # noqa: PLC0415 - as above
+
+    about = About(
+        id=given.id or socket.gethostname(),
+        address=given.address or config.listen.tcp,
+        server_name=given.server_name,
+        agent_version=figures.AGENT_VERSION,
+        contract_version=figures.CONTRACT_VERSION,
+        labels={key: value for key, _, value in (one.partition("=") for one in given.labels)},
+    )
+    return join(
+        daemon.agent,
+        about,
+        endpoints=given.endpoints,
+        prefix=given.prefix,
+        ca=given.tls_ca,
+        certificate=given.tls_certificate,
+        key=given.tls_key,
+        server_name=given.tls_server_name,
+        ttl=given.ttl,
+        interval=given.interval,
+        note=daemon.log.info,
+    )
+
+
 class Reloads:
     """What is read again at SIGHUP, each on its own: one that cannot be used leaves what was there before."""
 
@@ -382,9 +415,12 @@ async def _serve(
         await server.say(ready=daemon.agent.ready)
         daemon.agent.cordoned = lambda: _in_the_loop(loop, server.say(ready=daemon.agent.ready))
         await watch.start()
-    except (RuntimeError, OSError, KeyError, OverflowError) as exc:
+        registrar = _registrar(config, daemon)
+    except (RuntimeError, OSError, KeyError, OverflowError, ValueError) as exc:
         daemon.log.error("listen.failed", error=str(exc))  # noqa: TRY400 - our log, not logging's
         return 1
+    if registrar is not None:
+        registrar.start()
     daemon.log.info("serving", unix=listen.unix, admin=listen.admin_unix, tcp=listen.tcp)
     notifier = Notifier(os.environ)
     notifier.ready(_status(daemon))
@@ -393,6 +429,8 @@ async def _serve(
     notifier.extend(running.config.limits.drain_timeout + _LAST_SECONDS)
     daemon.log.info("draining", operations=daemon.lanes.admitted)
     drained = await asyncio.to_thread(daemon.agent.drain, running.config.limits.drain_timeout)
+    if registrar is not None:
+        await asyncio.to_thread(registrar.stop)
     await server.stop(_GRACE_SECONDS)
     await watch.stop()
     daemon.log.info("stopped", drained=drained)

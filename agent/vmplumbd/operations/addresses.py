@@ -51,6 +51,13 @@ def usage(tools: Tools) -> Iterator[Usage]:
             yield from (Usage(network=network.name, found=one) for one in tools.usage(network))
 
 
+def networks(tools: Tools) -> Iterator[str]:
+    """The names of the networks in the operator's directory. Blocks. Those that cannot be read are left out."""
+    for path in confdir.configurations(tools.settings.defaults.conf_dir):
+        with contextlib.suppress(CniError, OSError):
+            yield confdir.load_any(path).name
+
+
 def refuse_if_full(tools: Tools, vm_id: VmId, found: Chain) -> None:
     """Raises AddressesExhausted, with the number, if the network has no address left for this VM.
 

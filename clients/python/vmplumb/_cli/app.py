@@ -22,6 +22,7 @@ from rich.text import Text
 
 from vmplumb._channel import DEFAULT_TARGET, Tls
 from vmplumb._cli import document, exits, picture, spec, words
+from vmplumb._cli.fleets import fleet
 from vmplumb._cli.steps import Board, Lines, Silent, Steps
 from vmplumb._client import Client
 from vmplumb._errors import DeadlineExceeded, VmplumbError
@@ -171,6 +172,9 @@ vm_argument = click.argument("vm_id", metavar="VM_ID", shell_complete=complete_v
 def root(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own
     """Networks of Firecracker microVMs on this host, through vmplumbd."""
     context.obj = _settings(context, given)
+
+
+root.add_command(fleet)
 
 
 @root.command("set-up")

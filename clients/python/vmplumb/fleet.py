@@ -1,0 +1,328 @@
+"""Many agents as one: found by what they tell of themselves in an etcd, called as each one is. It blocks.
+
+Agents tell who they are and roughly what they have left (FleetAgent), under a lease; a host that is lost vanishes
+with it. Where a VM's network was placed is a key beside them, changed only by comparing: so two callers with one
+VM never make two networks, whatever either of them saw.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf import json_format
+
+from vmplumb._channel import Tls
+from vmplumb._client import Client
+from vmplumb._errors import VmNotFound, VmplumbError
+from vmplumb._etcd_client import Etcd, EtcdError, Item
+from vmplumb._follow import ProgressEvent, Retry, Seconds
+from vmplumb.v1.fleet_pb2 import FleetAgent
+from vmplumb.v1.network_agent_service_pb2 import TeardownResult
+from vmplumb.v1.vm_network_pb2 import NetworkSpec, Phase, SetupResult
+
+__all__ = ["DEFAULT_PREFIX", "Change", "EtcdError", "Fleet", "NoAgent", "Placed", "Stray", "better"]
+
+DEFAULT_PREFIX = "/vmplumb/v1"
+
+# What an agent answers that another may do: nothing of the VM is left there then, or it is torn down first.
+_ELSEWHERE = frozenset(
+    {
+        "TOO_MANY_NETWORKS",
+        "TOO_MANY_OPERATIONS",
+        "ADDRESSES_EXHAUSTED",
+        "HOST_LIMIT_REACHED",
+        "LIMIT_EXCEEDED",
+        "AGENT_NOT_READY",
+        "CNI_NETWORK_NOT_FOUND",
+        "CNI_PLUGIN_UNAVAILABLE",
+        "UNSUPPORTED",
+        "JOURNAL_FAILED",
+    }
+)
+_POLL_SECONDS = 0.5
+
+
+class NoAgent(Exception):
+    """No agent of the fleet has room for the network, or none has it; `tried` says what each answered."""
+
+    def __init__(self, message: str, tried: Mapping[str, str]) -> None:
+        super().__init__(message + "".join(f"; {agent}: {why}" for agent, why in tried.items()))
+        self.tried = dict(tried)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """A network and the agent that made it."""
+
+    agent: FleetAgent
+    result: SetupResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """An agent as it is now; None once it is gone."""
+
+    agent_id: str
+    agent: FleetAgent | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stray:
+    """A network that an agent has, while another is said to have it: its host was lost, and has come back."""
+
+    agent: FleetAgent
+    vm_id: str
+    placed_at: str
+
+
+class Fleet:
+    """The agents that tell of themselves below `prefix` of an etcd. For several threads.
+
+    `tls` is etcd's, `agent_tls` that of every agent. Methods raise EtcdError for what etcd refuses, and
+    VmplumbError for what an agent does.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        tls: Tls | None = None,
+        agent_tls: Tls | None = None,
+        prefix: str = DEFAULT_PREFIX,
+        retry: Retry | None = None,
+        choose: random.Random | None = None,
+    ) -> None:
+        """`choose` decides between agents that are as good as each other; a seeded one makes a run repeatable."""
+        self._etcd = Etcd(endpoints, tls=tls)
+        self._agent_tls = agent_tls
+        self._agents = f"{prefix.rstrip('/')}/agents/"
+        self._places = f"{prefix.rstrip('/')}/places/"
+        self._retry = retry or Retry()
+        self._choose = choose or random.Random()  # noqa: S311 - spreads load, keeps no secret
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection to etcd."""
+        self._etcd.close()
+
+    def agents(self) -> list[FleetAgent]:
+        """Every agent there is now, by id."""
+        return self._read()[1]
+
+    def watch(self) -> Generator[Change, None, None]:
+        """Every agent, then every change of one, in order, until the iterator is closed.
+
+        Goes on over members of etcd that are lost. Raises EtcdError while none answers: begin again then.
+        """
+        revision, agents = self._read()
+        for agent in agents:
+            yield Change(agent_id=agent.id, agent=agent)
+        for item in self._etcd.watch(self._agents, revision):
+            agent_id = item.key.removeprefix(self._agents)
+            yield Change(agent_id=agent_id, agent=None if item.value is None else _parse(item.value))
+
+    def find(self, network: str = "", labels: Mapping[str, str] | None = None) -> list[FleetAgent]:
+        """The agents that have the network, room in it and those labels, the best first."""
+        return self._ordered(
+            [one for one in self.agents() if fits(one, [network] if network else [], labels)]
+        )
+
+    def where(self, vm_id: str) -> str:
+        """The id of the agent that has, or is about to have, a VM's network; empty if none has."""
+        found = self._etcd.get(self._places + vm_id)
+        return "" if found is None or found.value is None else found.value.decode()
+
+    def placements(self) -> dict[str, str]:
+        """Every VM and the agent that has its network."""
+        _, items = self._etcd.read(self._places)
+        return {one.key.removeprefix(self._places): (one.value or b"").decode() for one in items}
+
+    def set_up(
+        self,
+        vm_id: str,
+        spec: NetworkSpec,
+        *,
+        labels: Mapping[str, str] | None = None,
+        on_progress: Callable[[ProgressEvent], None] | None = None,
+        kernel_args: str = "",
+        operation_timeout: Seconds | None = None,
+        timeout: float = 120.0,
+    ) -> Placed:
+        """Make, or find, the network of a VM at one agent, never at two; says at which.
+
+        An agent that is full or drains is left for the next best, after it was asked to take back what it may
+        have begun. One that does not answer is waited for, until it answers or its lease has ended: only then
+        is its host lost, and another may do it. Raises NoAgent, and VmplumbError for a refusal that another
+        agent would give too.
+        """
+        wanted = _networks(spec)
+        until = time.monotonic() + timeout
+        tried: dict[str, str] = {}
+        while True:
+            agents = {one.id: one for one in self.agents()}
+            place = self._etcd.get(self._places + vm_id)
+            agent = agents.get(_agent_of(place))
+            if agent is None:
+                # Nobody has it, or who had it is lost.
+                left = [one for one in agents.values() if one.id not in tried and fits(one, wanted, labels)]
+                if not left:
+                    self._forget(place)
+                    raise NoAgent(f"no agent has room for {', '.join(wanted) or vm_id}", tried)
+                agent = self._ordered(left)[0]
+                if self._etcd.swap(self._places + vm_id, place, agent.id.encode()) is not None:
+                    continue  # another caller was first
+            try:
+                with self._client(agent) as client:
+                    result = client.set_up(
+                        vm_id,
+                        spec,
+                        on_progress=on_progress,
+                        kernel_args=kernel_args,
+                        operation_timeout=operation_timeout,
+                        timeout=max(0.001, until - time.monotonic()),
+                    )
+                if self._stands(vm_id, agent, until):
+                    return Placed(agent=agent, result=result)
+            except VmplumbError as exc:
+                if exc.reason in _ELSEWHERE:
+                    if self._left(vm_id, agent, until):
+                        tried[agent.id] = str(exc)
+                elif exc.code is not grpc.StatusCode.UNAVAILABLE or exc.reason or time.monotonic() >= until:
+                    raise
+                else:
+                    tried.pop(agent.id, None)
+                    time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
+
+    def tear_down(
+        self, vm_id: str, *, wait_for_devices: bool = False, timeout: float = 120.0
+    ) -> TeardownResult | None:
+        """Remove the network of a VM, wherever it is. None if nobody has it, or who had it is lost."""
+        place = self._etcd.get(self._places + vm_id)
+        agent = next((one for one in self.agents() if one.id == _agent_of(place)), None)
+        done = None
+        if agent is not None:
+            with self._client(agent) as client:
+                done = client.tear_down(vm_id, wait_for_devices=wait_for_devices, timeout=timeout)
+        self._forget(place)
+        return done
+
+    def strays(self) -> list[Stray]:
+        """Networks that stand where they are not placed any more: `Client.tear_down` there removes them."""
+        places = self.placements()
+        found = []
+        for agent in self.agents():
+            with self._client(agent) as client:
+                found += [
+                    Stray(agent=agent, vm_id=one.vm_id, placed_at=places[one.vm_id])
+                    for one in client.list()
+                    if places.get(one.vm_id, agent.id) != agent.id
+                ]
+        return found
+
+    def client(self, agent: FleetAgent) -> Client:
+        """A client of one agent."""
+        return self._client(agent)
+
+    def _client(self, agent: FleetAgent) -> Client:
+        tls = self._agent_tls
+        if tls is not None and agent.server_name:
+            tls = Tls(ca=tls.ca, cert=tls.cert, key=tls.key, server_name=agent.server_name)
+        return Client(
+            agent.address, tls=None if agent.address.startswith("unix:") else tls, retry=self._retry
+        )
+
+    def _stands(self, vm_id: str, agent: FleetAgent, until: float) -> bool:
+        """Whether a network that was just made is where the VM is placed, once another caller had its say."""
+        there = self._etcd.get(self._places + vm_id)
+        if there is None:
+            # Another caller was refused here, and gave the place up before this one's network stood.
+            there = self._etcd.swap(self._places + vm_id, None, agent.id.encode())
+            if there is None:
+                return True
+        if _agent_of(there) == agent.id:
+            return True
+        with self._client(agent) as client:
+            found = client.get(vm_id, timeout=max(1.0, until - time.monotonic()))
+            client.tear_down(vm_id, uid=found.uid, timeout=max(1.0, until - time.monotonic()))
+        return False
+
+    def _left(self, vm_id: str, agent: FleetAgent, until: float) -> bool:
+        """Whether nothing of a VM is at an agent that refused it; what failed there is torn down."""
+        place = self._etcd.get(self._places + vm_id)
+        if _agent_of(place) != agent.id:
+            return True  # another caller has left it already
+        with self._client(agent) as client:
+            try:
+                found = client.get(vm_id, timeout=max(1.0, until - time.monotonic()))
+            except VmNotFound:
+                pass
+            else:
+                if found.phase != Phase.PHASE_FAILED:
+                    return False  # another caller's call is at work there, or has succeeded
+                client.tear_down(vm_id, uid=found.uid, timeout=max(1.0, until - time.monotonic()))
+        self._forget(place)
+        return True
+
+    def _forget(self, place: Item | None) -> None:
+        if place is not None:
+            self._etcd.swap(place.key, place, None)
+
+    def _read(self) -> tuple[int, list[FleetAgent]]:
+        revision, items = self._etcd.read(self._agents)
+        return revision, [_parse(one.value) for one in items if one.value is not None]
+
+    def _ordered(self, agents: list[FleetAgent]) -> list[FleetAgent]:
+        """The emptiest first. What they tell is seconds old, so callers at once should not all take one."""
+        chance = {one.id: self._choose.random() for one in agents}
+        return sorted(agents, key=lambda one: (round(_used(one), 1), chance[one.id]))
+
+
+def fits(agent: FleetAgent, networks: Sequence[str], labels: Mapping[str, str] | None = None) -> bool:
+    """Whether an agent takes new networks, has these labels, and a free address in each of these. Pure."""
+    there = {one.name: one for one in agent.networks}
+    return (
+        not agent.draining
+        and agent.networks_live < agent.networks_max
+        and all(agent.labels.get(key) == value for key, value in (labels or {}).items())
+        and all(
+            name in there and (not there[name].HasField("addresses_free") or there[name].addresses_free > 0)
+            for name in networks
+        )
+    )
+
+
+def better(one: FleetAgent, other: FleetAgent) -> bool:
+    """Whether one agent has more room than another. Pure."""
+    return _used(one) < _used(other)
+
+
+def _used(agent: FleetAgent) -> float:
+    """How much of an agent is taken, 0 to 1: what it holds and what it is about to."""
+    return (agent.networks_live + agent.operations) / max(1, agent.networks_max)
+
+
+def _networks(spec: NetworkSpec) -> list[str]:
+    names = [
+        one.cni_configuration.network_name
+        for one in spec.network_interfaces.interfaces
+        if one.HasField("cni_configuration") and one.cni_configuration.network_name
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _agent_of(place: Item | None) -> str:
+    return "" if place is None or place.value is None else place.value.decode()
+
+
+def _parse(value: bytes) -> FleetAgent:
+    # A newer agent may tell more.
+    return json_format.Parse(value, FleetAgent(), ignore_unknown_fields=True)

@@ -1,0 +1,76 @@
+"""An etcd with TLS for a whole module, inside the module's host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests import host as hosts
+from tests.security.authority import Authority
+from tools.fleet import rig
+from vmplumb import Tls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """A cluster, the authority of all certificates, and how this test speaks to etcd and to agents."""
+
+    cluster: rig.Cluster
+    authority: Authority
+    tls: Tls
+
+    def settings(self, name: str) -> dict[str, str]:
+        """An agent's settings in this fleet, its own certificate among them."""
+        folder = self.authority.folder
+        if not (folder / f"{name}.pem").exists():
+            self.authority.leaf(name, "IP:127.0.0.1", f"DNS:{name}")
+        return {
+            "fleet__endpoints": json.dumps(self.cluster.endpoints),
+            "fleet__tls_ca": str(self.authority.bundle),
+            "fleet__tls_certificate": str(folder / f"{name}.pem"),
+            "fleet__tls_key": str(folder / f"{name}.key"),
+            "fleet__id": name,
+            "fleet__interval": "0.1",
+            "fleet__ttl": "3",
+        }
+
+
+@pytest.fixture(scope="module")
+def module_host() -> Iterator[hosts.Host]:
+    """A host for all tests of a module."""
+    reason = hosts.refusal()
+    if reason is not None:
+        pytest.skip(reason)
+    with hosts.private_host() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who signs everything."""
+    made = Authority(tmp_path_factory.mktemp("fleet-ca"))
+    made.leaf("etcd", "IP:127.0.0.1", "DNS:localhost")
+    made.leaf("orchestrator", "URI:spiffe://fleet.example/orchestrator")
+    return made
+
+
+@pytest.fixture(scope="module")
+def etcd(
+    module_host: hosts.Host, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Secured]:
+    """A cluster of three."""
+    folder = authority.folder
+    with rig.cluster(
+        tmp_path_factory.mktemp("etcd"),
+        size=3,
+        certificate=folder / "etcd.pem",
+        key=folder / "etcd.key",
+        ca=authority.bundle,
+    ) as made:
+        tls = Tls.from_files(
+            ca=authority.bundle, cert=folder / "orchestrator.pem", key=folder / "orchestrator.key"
+        )
+        yield Secured(cluster=made, authority=authority, tls=tls)
