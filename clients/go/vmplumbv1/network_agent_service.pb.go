@@ -751,8 +751,9 @@ type TeardownResult struct {
 	// Whether the devices are gone and their addresses free. Without
 	// wait_for_devices this may be false for some milliseconds more.
 	DevicesGone bool `protobuf:"varint,5,opt,name=devices_gone,json=devicesGone,proto3" json:"devices_gone,omitempty"`
-	// Processes that still live in the namespace or hold the tap device, as far as
-	// /proc could be read.
+	// Where wait_for_devices waited in vain: processes that still live in the
+	// namespace or hold the tap device, as far as /proc could be read. Otherwise
+	// nobody looks, since that takes a look at every process of the host.
 	Holders []*Holder `protobuf:"bytes,6,rep,name=holders,proto3" json:"holders,omitempty"`
 	// Every warning of the teardown.
 	Warnings      []*Warning `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`

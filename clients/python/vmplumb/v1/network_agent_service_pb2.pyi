@@ -429,8 +429,9 @@ class TeardownResult(_message.Message):
 
     @_builtins.property
     def holders(self) -> _containers.RepeatedCompositeFieldContainer[_errors_pb2.Holder]:
-        """Processes that still live in the namespace or hold the tap device, as far as
-        /proc could be read.
+        """Where wait_for_devices waited in vain: processes that still live in the
+        namespace or hold the tap device, as far as /proc could be read. Otherwise
+        nobody looks, since that takes a look at every process of the host.
         """
 
     @_builtins.property

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vmplumb.v1 import vm_network_pb2
+from vmplumb_conformance.checks.rules import gone
 from vmplumb_conformance.context import Context
 from vmplumb_conformance.registry import check
 from vmplumb_conformance.wire import expect, same, torn
@@ -176,27 +177,47 @@ async def a_static_network_can_be_in_a_namespace_that_is_there(context: Context)
         expect(mounted(path), "the namespace is gone")
 
 
-@check("REQ-TEARDOWN-007", needs=NEEDS)
-async def who_still_lives_in_the_namespace_is_named(context: Context) -> None:
-    vm_id = context.vm()
-    result = await context.main.result(context.cni(vm_id))
+@contextlib.asynccontextmanager
+async def lodger_in(context: Context, netns_path: str) -> AsyncIterator[int]:
+    """A process that lives in a namespace; its number."""
     lodger = await asyncio.create_subprocess_exec(
-        "ip", "netns", "exec", Path(result.netns_path).name, "sleep", "300"
+        "ip", "netns", "exec", Path(netns_path).name, "sleep", "300"
     )
     try:
-        inside = os.stat(result.netns_path).st_ino  # noqa: PTH116
+        inside = os.stat(netns_path).st_ino  # noqa: PTH116
 
         def entered() -> bool:
             return os.stat(f"/proc/{lodger.pid}/ns/net").st_ino == inside  # noqa: PTH116
 
         await context.until(entered, "a process lives in the namespace")
-        done = torn(await context.main.tear_down(vm_id, wait_for_devices=True, seconds=3.0))
-        expect(done.existed, "existed is false")
-        expect(lodger.pid in {one.pid for one in done.holders}, f"holders {list(done.holders)}")
-        expect(not done.devices_gone, "devices_gone is true while a process lives there")
+        yield lodger.pid
     finally:
         lodger.kill()
         await lodger.wait()
+
+
+@check("REQ-TEARDOWN-007", needs=NEEDS)
+async def who_still_lives_in_the_namespace_is_named(context: Context) -> None:
+    vm_id = context.vm()
+    result = await context.main.result(context.cni(vm_id))
+    async with lodger_in(context, result.netns_path) as pid:
+        expect(
+            pid in {one.pid for one in (await context.main.describe(vm_id)).holders}, "not in the description"
+        )
+        done = torn(await context.main.tear_down(vm_id, wait_for_devices=True, seconds=3.0))
+        expect(done.existed, "existed is false")
+        expect(pid in {one.pid for one in done.holders}, f"holders {list(done.holders)}")
+        expect(not done.devices_gone, "devices_gone is true while a process lives there")
+
+
+@check("REQ-TEARDOWN-007", needs=NEEDS)
+async def who_lives_in_the_namespace_does_not_hold_up_a_teardown(context: Context) -> None:
+    vm_id = context.vm()
+    result = await context.main.result(context.cni(vm_id))
+    async with lodger_in(context, result.netns_path):
+        done = torn(await context.main.tear_down(vm_id))
+        same((done.existed, done.devices_gone), (True, False), "existed and devices_gone")
+        expect(await gone(context.main, vm_id), "the record is still there")
 
 
 @check("REQ-DESCRIBE-001", needs=NEEDS)

@@ -348,8 +348,9 @@ export type TeardownResult = Message<"vmplumb.v1.TeardownResult"> & {
   devicesGone: boolean;
 
   /**
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    *
    * @generated from field: repeated vmplumb.v1.Holder holders = 6;
    */
@@ -1754,8 +1755,8 @@ export const NetworkAgentService: GenService<{
    * a namespace that was there before set-up, the devices are always gone
    * before the result. [REQ-TEARDOWN-006] A process that still lives in the
    * namespace or holds the tap device keeps the devices in being: the teardown
-   * is done all the same and the result names it in `holders`.
-   * [REQ-TEARDOWN-007]
+   * is done all the same, and where wait_for_devices waited in vain the result
+   * names it in `holders`. [REQ-TEARDOWN-007]
    *
    * A call while a teardown runs attaches to it: replays its events, then live;
    * [REQ-TEARDOWN-008] its own `force` and operation_timeout count for nothing.

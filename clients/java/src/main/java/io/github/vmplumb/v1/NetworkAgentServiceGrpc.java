@@ -600,8 +600,8 @@ public final class NetworkAgentServiceGrpc {
      * a namespace that was there before set-up, the devices are always gone
      * before the result. [REQ-TEARDOWN-006] A process that still lives in the
      * namespace or holds the tap device keeps the devices in being: the teardown
-     * is done all the same and the result names it in `holders`.
-     * [REQ-TEARDOWN-007]
+     * is done all the same, and where wait_for_devices waited in vain the result
+     * names it in `holders`. [REQ-TEARDOWN-007]
      * A call while a teardown runs attaches to it: replays its events, then live;
      * [REQ-TEARDOWN-008] its own `force` and operation_timeout count for nothing.
      * [REQ-TEARDOWN-009] With `resume`, only events after `resume.sequence` of
@@ -995,8 +995,8 @@ public final class NetworkAgentServiceGrpc {
      * a namespace that was there before set-up, the devices are always gone
      * before the result. [REQ-TEARDOWN-006] A process that still lives in the
      * namespace or holds the tap device keeps the devices in being: the teardown
-     * is done all the same and the result names it in `holders`.
-     * [REQ-TEARDOWN-007]
+     * is done all the same, and where wait_for_devices waited in vain the result
+     * names it in `holders`. [REQ-TEARDOWN-007]
      * A call while a teardown runs attaches to it: replays its events, then live;
      * [REQ-TEARDOWN-008] its own `force` and operation_timeout count for nothing.
      * [REQ-TEARDOWN-009] With `resume`, only events after `resume.sequence` of
@@ -1342,8 +1342,8 @@ public final class NetworkAgentServiceGrpc {
      * a namespace that was there before set-up, the devices are always gone
      * before the result. [REQ-TEARDOWN-006] A process that still lives in the
      * namespace or holds the tap device keeps the devices in being: the teardown
-     * is done all the same and the result names it in `holders`.
-     * [REQ-TEARDOWN-007]
+     * is done all the same, and where wait_for_devices waited in vain the result
+     * names it in `holders`. [REQ-TEARDOWN-007]
      * A call while a teardown runs attaches to it: replays its events, then live;
      * [REQ-TEARDOWN-008] its own `force` and operation_timeout count for nothing.
      * [REQ-TEARDOWN-009] With `resume`, only events after `resume.sequence` of
@@ -1682,8 +1682,8 @@ public final class NetworkAgentServiceGrpc {
      * a namespace that was there before set-up, the devices are always gone
      * before the result. [REQ-TEARDOWN-006] A process that still lives in the
      * namespace or holds the tap device keeps the devices in being: the teardown
-     * is done all the same and the result names it in `holders`.
-     * [REQ-TEARDOWN-007]
+     * is done all the same, and where wait_for_devices waited in vain the result
+     * names it in `holders`. [REQ-TEARDOWN-007]
      * A call while a teardown runs attaches to it: replays its events, then live;
      * [REQ-TEARDOWN-008] its own `force` and operation_timeout count for nothing.
      * [REQ-TEARDOWN-009] With `resume`, only events after `resume.sequence` of

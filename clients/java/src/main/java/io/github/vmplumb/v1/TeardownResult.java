@@ -262,8 +262,9 @@ private static final long serialVersionUID = 0L;
   private java.util.List<io.github.vmplumb.v1.Holder> holders_;
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -274,8 +275,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -287,8 +289,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -299,8 +302,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -311,8 +315,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1837,8 +1842,9 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1852,8 +1858,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1867,8 +1874,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1882,8 +1890,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1902,8 +1911,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1921,8 +1931,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1940,8 +1951,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1960,8 +1972,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1979,8 +1992,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -1998,8 +2012,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -2018,8 +2033,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -2036,8 +2052,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -2054,8 +2071,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -2066,8 +2084,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -2081,8 +2100,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -2097,8 +2117,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -2109,8 +2130,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -2122,8 +2144,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Processes that still live in the namespace or hold the tap device, as far as
-     * /proc could be read.
+     * Where wait_for_devices waited in vain: processes that still live in the
+     * namespace or hold the tap device, as far as /proc could be read. Otherwise
+     * nobody looks, since that takes a look at every process of the host.
      * </pre>
      *
      * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>

@@ -141,8 +141,9 @@ public interface TeardownResultOrBuilder extends
 
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -151,8 +152,9 @@ public interface TeardownResultOrBuilder extends
       getHoldersList();
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -160,8 +162,9 @@ public interface TeardownResultOrBuilder extends
   io.github.vmplumb.v1.Holder getHolders(int index);
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -169,8 +172,9 @@ public interface TeardownResultOrBuilder extends
   int getHoldersCount();
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
@@ -179,8 +183,9 @@ public interface TeardownResultOrBuilder extends
       getHoldersOrBuilderList();
   /**
    * <pre>
-   * Processes that still live in the namespace or hold the tap device, as far as
-   * /proc could be read.
+   * Where wait_for_devices waited in vain: processes that still live in the
+   * namespace or hold the tap device, as far as /proc could be read. Otherwise
+   * nobody looks, since that takes a look at every process of the host.
    * </pre>
    *
    * <code>repeated .vmplumb.v1.Holder holders = 6 [json_name = "holders"];</code>
