@@ -119,6 +119,7 @@ def main() -> int:
     )
     parser.add_argument("--place", choices=PLACES, help="one kernel only")
     parser.add_argument("--operation", choices=[one.name.lower() for one in What], help="one operation only")
+    parser.add_argument("--namespace", choices=[one.value for one in Namespace], help="one kind only")
     parser.add_argument("--network", choices=CHAINS, help="one network of tests/faults/chains.py only")
     given = parser.parse_args()
     networks = [given.network] if given.network else list(CHAINS)
@@ -131,6 +132,8 @@ def main() -> int:
     totals: collections.Counter[str] = collections.Counter()
     broken = 0
     for name, chain, namespace in itertools.product(places, networks, Namespace):
+        if given.namespace not in (None, namespace.value):
+            continue
         if namespace is Namespace.CLAIMED and chain not in POOLED:
             continue
         with place_of(name) as place, standing(Seam()) as seam:
