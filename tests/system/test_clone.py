@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -233,6 +234,24 @@ def test_a_kill_loses_nothing_and_a_clone_nobody_knows_is_found(host: Host) -> N
         eventually(lambda: not agent.stub.DiagnoseHost(pb.DiagnoseHostRequest()).findings, "nothing is found")
         assert reservations(host, "clones") == {}
     eventually(lambda: snapshot(bridges=("br-clone",)) == before, "the world as before")
+
+
+def test_as_executables_the_plugins_make_the_same(host: Host, agent: Daemon) -> None:
+    built_in = agent.result("vm-1", "clones")
+    agent.tear_down("vm-1")
+    with daemon_in(host, cni__prefer="executable") as other:
+        host.run([sys.executable, "-m", "vmplumbd", "install-plugins", other.bin])
+        other.network("clones", ptp(), CLONE)
+        events = other.set_up("vm-1", "clones")
+        calls = [one.progress.plugin_call for one in events if one.progress.HasField("plugin_call")]
+        assert {one.type for one in calls if one.command == "ADD" and not one.built_in} == {
+            "ptp",
+            "vmplumb-clone",
+        }
+        static = events[-1].result.interfaces[0].static_configuration
+        assert static == built_in.interfaces[0].static_configuration
+        assert not other.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="vm-1")).findings
+        assert other.tear_down("vm-1").devices_gone
 
 
 def test_a_chain_may_not_have_both_ways_to_the_guest(agent: Daemon) -> None:
