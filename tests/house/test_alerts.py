@@ -61,8 +61,8 @@ CASES: Mapping[str, Case] = {
         severity="critical",
     ),
     "VmplumbNotReady": Case(
-        loud={one("vmplumb_ready"): "1 0x120"},
-        quiet={one("vmplumb_ready"): "1x58 0 0 0"},
+        loud={one("vmplumb_ready"): "1 0x120", one("vmplumb_cordoned"): "0x120"},
+        quiet={one("vmplumb_ready"): "1 0x120", one("vmplumb_cordoned"): "1x120"},
         says="a: the agent accepts no set-ups",
         severity="critical",
     ),

@@ -214,6 +214,7 @@ class _Held(Collector):
         yield build
         yield _gauge("vmplumb_start_time_seconds", "When the agent started.", agent.started)
         yield _gauge("vmplumb_ready", "Whether a set-up would be accepted.", agent.ready)
+        yield _gauge("vmplumb_cordoned", "Whether an operator wants none to be.", agent.cordon is not None)
         yield _gauge(
             "vmplumb_problems", "Things an operator should look at: GetStatus has them.", len(agent.problems)
         )

@@ -13,6 +13,7 @@ from vmplumbd.model.findings import Action, Finding
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.progress import Failure, PluginCall, ResourceKind, Step, StepEvent, StepState
+from vmplumbd.model.record import Cordon
 from vmplumbd.observe.metrics import PLUGIN_TYPES, Build, Metrics
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.doctor import Diagnosis
@@ -44,6 +45,7 @@ class Having:
     started: float = 5.0
     ready: bool = True
     problems: tuple[Failure, ...] = ()
+    cordon: Cordon | None = None
     diagnosed: tuple[float, Diagnosis] | None = None
     admitted: int = 3
     limit: int = 1000
@@ -217,6 +219,7 @@ def test_what_the_agent_holds_is_read_when_it_is_asked_for(tmp_path: Any) -> Non
     expected: dict[Sample, float] = {
         ("vmplumb_build_info", (("contract", "1.0.0"), ("version", "0.1.0"))): 1,
         ("vmplumb_ready", ()): 1,
+        ("vmplumb_cordoned", ()): 0,
         ("vmplumb_problems", ()): 0,
         ("vmplumb_calls_open", ()): 4,
         ("vmplumb_operations_admitted", ()): 3,
