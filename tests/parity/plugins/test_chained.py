@@ -456,8 +456,12 @@ def queues(*where: str) -> dict[str, Any]:
             shown = run("tc", *where, "-d", "-j", "filter", "show", "dev", qdisc["dev"], "ingress")
             filters[qdisc["dev"]] = json.loads(shown)
             for row in filters[qdisc["dev"]]:
+                actions = row.get("options", {}).get("actions", [])
                 # The reference redirects twice; the kernel never comes to the second time.
-                del row.get("options", {}).get("actions", [])[1:]
+                del actions[1:]
+                for action in actions:
+                    # Its number is the next that is free: an action of a moment ago may not have gone yet.
+                    action.pop("index", None)
     return {"qdiscs": qdiscs, "filters": filters}
 
 
