@@ -18,6 +18,9 @@ from tests.faults.chains import CHAINS, types_of
 from tests.faults.seam import Seam, standing
 from vmplumbd.plugins import builtin
 
+# Hundreds of runs each: on a busy machine they take their time.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def seam() -> Iterator[Seam]:

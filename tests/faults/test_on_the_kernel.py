@@ -18,6 +18,7 @@ from tests.snapshot import snapshot
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("adopted", [False, True], ids=["namespace made", "namespace adopted"])
 @pytest.mark.parametrize("what", [What.SET_UP, What.TEAR_DOWN], ids=lambda what: what.value)
 def test_a_refusal_of_the_kernel_at_any_step_leaves_nothing(host: Host, what: What, adopted: bool) -> None:
@@ -43,6 +44,7 @@ def test_a_refusal_of_the_kernel_at_any_step_leaves_nothing(host: Host, what: Wh
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("what", [What.SET_UP, What.REFILL], ids=lambda what: what.value)
 def test_a_refusal_of_the_kernel_at_any_step_of_a_claim_or_a_filling_leaves_nothing(
     host: Host, what: What

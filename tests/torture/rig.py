@@ -144,7 +144,8 @@ class Installed:
             f"unix:{self.socket}",
             options=(
                 ("grpc.initial_reconnect_backoff_ms", 20),
-                ("grpc.min_reconnect_backoff_ms", 20),
+                # How long one try may take: on a busy machine a connection is not made in a moment.
+                ("grpc.min_reconnect_backoff_ms", 10_000),
                 ("grpc.max_reconnect_backoff_ms", 40),
                 ("grpc.use_local_subchannel_pool", 1),
             ),

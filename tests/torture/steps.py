@@ -14,6 +14,7 @@ import posix
 import signal
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -268,6 +269,7 @@ class Walker:
 
     def _called(self, call: Callable[[pb_grpc.NetworkAgentServiceStub], Any], *, once: bool) -> Any:
         """The answer; repeated where an error says that it may be. Raises _Interrupted when the agent died."""
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 with self.agent.stub() as stub:
@@ -276,11 +278,22 @@ class Walker:
                 error: Any = exc  # a Call as well, which grpc's stubs do not say
                 trailers = {key for key, _ in error.trailing_metadata() or ()}
                 if "grpc-status-details-bin" not in trailers:
-                    until(lambda: not self.agent.runs(), f"the agent has died: {error.code()}")
-                    raise _Interrupted from exc
+                    if self._has_died(seconds=1.0):
+                        raise _Interrupted from exc
+                    # The connection was not made in time, or broke under a call that may be repeated.
+                    if time.monotonic() > end:
+                        raise _Broken(
+                            f"the agent lives and answers {error.code()}: {error.details()}"
+                        ) from exc
+                    continue
                 told = refusal(exc)
                 if once or not told.failure.retryable or told.reason not in {"OPERATION_PENDING"}:
                     raise _Broken(f"refused with {told}") from exc
+
+    def _has_died(self, *, seconds: float) -> bool:
+        with suppress(AssertionError):
+            until(lambda: not self.agent.runs(), "it has died", seconds=seconds)
+        return not self.agent.runs()
 
     def _healthy(self) -> None:
         with self.agent.stub() as stub:

@@ -15,7 +15,7 @@ from tests.torture.steps import Namespace, Walk, walk
 
 @pytest.mark.slow
 @pytest.mark.host
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_a_kill_after_any_change_leaves_nothing_and_the_repeated_call_goes_well() -> None:
     reason = hosts.refusal()
     if reason is not None:

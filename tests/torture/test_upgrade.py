@@ -9,7 +9,7 @@ from tools import upgrade
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_no_call_fails_that_a_client_s_retries_do_not_mend_whatever_changes(host: Host) -> None:
     report = upgrade.run(host, rounds=1, callers=4)
     assert report.broken == []
