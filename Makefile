@@ -51,6 +51,7 @@ clients: env
 conformance: env
 	@tools/system_packages.sh iproute2 || true
 	$(PYTHON) -m tests.conformance.against vmplumbd $(ARGS)
+
 dashboard: env
 	@tools/system_packages.sh iproute2 prometheus
 	@$(PYTHON) -m tools.dashboard $(ARGS)
