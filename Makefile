@@ -6,7 +6,7 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo demo-clones test conformance docs clients dashboard lint bench torture soak flood fuzz generate lock guest reference-plugins env clean
+.PHONY: help demo demo-clones test conformance docs clients dashboard lint bench torture soak flood fuzz generate lock guest package reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
@@ -24,6 +24,7 @@ help:
 	@echo 'make fuzz      what reads the words of others, 15 minutes each;  ARGS="netlink --seconds 60 --seed 7"'
 	@echo 'make generate  the code that is made from protos/'
 	@echo 'make lock      requirements.lock, anew'
+	@echo 'make package   wheels and a Debian package, in build/package/out'
 	@echo 'make guest     the guest that tests and demo boot;  ARGS=--from-source for a kernel built here'
 	@echo 'make clean     forget what the targets made, but for the environment'
 
@@ -108,6 +109,10 @@ reference-plugins:
 
 env:
 	@tools/env.sh
+
+package: env
+	@tools/system_packages.sh go || true
+	$(PYTHON) -m tools.package.build $(ARGS)
 
 clean:
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -72,6 +72,7 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
     "cgroups": functools.cache(hosts.no_control_groups),
     "fuzzer": lambda: None if importlib.util.find_spec("atheris") else "atheris has no wheel for this Python",
     "etcd": _lacks("etcd", "openssl"),
+    "package": _lacks("go", "dpkg-deb", "/usr/bin/python3", "man"),
     "systemd": _lacks("systemd-analyze"),
     "microvm": _lacks("qemu-system-x86_64"),
 }
@@ -80,7 +81,7 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a host, and become root in a user namespace while the process has one thread."""
     for item in items:
-        for name in ("cgroups", "etcd", "fuzzer", "systemd"):
+        for name in ("cgroups", "etcd", "fuzzer", "package", "systemd"):
             if item.get_closest_marker(name) and (reason := NEEDS[name]()) is not None:
                 item.add_marker(pytest.mark.skip(reason=reason))
         if HOST_FIXTURES & set(getattr(item, "fixturenames", ())):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from vmplumbd.policy.access import Rule
 
 
-def run(argv: list[str] | None = None) -> int:
-    """The command line. Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 journal."""
-    parser = argparse.ArgumentParser(prog="vmplumbd", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The command line; the man page is made of it."""
+    made = argparse.ArgumentParser(prog="vmplumbd", description=__doc__)
+    commands = made.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="run the agent")
     check = commands.add_parser("check-config", help="read the configuration and say what is wrong with it")
     take_over = commands.add_parser(
@@ -58,7 +58,12 @@ def run(argv: list[str] | None = None) -> int:
     install.add_argument("directory", metavar="DIR")
     plugin = commands.add_parser("plugin", help="be a built-in CNI plugin, as the launchers call it")
     plugin.add_argument("kind", metavar="TYPE")
-    given = parser.parse_args(argv)
+    return made
+
+
+def run(argv: list[str] | None = None) -> int:
+    """The command line. Exit status: 0 well, 1 failed, 2 wrong usage or configuration, 3 journal."""
+    given = parser().parse_args(argv)
     if given.command == "plugin":
         from vmplumbd.cni.exec import ExecInvoker  # noqa: PLC0415 - a plugin starts without gRPC
         from vmplumbd.kernel.linux import LinuxKernel  # noqa: PLC0415 - as above
