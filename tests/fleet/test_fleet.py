@@ -18,7 +18,7 @@ from tests.host import Host
 from tests.snapshot import snapshot
 from tests.system.daemon import Daemon, daemon_in, eventually
 from tools.fleet import rig
-from vmplumb import Tls
+from vmplumb import Client, Tls
 from vmplumb.fleet import EtcdError, Fleet, NoAgent
 from vmplumb.v1.vm_network_pb2 import NetworkSpec
 
@@ -252,14 +252,21 @@ def test_the_vms_of_a_lost_host_are_placed_again_and_strays_are_found_when_it_is
         a.quiet()
 
 
-def test_a_draining_agent_gets_nothing_new(
+def test_an_agent_that_is_cordoned_gets_nothing_new(
     module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
 ) -> None:
-    with member(module_host, etcd, "a", prefix):
+    with member(module_host, etcd, "a", prefix) as agent, Client(f"unix:{agent.socket}") as client:
         eventually(lambda: ids(fleet) == ["a"], "it is there")
         assert [one.id for one in fleet.find("fcnet")] == ["a"]
         assert fleet.find("fcnet", {"zone": "x"}) == []
         assert fleet.find("nosuch") == []
+        client.cordon(reason="a new kernel")
+        eventually(lambda: fleet.agents()[0].draining, "the cordon is told")
+        assert fleet.find("fcnet") == []
+        with pytest.raises(NoAgent):
+            fleet.set_up("v", spec_of("fcnet"))
+        client.cordon(cordoned=False)
+        eventually(lambda: fleet.find("fcnet"), "it takes networks again")
 
 
 def test_vmplumbctl_lists_finds_watches_and_says_where(

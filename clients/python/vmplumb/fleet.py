@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -44,6 +44,8 @@ _ELSEWHERE = frozenset(
     }
 )
 _POLL_SECONDS = 0.5
+# So many agents that seem full are asked whether they are, before a fleet is said to have no room.
+_ASKED_ANYWAY = 5
 
 
 class NoAgent(Exception):
@@ -173,7 +175,7 @@ class Fleet:
             agent = agents.get(_agent_of(place))
             if agent is None:
                 # Nobody has it, or who had it is lost.
-                left = [one for one in agents.values() if one.id not in tried and fits(one, wanted, labels)]
+                left = self._candidates(agents.values(), wanted, labels, tried)
                 if not left:
                     self._forget(place)
                     raise NoAgent(f"no agent has room for {', '.join(wanted) or vm_id}", tried)
@@ -231,6 +233,19 @@ class Fleet:
     def client(self, agent: FleetAgent) -> Client:
         """A client of one agent."""
         return self._client(agent)
+
+    def _candidates(
+        self,
+        agents: Iterable[FleetAgent],
+        networks: Sequence[str],
+        labels: Mapping[str, str] | None,
+        tried: Mapping[str, str],
+    ) -> list[FleetAgent]:
+        fitting = [one for one in agents if one.id not in tried and fits(one, networks, labels)]
+        if fitting or len(tried) >= _ASKED_ANYWAY:
+            return fitting
+        # What is told is a moment old: of those that seem full, some are asked all the same.
+        return [one for one in agents if one.id not in tried and _has(one, networks, labels)]
 
     def _client(self, agent: FleetAgent) -> Client:
         tls = self._agent_tls
@@ -290,13 +305,20 @@ def fits(agent: FleetAgent, networks: Sequence[str], labels: Mapping[str, str] |
     """Whether an agent takes new networks, has these labels, and a free address in each of these. Pure."""
     there = {one.name: one for one in agent.networks}
     return (
-        not agent.draining
+        _has(agent, networks, labels)
         and agent.networks_live < agent.networks_max
-        and all(agent.labels.get(key) == value for key, value in (labels or {}).items())
         and all(
-            name in there and (not there[name].HasField("addresses_free") or there[name].addresses_free > 0)
-            for name in networks
+            not there[name].HasField("addresses_free") or there[name].addresses_free > 0 for name in networks
         )
+    )
+
+
+def _has(agent: FleetAgent, networks: Sequence[str], labels: Mapping[str, str] | None) -> bool:
+    there = {one.name for one in agent.networks}
+    return (
+        not agent.draining
+        and all(agent.labels.get(key) == value for key, value in (labels or {}).items())
+        and there.issuperset(networks)
     )
 
 
