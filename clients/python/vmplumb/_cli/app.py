@@ -18,10 +18,11 @@ import grpc
 from click.shell_completion import CompletionItem, get_completion_class
 from google.protobuf.message import Message
 from rich.console import Console
+from rich.progress import Progress
 from rich.text import Text
 
 from vmplumb._channel import DEFAULT_TARGET, Tls
-from vmplumb._cli import document, exits, picture, spec, words
+from vmplumb._cli import bench, document, exits, picture, spec, words
 from vmplumb._cli.fleets import fleet
 from vmplumb._cli.steps import Board, Lines, Silent, Steps
 from vmplumb._client import Client
@@ -38,7 +39,7 @@ from vmplumb.v1.network_agent_service_pb2 import (
     GetStatusResponse,
     TeardownResult,
 )
-from vmplumb.v1.vm_network_pb2 import Phase, SetupResult, VMNetwork
+from vmplumb.v1.vm_network_pb2 import NetworkSpec, Phase, SetupResult, VMNetwork
 
 P = ParamSpec("P")
 
@@ -557,6 +558,50 @@ def doctor(
     lacking = any(one.required and not one.ok for one in answer.preflight)
     open_ = any(not one.done for one in answer.findings) or answer.findings_truncated
     return exits.FINDINGS if open_ or collected.cni_gc_failures or lacking else exits.OK
+
+
+@root.command("bench")
+@click.option("--network", required=True, help="Name of a network in the agent's configuration directory.")
+@click.option(
+    "--count", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Networks to make."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), default=1, show_default=True, help="How many at a time."
+)
+@speaks
+def bench_(settings: Settings, network: str, count: int, concurrency: int) -> int | None:
+    """Measure set-up and teardown on this host: how long callers wait, in which step, how many a second.
+
+    Makes networks of VMs that there are not, `bench-...`, tears each down until its devices are gone, and takes
+    back all it began, also when it is interrupted or fails. One network before the first is not counted.
+    --deadline bounds the measuring.
+    """
+    wanted = NetworkSpec()
+    wanted.network_interfaces.interfaces.add().cni_configuration.network_name = network
+    hidden = settings.quiet or settings.json
+    with settings.client() as client, bench.interrupted_once(err()):
+        measured = bench.Bench(client, network, wanted)
+        try:
+            with Progress(console=err(), transient=True, disable=hidden or not err().is_terminal) as board:
+                task = board.add_task(f"measuring {network}", total=count)
+                report = measured.run(
+                    count=count,
+                    concurrency=concurrency,
+                    deadline=settings.deadline,
+                    told=lambda: board.advance(task),
+                )
+        except bench.LeftBehind as exc:
+            for vm_id, error in exc.left.items():
+                tell_error(error, settings)
+                err().print(Text(f"  left behind: vmplumbctl tear-down {vm_id}"), soft_wrap=True)
+            return exits.FAILED
+        except KeyboardInterrupt:
+            return exits.INTERRUPTED
+    if settings.json:
+        click.echo(document.text(report.document(), indent=2 if settings.output == "json" else None))
+    else:
+        bench.tell(report, out())
+    return None
 
 
 @root.command(
