@@ -6,11 +6,12 @@
 SHELL = /bin/sh
 PYTHON = .venv/bin/python
 ARGS =
-.PHONY: help demo demo-clones test conformance docs clients dashboard lint bench torture soak flood fuzz generate lock guest package reference-plugins env clean
+.PHONY: help demo demo-clones demo-fleet test conformance docs clients dashboard lint bench torture soak flood fuzz generate lock guest package reference-plugins env clean
 
 help:
 	@echo 'make demo      a real agent gives three VMs their networks, boots a guest, takes everything back'
 	@echo 'make demo-clones  four guests from one snapshot run at once, each with an address of its own outside'
+	@echo 'make demo-fleet  three agents in three hosts and an etcd: thirty VMs are placed, a host is lost, another drained'
 	@echo 'make test      every test;  ARGS="-k redirect" for some'
 	@echo 'make clients   the clients in every language, built and tested against a live agent;  ARGS=go for one'
 	@echo 'make conformance   whether the agent keeps the contract, and the report'
@@ -36,6 +37,10 @@ demo: env
 demo-clones: env
 	@tools/system_packages.sh iproute2 qemu nftables || true
 	@$(PYTHON) -m tools.demo.clones
+
+demo-fleet: env
+	@tools/system_packages.sh iproute2 etcd openssl || true
+	@$(PYTHON) -m tools.fleet.demo $(ARGS)
 
 test: env
 	@tools/system_packages.sh iproute2 nftables gcc qemu go systemd etcd prometheus || true

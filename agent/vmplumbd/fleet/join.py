@@ -33,7 +33,8 @@ def join(
     if ca:
         tls = Tls.from_files(ca=ca, cert=certificate or None, key=key or None, server_name=server_name)
     return Registrar(
-        Etcd(endpoints, tls=tls),
+        # An answer that does not come must leave time to ask again before the lease has ended.
+        Etcd(endpoints, tls=tls, timeout=min(5.0, max(1.0, ttl / 5))),
         f"{prefix.rstrip('/')}/agents/{about.id}",
         ttl=ttl,
         interval=interval,

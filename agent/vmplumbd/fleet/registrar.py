@@ -65,6 +65,7 @@ class Registrar:
         self._lease = 0
         self._told = b""
         self._keep_at = 0.0
+        self._ends_at = 0.0
         self._away = False
 
     def start(self) -> None:
@@ -94,19 +95,20 @@ class Registrar:
                 if not self._away:
                     self._note("fleet.away", error=str(exc))
                 self._away = True
-                # All agents of a fleet come back to an etcd at once: not with every beat.
-                wait = max(self._interval, self._ttl / _KEPT_IN_A_LIFE)
+                # All agents of a fleet come back to an etcd at once: not with every beat, unless a lease can be saved.
+                if self._monotonic() >= self._ends_at:
+                    wait = max(self._interval, self._ttl / _KEPT_IN_A_LIFE)
 
     def _tell(self) -> None:
         now = self._monotonic()
         if self._lease and now >= self._keep_at:
             if not self._store.keep(self._lease):
                 self._lease = 0
-            self._keep_at = now + self._ttl / _KEPT_IN_A_LIFE
+            self._kept(now)
         fresh = not self._lease
         if fresh:
             self._lease = self._store.grant(self._ttl)
-            self._keep_at = now + self._ttl / _KEPT_IN_A_LIFE
+            self._kept(now)
         described = self._describe()
         # When it was told is no change of what is told.
         about = FleetAgent()
@@ -120,3 +122,7 @@ class Registrar:
             if fresh:
                 self._note("fleet.told", key=self._key)
         self._away = False
+
+    def _kept(self, asked_at: float) -> None:
+        self._keep_at = asked_at + self._ttl / _KEPT_IN_A_LIFE
+        self._ends_at = asked_at + self._ttl

@@ -1,0 +1,60 @@
+"""An orchestrator on one page: keeps the networks of some VMs placed while hosts come, are lost and drain.
+
+orchestrator.py ENDPOINTS CERTIFICATES NETWORK VMS    until SIGINT; then everything is torn down
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
+from vmplumb import Tls, VmplumbError
+from vmplumb.fleet import EtcdError, Fleet, NoAgent
+from vmplumb.v1.vm_network_pb2 import NetworkSpec
+
+
+def main(endpoints: str, certificates: str, network: str, vms: str) -> None:
+    """Place, then follow the fleet."""
+    caller = Path(certificates, "orchestrator.pem")
+    tls = Tls.from_files(ca=caller.with_name("ca.pem"), cert=caller, key=caller.with_suffix(".key"))
+    (spec := NetworkSpec()).network_interfaces.interfaces.add(cni_configuration={"network_name": network})
+    wanted = [f"vm-{number:02}" for number in range(1, int(vms) + 1)]
+    with Fleet(endpoints.split(","), tls=tls, agent_tls=tls) as fleet, ThreadPoolExecutor(8) as pool:
+
+        def place(vm_id: str) -> None:
+            placed = fleet.set_up(vm_id, spec)
+            print(f"placed {vm_id} at {placed.agent.id}: {placed.result.ip_boot_param}", flush=True)
+
+        def move(vm_id: str) -> None:
+            fleet.tear_down(vm_id, wait_for_devices=True)
+            place(vm_id)
+
+        def each(act: Callable[[str], None], vms: Iterable[str]) -> None:
+            for one in wait([pool.submit(act, vm_id) for vm_id in vms]).done:
+                one.result()  # what went wrong is looked at when all have ended
+
+        try:
+            while True:
+                try:
+                    each(place, wanted)  # what stands is found, not made again
+                    for _ in fleet.watch():
+                        agents = {one.id: one.draining for one in fleet.agents()}
+                        places = fleet.placements()
+                        each(place, [vm for vm in wanted if places.get(vm) not in agents])
+                        each(move, [vm for vm in wanted if agents.get(places.get(vm, ""))])
+                        for stray in fleet.strays():  # its host was only thought to be lost
+                            with fleet.client(stray.agent) as client:
+                                client.tear_down(stray.vm_id, timeout=60)
+                except (EtcdError, NoAgent, VmplumbError) as exc:
+                    print(f"again in a second: {exc}", flush=True)
+                    time.sleep(1)
+        except KeyboardInterrupt:
+            list(pool.map(fleet.tear_down, wanted))
+            print(f"torn down: {len(wanted)}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:5])
