@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vmplumbd.model import net
+from vmplumbd.model.outcome import Attachment
 from vmplumbd.model.progress import Holder, ResourceKind
 from vmplumbd.model.record import Record, Release
 
@@ -223,8 +224,10 @@ class Views:
     """Everything a look saw. Times in seconds since the epoch.
 
     `busy` are VMs with an operation under way, or whose record changed while the look lasted: nothing is
-    judged of them. `at_path` says what lies at the path of each record's namespace: None is nothing;
-    `claimed` are those paths without links, also of records made while the look lasted.
+    judged of them. `passing` are the attachments, by VM, of networks that came or went meanwhile: their devices
+    are nobody's leak, though some tell no VM.
+    `at_path` says what lies at the path of each record's namespace: None is nothing; `claimed`
+    are those paths without links, also of records made while the look lasted.
     `fed` are the host links that some host link's ingress redirects to. `unnamed` are namespaces that
     processes live in and no name under the agent's directories leads to. `pool` is what lies in the
     directory of the warm pools, `members` are the paths that the journal knows of there.
@@ -236,6 +239,7 @@ class Views:
     records: tuple[Record, ...] = ()
     releases: tuple[Release, ...] = ()
     busy: frozenset[str] = frozenset()
+    passing: tuple[tuple[str, Attachment], ...] = ()
     networks: tuple[NetworkSeen, ...] = ()
     reservations: tuple[ReservationSeen, ...] = ()
     caches: tuple[CacheSeen, ...] = ()

@@ -662,9 +662,11 @@ def _host_devices(known: _Known) -> Iterator[Finding]:
                 )
     named = _far_ends(views.namespaces)
     unnamed = {pair: space for space in views.unnamed for pair in _far_ends((space,))}
+    # What was made, or let go, after the journal was read first; its namespace had no name any more.
+    accounted = known.devices | {index for _, one in views.passing for _, index in one.host_devices}
     for link in views.host_links:
         pair = (link.index, link.peer_index)
-        if link.kind != "veth" or link.index in known.devices or pair in named:
+        if link.kind != "veth" or link.index in accounted or pair in named:
             continue
         tie = _tie(known, link.index)
         if tie is None:
@@ -779,6 +781,7 @@ def _ifbs(known: _Known) -> Iterator[Finding]:
     if not found:
         return
     live = {ifb_name(network, owner) for owner, network, _ in (*known.attached, *known.owing)}
+    live |= {ifb_name(one.network, owner) for owner, one in views.passing}
     candidates = {(one.network, one.container_id) for one in views.reservations if one.container_id}
     candidates |= {(one.network, one.container_id) for one in views.caches if one.container_id}
     by_name = {ifb_name(*pair): pair for pair in sorted(candidates)}

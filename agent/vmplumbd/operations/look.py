@@ -37,6 +37,7 @@ from vmplumbd.model.findings import (
     Views,
 )
 from vmplumbd.model.ids import RESERVED_VM_IDS, parse_vm_id
+from vmplumbd.model.outcome import Attachment
 from vmplumbd.model.progress import Holder
 from vmplumbd.model.record import Record, Release
 from vmplumbd.operations.tools import Settings, Tools
@@ -56,6 +57,7 @@ class _Journal:
     releases: tuple[Release, ...]
     running: frozenset[str]
     members: frozenset[str]
+    revision: int
 
 
 def look(tools: Tools) -> Views:
@@ -98,6 +100,8 @@ def look(tools: Tools) -> Views:
     # What went meanwhile is nobody's leak.
     lasting = {(one.index, one.name) for one in host.links()}
     after = _journal(tools)
+    # Also of networks that both came and went in between, which neither journal has.
+    meanwhile = tools.book.changes_after(before.revision) or ()
     claimed = {one.plan.netns_path for one in (*before.records, *after.records) if one.plan.netns_path}
     return Views(
         now=tools.clock.now(),
@@ -105,7 +109,8 @@ def look(tools: Tools) -> Views:
         boot_id=tools.book.boot_id,
         records=before.records,
         releases=before.releases,
-        busy=_busy(before, after),
+        busy=_busy(before, after) | {str(one.vm_id) for one in meanwhile},
+        passing=_passing(before, after, meanwhile),
         networks=networks,
         reservations=reservations,
         caches=seen_caches,
@@ -183,9 +188,12 @@ def configured(conf_dir: str) -> Iterator[NetworkConfigList]:
 
 def _journal(tools: Tools) -> _Journal:
     book = tools.book
+    # First, so that what changes while this is read is a change after it.
+    revision = book.revision
     with book.mutex:
         running = frozenset(str(one) for one in book.running)
     return _Journal(
+        revision=revision,
         records=tuple(book.records()),
         releases=tuple(book.releases()),
         running=running,
@@ -201,6 +209,19 @@ def _busy(before: _Journal, after: _Journal) -> frozenset[str]:
         (one.vm_id, one.release_id) for one in after.releases
     }
     return before.running | after.running | {str(vm_id) for vm_id, _ in changed | released}
+
+
+def _passing(
+    before: _Journal, after: _Journal, meanwhile: Iterable[Record]
+) -> tuple[tuple[str, Attachment], ...]:
+    stays = {(one.vm_id, one.revision) for one in before.records}
+    stood = {one.release_id for one in before.releases}
+    plans = [
+        *((one.vm_id, one.plan) for one in meanwhile),
+        *((one.vm_id, one.plan) for one in after.records if (one.vm_id, one.revision) not in stays),
+        *((one.vm_id, one.plan) for one in after.releases if one.release_id not in stood),
+    ]
+    return tuple(dict.fromkeys((str(vm_id), one) for vm_id, plan in plans for one in plan.attachments))
 
 
 def network_seen(network: NetworkConfigList, *, owned: bool) -> NetworkSeen:

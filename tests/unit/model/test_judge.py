@@ -442,6 +442,17 @@ CASES: Mapping[str, tuple[Views, set[Row]]] = {
         world(reservations=(reservation("10.200.0.9", "gone"),), host_links=(IFB,)),
         {(K.RESERVATION, "10.200.0.9", "gone", A.RELEASE), (K.LINK, IFB.name, "gone", A.REMOVE)},
     ),
+    "what networks have that came and went while the look lasted": (
+        world(
+            passing=(("gone", replace(attachment("gone"), host_devices=(("veth00000009", 9),))),),
+            host_links=(
+                replace(VETH, index=30, name="br-ours", kind="bridge", peer_index=0),
+                replace(veth(9, 5), master=30),
+                IFB,
+            ),
+        ),
+        set(),
+    ),
     "shapers of nobody: one in use, one not": (
         world(host_links=(IFB, replace(IFB, index=21, name="bwp0123456789ab")), fed=frozenset({20})),
         {(K.LINK, "bwp0123456789ab", "", A.REPORT)},
