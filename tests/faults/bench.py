@@ -50,7 +50,7 @@ VM = VmId("vm")
 NETNS = "/run/netns/vm"
 T = TypeVar("T")
 
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _MOST_JUMPS = 60
 # Where plugins and runtime keep what they know, below the bench's directory.
 _STATE = ("cache", "networks", "tuning")

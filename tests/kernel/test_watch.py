@@ -82,7 +82,7 @@ def test_lost_notices_are_made_up_for(
     told = threading.Event()
     watch.on_gone([index], lambda _: told.set())
     kernel.host().apply([net.DelLink(index=index)])
-    assert told.wait(10)
+    assert told.wait(60)
     assert lost.is_set()
     watch.close()
 
@@ -106,7 +106,7 @@ def test_what_could_not_be_asked_is_asked_again(
     monkeypatch.setattr(Channel, "exchange", refuse)
     told = threading.Event()
     watch.on_gone([index], lambda _: told.set())
-    assert told.wait(10)
+    assert told.wait(60)
     assert refused == [1, 1]
     watch.close()
 
@@ -118,7 +118,7 @@ def test_a_real_overflow_is_survived(host: hosts.Host, kernel: LinuxKernel) -> N
     seen = threading.Event()
     watch.on_gone(indexes, lambda _: seen.set())
     kernel.delete_group(4242, indexes)
-    assert seen.wait(20)
+    assert seen.wait(60)
     watch.close()
 
 
@@ -156,8 +156,8 @@ def test_a_question_that_the_kernel_did_not_answer_is_asked_again(
     watch.on_gone([gone], lambda _: told.set())
     assert watch.wait_gone([gone, there], 0) == frozenset()
     for _ in range(4):  # the two above, and then by itself
-        assert asked.acquire(timeout=10)
+        assert asked.acquire(timeout=60)
     assert not told.is_set()
     monkeypatch.setattr(Channel, "exchange", exchange)
-    assert told.wait(10)
+    assert told.wait(60)
     watch.close()

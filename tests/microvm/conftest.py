@@ -92,7 +92,7 @@ class Agent:
         log = (RUN / "log").open("w")
         with log:
             process = self.host.popen([sys.executable, "-m", "vmplumbd", "serve", *flags], stderr=log)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not _listens(RUN / "vmplumbd.sock"):
             assert process.poll() is None, (RUN / "log").read_text()
             assert time.monotonic() < deadline, (RUN / "log").read_text()

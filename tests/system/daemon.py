@@ -29,7 +29,8 @@ from vmplumb.v1 import errors_pb2, vm_network_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 
-PATIENCE = 20.0
+# Not reached unless something is wrong: a loaded machine may be ten times slower.
+PATIENCE = 60.0
 
 HOST_LOCAL: Mapping[str, Any] = {"type": "host-local", "subnet": "10.200.0.0/16"}
 
@@ -278,15 +279,15 @@ class Daemon:
 
     def get(self, vm_id: str) -> vm_network_pb2.VMNetwork:
         """The record."""
-        return self.stub.GetNetwork(pb.GetNetworkRequest(vm_id=vm_id), timeout=10).network
+        return self.stub.GetNetwork(pb.GetNetworkRequest(vm_id=vm_id), timeout=60).network
 
     def networks(self) -> list[vm_network_pb2.VMNetwork]:
         """The records on the first page."""
-        return list(self.stub.ListNetworks(pb.ListNetworksRequest(page_size=1000), timeout=10).networks)
+        return list(self.stub.ListNetworks(pb.ListNetworksRequest(page_size=1000), timeout=60).networks)
 
     def status(self) -> pb.GetStatusResponse:
         """GetStatus."""
-        return self.stub.GetStatus(pb.GetStatusRequest(), timeout=10)
+        return self.stub.GetStatus(pb.GetStatusRequest(), timeout=60)
 
     def quiet(self) -> None:
         """Wait until nothing is due any more."""

@@ -64,7 +64,7 @@ DAMAGE = {
 @pytest.mark.parametrize(("damage", "told"), DAMAGE.values(), ids=DAMAGE)
 def test_a_planted_damage_is_found(daemon: Daemon, module_host: Host, damage: str, told: str) -> None:
     daemon.set_up("hurt")
-    described = daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="hurt"), timeout=10)
+    described = daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="hurt"), timeout=60)
     veth = next(one.name for one in described.devices if one.role == vm_network_pb2.DEVICE_ROLE_HOST_END)
     sh(module_host, f"N=hurt TAP=tap0 VETH={veth}; {damage}")
     findings = check(daemon, "hurt").findings
@@ -143,7 +143,7 @@ def test_describe_names_who_holds_the_tap(daemon: Daemon, module_host: Host, whe
 
 def test_describe_shows_the_path_from_tap_to_host(daemon: Daemon) -> None:
     result = daemon.result("path")
-    told = daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="path"), timeout=10)
+    told = daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="path"), timeout=60)
     assert told.netns_exists
     assert told.network.vm_id == "path"
     tap, inside, outside = told.devices
@@ -179,13 +179,13 @@ def test_garbage_is_what_no_valid_vm_owns_as_of_a_revision(daemon: Daemon) -> No
 
 
 def test_garbage_wants_a_revision_and_a_list(daemon: Daemon) -> None:
-    told = refused(lambda: daemon.stub.CollectGarbage(pb.CollectGarbageRequest(), timeout=10))
+    told = refused(lambda: daemon.stub.CollectGarbage(pb.CollectGarbageRequest(), timeout=60))
     assert told.reason == "INVALID_REQUEST"
     assert {rule for _, rule in told.violations} == {"collect_garbage.empty", "required"}
 
 
 def test_a_static_network_can_be_checked(daemon: Daemon) -> None:
-    list(daemon.stub.SetupNetwork(static_request("static", "tapA"), timeout=10))
+    list(daemon.stub.SetupNetwork(static_request("static", "tapA"), timeout=60))
     assert list(check(daemon, "static").findings) == []
 
 

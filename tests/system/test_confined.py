@@ -139,7 +139,7 @@ def test_a_grandchild_with_a_session_of_its_own_dies_with_its_plugin(module_host
             "bad", FRAME.replace("MISDEED", OWN_SESSION).replace("echo $$ >$DIR/pid", "rm -f $DIR/pid")
         )
         daemon.network("bad", ptp(), REDIRECT, {"type": "bad"})
-        told = refused(lambda: daemon.set_up("victim", "bad", seconds=3.0))
+        told = refused(lambda: daemon.set_up("victim", "bad", seconds=10.0))
         assert told.reason == "OPERATION_TIMEOUT"
         (pid,) = (int(word) for word in (daemon.directory / "pid").read_text().split())
         eventually(lambda: ended(pid), f"{pid} has ended")

@@ -28,7 +28,7 @@ def test_every_violation_is_in_one_answer_with_field_and_rule(daemon: Daemon) ->
     interfaces = asked.spec.network_interfaces.interfaces
     interfaces.add(cni_configuration={"if_name": "way-too-long-a-name"})
     interfaces.add()
-    told = refused(lambda: daemon.stub.SetupNetwork(asked, timeout=10))
+    told = refused(lambda: daemon.stub.SetupNetwork(asked, timeout=60))
     assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     place = "spec.network_interfaces"
     assert set(told.violations) == {
@@ -44,7 +44,7 @@ def test_every_violation_is_in_one_answer_with_field_and_rule(daemon: Daemon) ->
 
 def test_five_hundred_violations_fit_a_status_and_the_last_says_how_many_more(daemon: Daemon) -> None:
     asked = pb.WatchNetworksRequest(vm_ids=["no/good"] * 500)
-    told = refused(lambda: daemon.stub.WatchNetworks(asked, timeout=10))
+    told = refused(lambda: daemon.stub.WatchNetworks(asked, timeout=60))
     shown = [field for field, _ in told.violations]
     assert told.violations[-1] == ("", "truncated")
     assert 10 < len(shown) < 500
@@ -56,17 +56,17 @@ def test_an_unknown_field_anywhere_is_refused_where_something_would_change(daemo
     asked = request("door-1")
     deep = asked.spec.network_interfaces.interfaces[0].cni_configuration
     deep.MergeFromString(unknown)
-    told = refused(lambda: daemon.stub.SetupNetwork(asked, timeout=10))
+    told = refused(lambda: daemon.stub.SetupNetwork(asked, timeout=60))
     assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNKNOWN_FIELD")
     assert told.violations == (
         ("spec.network_interfaces.interfaces[0].cni_configuration.#1023", "unknown_field"),
     )
     tear_down = pb.TeardownNetworkRequest.FromString(b"\x0a\x01a" + unknown)
-    assert refused(lambda: daemon.stub.TeardownNetwork(tear_down, timeout=10)).reason == "UNKNOWN_FIELD"
+    assert refused(lambda: daemon.stub.TeardownNetwork(tear_down, timeout=60)).reason == "UNKNOWN_FIELD"
     collect = pb.CollectGarbageRequest.FromString(b"\x10\x01\x20\x01" + unknown)
-    assert refused(lambda: daemon.stub.CollectGarbage(collect, timeout=10)).reason == "UNKNOWN_FIELD"
+    assert refused(lambda: daemon.stub.CollectGarbage(collect, timeout=60)).reason == "UNKNOWN_FIELD"
     read = pb.ListNetworksRequest.FromString(unknown)
-    assert list(daemon.stub.ListNetworks(read, timeout=10).networks) == []
+    assert list(daemon.stub.ListNetworks(read, timeout=60).networks) == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_status_tells_what_the_agent_is(daemon: Daemon) -> None:
 def test_health_says_serving(daemon: Daemon) -> None:
     stub = health_pb2_grpc.HealthStub(daemon.channel)
     for service in ("", "vmplumb.v1.NetworkAgentService"):
-        answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+        answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
@@ -223,7 +223,7 @@ pair = {} if who == "nobody" else {"private_key": read(f"{who}.key"), "certifica
 credentials = grpc.ssl_channel_credentials(root_certificates=read("ca.pem"), **pair)
 with grpc.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
     try:
-        print(pb_grpc.NetworkAgentServiceStub(channel).GetStatus(pb.GetStatusRequest(), timeout=10).agent_name)
+        print(pb_grpc.NetworkAgentServiceStub(channel).GetStatus(pb.GetStatusRequest(), timeout=60).agent_name)
     except grpc.RpcError as error:
         print(error.code().name)
 """

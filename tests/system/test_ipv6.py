@@ -46,7 +46,7 @@ def send(link, target, kind, rest, source=own):
 
 
 def ask(answer, *question):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         send(*question)
         while select.select([fd], [], [], 0.3)[0]:
@@ -57,7 +57,7 @@ def ask(answer, *question):
                 sys.exit("somebody has the address")
             if frame[54] == answer:
                 return frame
-    sys.exit(f"no ICMPv6 {answer} in ten seconds")
+    sys.exit(f"no ICMPv6 {answer} in a minute")
 
 
 def group(address):

@@ -187,9 +187,9 @@ def test_a_mapped_port_leads_into_the_namespace(host: Host, executables: Path) -
         )
         assert server.stdout is not None
         assert server.stdout.readline() == "listening\n"
-        client = "import socket; print(socket.create_connection(('192.0.2.1', 8080), 10).recv(99).decode())"
+        client = "import socket; print(socket.create_connection(('192.0.2.1', 8080), 60).recv(99).decode())"
         assert host.run([sys.executable, "-c", client]).stdout == "from the VM\n"
-        assert server.wait(10) == 0
+        assert server.wait(60) == 0
         # What the VM sends has gone through its limit.
         device = made.result.interfaces[-1].name
         (shown,) = json.loads(host.run(["ip", "-s", "-j", "link", "show", device]).stdout)

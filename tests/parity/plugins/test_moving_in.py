@@ -169,7 +169,7 @@ def test_an_sdk_vm_is_taken_over_untouched_and_torn_down_without_a_trace(
     assert (snapshot(), namespace_snapshot("/run/netns/vm-1")) == (left, inside)
     (network,) = agent.networks()
     assert (network.vm_id, network.phase) == ("vm-1", vm_network_pb2.PHASE_READY)
-    described = agent.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="vm-1"), timeout=10)
+    described = agent.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="vm-1"), timeout=60)
     assert [one.name for one in described.devices][:2] == ["fc0", "veth0"]
     assert vm_network_pb2.DEVICE_ROLE_HOST_END in {one.role for one in described.devices}
     assert not agent.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="vm-1"), timeout=20).findings

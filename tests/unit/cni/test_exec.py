@@ -30,6 +30,11 @@ from vmplumbd.cni.invoke import Command, Invocation, read_version_reply
 
 Install = Callable[[str], None]
 
+# A deadline that a plugin does not keep, but after which even a loaded machine has come to its `sleep`. Seconds.
+ENOUGH = 3.0
+# Whoever waits for what sleeps ten minutes waits longer than this. Seconds.
+NOT_HELD = 120.0
+
 
 @pytest.fixture
 def install(tmp_path: Path) -> Install:
@@ -207,38 +212,38 @@ def test_codes_of_the_plugin_are_kept(install: Install, tmp_path: Path) -> None:
 
 
 def test_the_deadline_kills_the_grandchild_that_holds_the_pipe(install: Install, tmp_path: Path) -> None:
-    install(f"sleep 60 & echo $! >{tmp_path}/pid; echo stuck >&2; wait")
+    install(f"sleep 600 & echo $! >{tmp_path}/pid; echo stuck >&2; wait")
     started = time.monotonic()
-    error = failure(tmp_path, PluginTimedOut, seconds=0.5)
-    assert time.monotonic() - started < 2.0
+    error = failure(tmp_path, PluginTimedOut, seconds=ENOUGH)
+    assert time.monotonic() - started < NOT_HELD
     assert str(error).startswith("netplugin failed with no error message: signal: killed")
     assert (error.signal, error.stderr_tail) == (9, "stuck\n")
     assert gone(int((tmp_path / "pid").read_text()))
 
 
 def test_a_failed_plugin_leaves_no_process_behind(install: Install, tmp_path: Path) -> None:
-    install(f"sleep 60 & echo $! >{tmp_path}/pid; exit 1")
+    install(f"sleep 600 & echo $! >{tmp_path}/pid; exit 1")
     started = time.monotonic()
     failure(tmp_path, seconds=None)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < NOT_HELD
     assert gone(int((tmp_path / "pid").read_text()))
 
 
 def test_a_process_left_on_purpose_holds_us_only_a_little(install: Install, tmp_path: Path) -> None:
-    install(f"sleep 60 & echo $! >{tmp_path}/pid; echo '{{}}'")
+    install(f"sleep 600 & echo $! >{tmp_path}/pid; echo '{{}}'")
     started = time.monotonic()
     assert call(tmp_path, invoker=ExecInvoker(drain_seconds=0.1), seconds=None) == b"{}\n"
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < NOT_HELD
     left = int((tmp_path / "pid").read_text())
     assert not gone(left, seconds=0)
     os.kill(left, signal.SIGKILL)
 
 
 def test_a_grandchild_out_of_reach_does_not_hold_us(install: Install, tmp_path: Path) -> None:
-    install(f"setsid sleep 60 & echo $! >{tmp_path}/pid; wait")
+    install(f"setsid sleep 600 & echo $! >{tmp_path}/pid; wait")
     started = time.monotonic()
-    failure(tmp_path, PluginTimedOut, seconds=0.5, invoker=ExecInvoker(drain_seconds=0.1))
-    assert time.monotonic() - started < 3.0
+    failure(tmp_path, PluginTimedOut, seconds=ENOUGH, invoker=ExecInvoker(drain_seconds=0.1))
+    assert time.monotonic() - started < NOT_HELD
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
@@ -358,9 +363,9 @@ def test_version_is_asked_with_dummies(install: Install, tmp_path: Path) -> None
 def test_a_plugin_that_hangs_at_version_is_killed_though_nobody_gave_it_a_deadline(
     install: Install, tmp_path: Path
 ) -> None:
-    install(f"echo $$ >{tmp_path}/pid; sleep 60")
+    install(f"echo $$ >{tmp_path}/pid; sleep 600")
     with pytest.raises(PluginTimedOut):
-        ExecInvoker(version_seconds=0.3).versions("p", (str(tmp_path),))
+        ExecInvoker(version_seconds=ENOUGH).versions("p", (str(tmp_path),))
     assert gone(int((tmp_path / "pid").read_text()))
 
 
