@@ -13,6 +13,7 @@ from pathlib import Path
 
 # A request of Prometheus is some hundred bytes.
 _REQUEST_BYTES = 8192
+# How long a caller may take to ask, and to read the answer. Seconds.
 _PATIENCE = 10.0
 _CONNECTIONS = 16
 
@@ -63,8 +64,7 @@ class MetricsDoor:
                 if self._open > _CONNECTIONS:
                     writer.write(_answer(503, b"too many connections\n", "text/plain"))
                 else:
-                    async with asyncio.timeout(_PATIENCE):
-                        await self._answer_all(reader, writer)
+                    await self._answer_all(reader, writer)
                 async with asyncio.timeout(_PATIENCE):
                     await writer.drain()
         finally:
@@ -72,7 +72,9 @@ class MetricsDoor:
             writer.close()
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
+        # Who asked is answered, however long that takes: a busy host is when somebody looks.
+        async with asyncio.timeout(_PATIENCE):
+            head = await reader.readuntil(b"\r\n\r\n")
         verb, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
         path = rest.partition(" ")[0].partition("?")[0]
         if path != "/metrics":

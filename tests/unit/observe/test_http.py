@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
+from vmplumbd.observe import http
 from vmplumbd.observe.http import MetricsDoor
 
 TEXT = b"vmplumb_ready 1.0\n"
@@ -79,3 +81,35 @@ def test_the_socket_is_its_owners_and_groups(tmp_path: Path) -> None:
             await door.close()
 
     assert asyncio.run(mode()) == 0o660
+
+
+def test_a_text_that_takes_longer_than_a_caller_may_be_silent_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_PATIENCE", 2.0)
+    silence_over = threading.Event()
+
+    def text() -> bytes:
+        assert silence_over.wait(60)
+        return b"late\n"
+
+    async def run() -> bytes:
+        path = str(tmp_path / "slow.sock")
+        door = MetricsDoor(text, "text/plain")
+        await door.listen(path)
+        silent, first = await asyncio.open_unix_connection(path)
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+        # Whoever came before and says nothing is cut off: the patience with both has passed then.
+        assert await silent.read() == b""
+        again, second = await asyncio.open_unix_connection(path)
+        assert await again.read() == b""
+        silence_over.set()
+        answer = await reader.read()
+        for one in (first, second, writer):
+            one.close()
+            await one.wait_closed()
+        await door.close()
+        return answer
+
+    assert asyncio.run(run()).endswith(b"\r\n\r\nlate\n")
