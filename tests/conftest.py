@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import hypothesis
 import pytest
 
 from tests import host as hosts
+
+# A shell that starts something in the background lets it ignore SIGINT, and so all that it starts; tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How fast inputs are made says how busy the machine is, and nothing about them.
 hypothesis.settings.register_profile(

@@ -126,6 +126,9 @@ def main() -> int:
         "--ttl", type=int, default=10, help="seconds until a host that is lost is out of the fleet"
     )
     ttl = parser.parse_args().ttl
+    # A shell that starts this in the background lets it ignore SIGINT, and so what it starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     start = time.monotonic()
     refusal = rig.missing() or hosts.become_root() or hosts.refusal()
     if refusal is None and shutil.which("openssl") is None:
