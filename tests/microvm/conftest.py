@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -78,6 +79,8 @@ class Agent:
     """vmplumbd in the test's host, and the two calls these tests make."""
 
     host: Host
+    # Outside the host's own /run: gRPC's threads may be older than the host, and look a path up elsewhere.
+    sock: Path
     settings: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -85,7 +88,7 @@ class Agent:
         settings = {
             "paths.conf_dir": str(RUN / "net.d"),
             "paths.state_dir": str(RUN / "state"),
-            "listen.unix": str(RUN / "vmplumbd.sock"),
+            "listen.unix": str(self.sock),
             **self.settings,
         }
         flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
@@ -93,7 +96,7 @@ class Agent:
         with log:
             process = self.host.popen([sys.executable, "-m", "vmplumbd", "serve", *flags], stderr=log)
         deadline = time.monotonic() + 60
-        while not _listens(RUN / "vmplumbd.sock"):
+        while not _listens(self.sock):
             assert process.poll() is None, (RUN / "log").read_text()
             assert time.monotonic() < deadline, (RUN / "log").read_text()
             time.sleep(0.02)
@@ -111,7 +114,7 @@ class Agent:
         spec = vm_network_pb2.NetworkSpec(
             network_interfaces=network_pb2.NetworkInterfaces(interfaces=[interface])
         )
-        with grpc.insecure_channel(f"unix:{RUN}/vmplumbd.sock") as channel:
+        with grpc.insecure_channel(f"unix:{self.sock}") as channel:
             stub = pb_grpc.NetworkAgentServiceStub(channel)
             *_, last = stub.SetupNetwork(pb.SetupNetworkRequest(vm_id=vm_id, spec=spec))
         result: vm_network_pb2.SetupResult = last.result
@@ -119,13 +122,13 @@ class Agent:
 
     def tear_down(self, vm_id: str) -> None:
         """Tear it down and read the stream to its end, its devices gone."""
-        with grpc.insecure_channel(f"unix:{RUN}/vmplumbd.sock") as channel:
+        with grpc.insecure_channel(f"unix:{self.sock}") as channel:
             stub = pb_grpc.NetworkAgentServiceStub(channel)
             list(stub.TeardownNetwork(pb.TeardownNetworkRequest(vm_id=vm_id, wait_for_devices=True)))
 
     def check(self, vm_id: str) -> list[str]:
         """What CheckNetwork finds."""
-        with grpc.insecure_channel(f"unix:{RUN}/vmplumbd.sock") as channel:
+        with grpc.insecure_channel(f"unix:{self.sock}") as channel:
             stub = pb_grpc.NetworkAgentServiceStub(channel)
             return [one.message for one in stub.CheckNetwork(pb.CheckNetworkRequest(vm_id=vm_id)).findings]
 
@@ -134,8 +137,9 @@ class Agent:
 def agent(host: Host) -> Iterator[Agent]:
     """An agent that is not started yet."""
     RUN.mkdir(parents=True)
-    yield Agent(host=host)
-    host.end_processes()
+    with tempfile.TemporaryDirectory(prefix="vmplumbd-") as place:
+        yield Agent(host=host, sock=Path(place) / "agent.sock")
+        host.end_processes()
 
 
 def _listens(path: Path) -> bool:

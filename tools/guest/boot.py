@@ -67,6 +67,13 @@ class GuestReport:
     """QEMU's own, while the guest ran."""
 
 
+def readable(fd: int, seconds: float) -> bool:
+    """Whether there is something to read in time. By poll: select(2) takes no descriptor above 1023."""
+    waiting = select.poll()
+    waiting.register(fd, select.POLLIN)
+    return bool(waiting.poll(seconds * 1000))
+
+
 def boot(
     *,
     kernel: Path,
@@ -243,7 +250,7 @@ def _watch(line: Sequence[str], *, deadline: float, verbose: bool) -> _Seen:
         try:
             while not VERDICT.search(_text(console)):
                 left = deadline - time.monotonic()
-                if left <= 0 or not select.select([stream], [], [], left)[0]:
+                if left <= 0 or not readable(stream, left):
                     break
                 data = os.read(stream, 65536)
                 if not data:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import shlex
 import socket
 import subprocess
@@ -14,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tools.guest import boot
 
 # A machine that is ten times slower is no reason to give up. Seconds.
 PATIENCE = 300.0
@@ -142,7 +143,7 @@ class Machine:
         """The next message; an event is kept as well."""
         while b"\n" not in self._unread:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._control], [], [], left)[0]:
+            if left <= 0 or not boot.readable(self._control.fileno(), left):
                 raise self._fault("QEMU does not answer")
             data = self._control.recv(65536)
             if not data:
@@ -157,7 +158,7 @@ class Machine:
 
     def _readable(self, seconds: float) -> bool:
         assert self.process.stdout is not None
-        return bool(select.select([self.process.stdout], [], [], max(0.0, seconds))[0])
+        return boot.readable(self.process.stdout.fileno(), max(0.0, seconds))
 
     def _listen(self, deadline: float, what: str) -> None:
         if not self._readable(deadline - time.monotonic()):

@@ -257,9 +257,11 @@ def settle(netns: str | None) -> None:
     ) as monitor:
         assert monitor.stdout is not None
         deadline = time.monotonic() + 5
+        heard = select.poll()  # select(2) takes no descriptor above 1023
+        heard.register(monitor.stdout, select.POLLIN)
         while _tentative(enter) and time.monotonic() < deadline:
             # What came before it listened is found by looking again.
-            if select.select([monitor.stdout], [], [], 0.3)[0]:
+            if heard.poll(300):
                 os.read(monitor.stdout.fileno(), 65536)
         monitor.kill()
 

@@ -79,6 +79,13 @@ def failure(tmp_path: Path, kind: type[CniError] = PluginFailed, **how: object) 
     return raised.value
 
 
+def readable(fd: int, seconds: float) -> bool:
+    """Whether there is something to read in time. By poll: select(2) takes no descriptor above 1023."""
+    waiting = select.poll()
+    waiting.register(fd, select.POLLIN)
+    return bool(waiting.poll(seconds * 1000))
+
+
 def gone(pid: int, *, seconds: float = 5.0) -> bool:
     """Whether the process ends in time. A zombie that nobody reaps is an end too: poll tells."""
     try:
@@ -86,7 +93,7 @@ def gone(pid: int, *, seconds: float = 5.0) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([fd], [], [], seconds)[0])
+        return readable(fd, seconds)
     finally:
         os.close(fd)
 
