@@ -30,24 +30,30 @@ _ALL = "4294967295"
 HOST_FIXTURES = frozenset({"host", "bare_host"})
 
 
-@pytest.fixture
-def host() -> Iterator[hosts.Host]:
-    """The test, its threads and its processes run in a fresh host. Ask for it before what lives in it."""
+def _fresh_host(**how: bool) -> Iterator[hosts.Host]:
     reason = hosts.refusal()
     if reason is not None:
         pytest.skip(reason)
-    with hosts.private_host() as made:
+    with hosts.private_host(**how) as made:
         yield made
+
+
+@pytest.fixture
+def host() -> Iterator[hosts.Host]:
+    """The test, its threads and its processes run in a fresh host. Ask for it before what lives in it."""
+    yield from _fresh_host()
+
+
+@pytest.fixture(scope="module")
+def module_host() -> Iterator[hosts.Host]:
+    """A host for all tests of a module."""
+    yield from _fresh_host()
 
 
 @pytest.fixture
 def bare_host() -> Iterator[hosts.Host]:
     """A host as `host`, but without /run/netns."""
-    reason = hosts.refusal()
-    if reason is not None:
-        pytest.skip(reason)
-    with hosts.private_host(netns_dir=False) as made:
-        yield made
+    yield from _fresh_host(netns_dir=False)
 
 
 def _lacks(*programs: str) -> Callable[[], str | None]:

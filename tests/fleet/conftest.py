@@ -39,16 +39,6 @@ class Secured:
 
 
 @pytest.fixture(scope="module")
-def module_host() -> Iterator[hosts.Host]:
-    """A host for all tests of a module."""
-    reason = hosts.refusal()
-    if reason is not None:
-        pytest.skip(reason)
-    with hosts.private_host() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Who signs everything."""
     made = Authority(tmp_path_factory.mktemp("fleet-ca"))

@@ -11,16 +11,6 @@ from tests.system.daemon import Daemon, daemon_in
 
 
 @pytest.fixture(scope="module")
-def module_host() -> Iterator[hosts.Host]:
-    """A host for all tests of a module."""
-    reason = hosts.refusal()
-    if reason is not None:
-        pytest.skip(reason)
-    with hosts.private_host() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def daemon(module_host: hosts.Host) -> Iterator[Daemon]:
     """The module's daemon, with quick retries."""
     with daemon_in(module_host, limits__first_retry="0.01", limits__longest_retry="0.05") as made:
