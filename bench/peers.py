@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.security.authority import Authority
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 
@@ -244,46 +246,9 @@ def certificates(directory: Path) -> Path:
     if shutil.which("openssl") is None:
         raise Absent("openssl is not installed, so there are no certificates")
     directory.mkdir(parents=True)
-    names = {"server": "subjectAltName=IP:127.0.0.1", "client": "subjectAltName=DNS:caller"}
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    _run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            *curve,
-            "-keyout",
-            "ca.key",
-            "-out",
-            "ca.pem",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=bench",
-        ],
-        cwd=directory,
-    )
-    for name, alternative in names.items():
-        (directory / f"{name}.ext").write_text(alternative, encoding="ascii")
-        _run(
-            [
-                "openssl",
-                "req",
-                *curve,
-                "-keyout",
-                f"{name}.key",
-                "-out",
-                f"{name}.csr",
-                "-subj",
-                f"/CN={name}",
-            ],
-            cwd=directory,
-        )
-        _run(
-            ["openssl", "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-             "-out", f"{name}.pem", "-days", "2", "-extfile", f"{name}.ext"],
-            cwd=directory,
-        )  # fmt: skip
+    authority = Authority(directory)
+    authority.leaf("server", "IP:127.0.0.1")
+    authority.leaf("client", "DNS:caller")
     return directory
 
 

@@ -15,6 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.host import Host
+from tests.security.authority import Authority
 from tests.system.daemon import Daemon, daemon_in, refused, request
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
@@ -191,25 +192,9 @@ def test_a_configuration_that_cannot_be_used_refuses_the_start(
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CA, a server's and a client's certificate, and a client's of another CA."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder, timeout=60)
-
-    for ca, leaves in (("ca", ("server", "client")), ("other-ca", ("stranger",))):
-        openssl(
-            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-days", "2", "-subj", f"/CN={ca}", "-keyout", f"{ca}.key", "-out", f"{ca}.pem"),
-        )
-        for leaf in leaves:
-            openssl(
-                *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-                *("-subj", f"/CN={leaf}", "-keyout", f"{leaf}.key", "-out", f"{leaf}.csr"),
-            )
-            (folder / "names").write_text(f"subjectAltName=IP:127.0.0.1,DNS:{leaf}")
-            openssl(
-                *("x509", "-req", "-days", "2", "-in", f"{leaf}.csr", "-CA", f"{ca}.pem"),
-                *("-CAkey", f"{ca}.key", "-CAcreateserial", "-extfile", "names", "-out", f"{leaf}.pem"),
-            )
+    ours, theirs = Authority(folder), Authority(folder, "other-ca")
+    for authority, leaf in ((ours, "server"), (ours, "client"), (theirs, "stranger")):
+        authority.leaf(leaf, "IP:127.0.0.1", f"DNS:{leaf}")
     return folder
 
 

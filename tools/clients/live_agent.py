@@ -47,6 +47,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import host as hosts
+from tests.security.authority import Authority
 from tests.snapshot import snapshot
 from tests.system.daemon import REDIRECT, Daemon, eventually
 from tools.clients.control import Control
@@ -62,6 +63,7 @@ SETTINGS = {
     "listen.tcp": TLS_ADDRESS,
 }
 TENANT = "tenant.example"
+HERE = ("IP:127.0.0.1", "DNS:localhost")
 # Callers over TLS are what callers of the socket are, but for the tenant.
 POLICY = f"""
 [[rule]]
@@ -169,33 +171,11 @@ def furnish(daemon: Daemon, control: Path) -> None:
 def certificates(folder: Path) -> None:
     """An authority with a server's and a client's certificate, and a stranger's of another one."""
     folder.mkdir()
-    names = {"tenant": f"DNS:{TENANT}"}
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder, timeout=60)
-
-    for ca, leaves in (("ca", ("server", "client", "tenant")), ("other-ca", ("stranger",))):
-        openssl(
-            "req",
-            "-x509",
-            *key,
-            "-days",
-            "2",
-            "-subj",
-            f"/CN={ca}",
-            "-keyout",
-            f"{ca}.key",
-            "-out",
-            f"{ca}.pem",
-        )
-        for leaf in leaves:
-            (folder / "names").write_text(f"subjectAltName={names.get(leaf, 'IP:127.0.0.1,DNS:localhost')}")
-            openssl("req", *key, "-subj", f"/CN={leaf}", "-keyout", f"{leaf}.key", "-out", f"{leaf}.csr")
-            openssl(
-                *("x509", "-req", "-days", "2", "-in", f"{leaf}.csr", "-CA", f"{ca}.pem"),
-                *("-CAkey", f"{ca}.key", "-CAcreateserial", "-extfile", "names", "-out", f"{leaf}.pem"),
-            )
+    ours = Authority(folder)
+    for name in ("server", "client"):
+        ours.leaf(name, *HERE)
+    ours.leaf("tenant", f"DNS:{TENANT}")
+    Authority(folder, "other-ca").leaf("stranger", *HERE)
 
 
 def executables(folder: Path) -> None:
