@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import threading
@@ -28,9 +27,7 @@ class Member:
     def start(self) -> None:
         """Start it, or start it again with the data it had."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, env={**os.environ, "ETCD_UNSUPPORTED_ARCH": ""}
-            )
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
 
     def kill(self) -> None:
         """SIGKILL."""

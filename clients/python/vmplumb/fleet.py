@@ -10,12 +10,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 from google.protobuf import json_format
 
-from vmplumb._channel import Tls
+from vmplumb._channel import Tls, is_unix
 from vmplumb._client import Client
 from vmplumb._errors import VmNotFound, VmplumbError
 from vmplumb._etcd_client import Etcd, EtcdError, Item
@@ -24,7 +24,7 @@ from vmplumb.v1.fleet_pb2 import FleetAgent
 from vmplumb.v1.network_agent_service_pb2 import TeardownResult
 from vmplumb.v1.vm_network_pb2 import NetworkSpec, Phase, SetupResult
 
-__all__ = ["DEFAULT_PREFIX", "Change", "EtcdError", "Fleet", "NoAgent", "Placed", "Stray", "better"]
+__all__ = ["DEFAULT_PREFIX", "Change", "EtcdError", "Fleet", "NoAgent", "Placed", "Stray", "fits"]
 
 DEFAULT_PREFIX = "/vmplumb/v1"
 
@@ -183,7 +183,7 @@ class Fleet:
                 if self._etcd.swap(self._places + vm_id, place, agent.id.encode()) is not None:
                     continue  # another caller was first
             try:
-                with self._client(agent) as client:
+                with self.client(agent) as client:
                     result = client.set_up(
                         vm_id,
                         spec,
@@ -212,7 +212,7 @@ class Fleet:
         agent = next((one for one in self.agents() if one.id == _agent_of(place)), None)
         done = None
         if agent is not None:
-            with self._client(agent) as client:
+            with self.client(agent) as client:
                 done = client.tear_down(vm_id, wait_for_devices=wait_for_devices, timeout=timeout)
         self._forget(place)
         return done
@@ -222,7 +222,7 @@ class Fleet:
         places = self.placements()
         found = []
         for agent in self.agents():
-            with self._client(agent) as client:
+            with self.client(agent) as client:
                 found += [
                     Stray(agent=agent, vm_id=one.vm_id, placed_at=places[one.vm_id])
                     for one in client.list()
@@ -232,7 +232,10 @@ class Fleet:
 
     def client(self, agent: FleetAgent) -> Client:
         """A client of one agent."""
-        return self._client(agent)
+        tls = self._agent_tls
+        if tls is not None and agent.server_name:
+            tls = replace(tls, server_name=agent.server_name)
+        return Client(agent.address, tls=None if is_unix(agent.address) else tls, retry=self._retry)
 
     def _candidates(
         self,
@@ -247,14 +250,6 @@ class Fleet:
         # What is told is a moment old: of those that seem full, some are asked all the same.
         return [one for one in agents if one.id not in tried and _has(one, networks, labels)]
 
-    def _client(self, agent: FleetAgent) -> Client:
-        tls = self._agent_tls
-        if tls is not None and agent.server_name:
-            tls = Tls(ca=tls.ca, cert=tls.cert, key=tls.key, server_name=agent.server_name)
-        return Client(
-            agent.address, tls=None if agent.address.startswith("unix:") else tls, retry=self._retry
-        )
-
     def _stands(self, vm_id: str, agent: FleetAgent, until: float) -> bool:
         """Whether a network that was just made is where the VM is placed, once another caller had its say."""
         there = self._etcd.get(self._places + vm_id)
@@ -265,7 +260,7 @@ class Fleet:
                 return True
         if _agent_of(there) == agent.id:
             return True
-        with self._client(agent) as client:
+        with self.client(agent) as client:
             found = client.get(vm_id, timeout=max(1.0, until - time.monotonic()))
             client.tear_down(vm_id, uid=found.uid, timeout=max(1.0, until - time.monotonic()))
         return False
@@ -275,7 +270,7 @@ class Fleet:
         place = self._etcd.get(self._places + vm_id)
         if _agent_of(place) != agent.id:
             return True  # another caller has left it already
-        with self._client(agent) as client:
+        with self.client(agent) as client:
             try:
                 found = client.get(vm_id, timeout=max(1.0, until - time.monotonic()))
             except VmNotFound:
@@ -320,11 +315,6 @@ def _has(agent: FleetAgent, networks: Sequence[str], labels: Mapping[str, str] |
         and all(agent.labels.get(key) == value for key, value in (labels or {}).items())
         and there.issuperset(networks)
     )
-
-
-def better(one: FleetAgent, other: FleetAgent) -> bool:
-    """Whether one agent has more room than another. Pure."""
-    return _used(one) < _used(other)
 
 
 def _used(agent: FleetAgent) -> float:
