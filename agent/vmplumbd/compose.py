@@ -42,7 +42,7 @@ from vmplumbd.operations.retry import RetryPolicy
 from vmplumbd.operations.tools import Full, Settings, Tools
 from vmplumbd.plugins import builtin, masquerade
 from vmplumbd.plugins.builtin import BuiltinInvoker
-from vmplumbd.plugins.host_local import store
+from vmplumbd.plugins.host_local import allocator, store
 from vmplumbd.plugins.host_local.plugin import HostLocal
 from vmplumbd.plugins.masquerade import Masquerade
 from vmplumbd.plugins.warm import Warm
@@ -161,6 +161,7 @@ def build(
         allowed=config.cni.allowed_plugins,
     )
     holder: list[Tools] = []
+    made = settings(config)
     pools = Pools(
         lambda: holder[0],
         Warm(kernel, invoker),
@@ -168,7 +169,7 @@ def build(
             PoolSettings(network=name, size=size, rate=config.pool.refill_rate)
             for name, size in config.pool.members().items()
         ],
-        look.pool_directory(settings(config)),
+        look.pool_directory(made),
     )
     tools = Tools(
         kernel=kernel,
@@ -181,7 +182,7 @@ def build(
         freeing_invoker=invoker.freeing(),
         lanes=lanes,
         reaper=Reaper(lambda: holder[0]),
-        settings=settings(config),
+        settings=made,
         caches=functools.partial(Cache, opener=_cache_opener(config)),
         decode_spec=decode_spec,
         runs_in_process=functools.lru_cache(maxsize=256)(
@@ -275,12 +276,15 @@ def _sweep(tools: Tools, log: Log) -> None:
 
 def _full(invoker: BuiltinInvoker, network: NetworkConfigList, vm_id: str, if_name: str) -> Full | None:
     found = invoker.full(network, vm_id, if_name)
-    return None if found is None else Full(ranges=str(found.range_set), taken=found.taken, size=found.size)
+    return None if found is None else _room(found)
 
 
 def _usage(invoker: BuiltinInvoker, network: NetworkConfigList) -> tuple[Full, ...]:
-    found = invoker.usage(network)
-    return tuple(Full(ranges=str(one.range_set), taken=one.taken, size=one.size) for one in found)
+    return tuple(_room(one) for one in invoker.usage(network))
+
+
+def _room(found: allocator.Full) -> Full:
+    return Full(ranges=str(found.range_set), taken=found.taken, size=found.size)
 
 
 def _log_fall(log: Log, exc: BaseException) -> None:

@@ -134,7 +134,7 @@ def import_networks(
     Holds the journal, so no agent may run. Nothing but the journal is written, and nothing without `apply`.
     """
     rules = RequestRules.load()
-    path = Path(config.paths.state_dir) / "journal.db"
+    path = compose.journal_path(config)
     journal: SqliteJournal | None = None
     clock = compose.SystemClock()
     kernel = LinuxKernel()
@@ -142,8 +142,8 @@ def import_networks(
         spec_of = (
             specs.from_file(rules, spec_file) if spec_file else specs.derived(rules, vm_if_name=vm_if_name)
         )
-        if apply or path.exists():
-            journal = SqliteJournal(str(path))
+        if apply or Path(path).exists():
+            journal = SqliteJournal(path)
         state = journal.load() if journal is not None else _NOTHING
         book = Book(journal, clock, compose.boot_id(), state) if journal is not None else None
         taken = take_over.take_over(

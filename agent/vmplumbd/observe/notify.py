@@ -1,4 +1,4 @@
-"""What the service manager is told: ready, alive, reloading, stopping (sd_notify(3), sd_watchdog_enabled(3)).
+"""What the service manager is told: ready, alive, stopping (sd_notify(3), sd_watchdog_enabled(3)).
 
 A datagram to the socket that it names. Without one, nothing is said, and nothing fails.
 """
@@ -25,7 +25,7 @@ class Notifier:
         return self._period / 2 if self._address else 0.0
 
     def ready(self, status: str) -> None:
-        """The agent serves, or serves again after a reload."""
+        """The agent serves."""
         self._say(f"READY=1\nSTATUS={_line(status)}\nMAINPID={os.getpid()}")
 
     def status(self, text: str) -> None:
@@ -35,10 +35,6 @@ class Notifier:
     def alive(self) -> None:
         """A sign of life."""
         self._say("WATCHDOG=1")
-
-    def reloading(self, monotonic_seconds: float) -> None:
-        """The configuration is read again; `ready` must follow."""
-        self._say(f"RELOADING=1\nMONOTONIC_USEC={int(monotonic_seconds * 1_000_000)}")
 
     def stopping(self, status: str) -> None:
         """The agent goes."""
