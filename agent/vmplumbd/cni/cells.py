@@ -58,16 +58,36 @@ def _own(proc: Path) -> str:
 class Cell:
     """The control group of one call. Not for two threads at once."""
 
-    def __init__(self, directory: str, left: str) -> None:
+    def __init__(self, cells: Cells, directory: str) -> None:
+        self._cells = cells
         self._directory = directory
-        self._left = left
         self._holds_us = False
 
+    def spawn(self, spawn: Callable[[], int]) -> int:
+        """Start a child that is born in here, so that nothing it starts is outside. Raises OSError of `spawn`.
+
+        A child has its parent's control group from its first instruction. Moving it afterwards would leave
+        out what it had started by then, so this process goes in, forks, and comes out again.
+        """
+        with self._cells.spawning:
+            try:
+                _write(f"{self._directory}/cgroup.procs", _THIS_PROCESS)
+            except OSError:
+                return spawn()  # disorder among the control groups is no reason to refuse a DEL
+            try:
+                return spawn()
+            finally:
+                try:
+                    _write(f"{self._cells.home}/cgroup.procs", _THIS_PROCESS)
+                except OSError:
+                    self._holds_us = True  # it would kill this process too
+
     def kill(self) -> None:
-        """SIGKILL for everything in it, at once, also for what is being forked. Does not wait."""
+        """SIGKILL for everything in it, at once, also for what is being forked. Does not wait, raises nothing."""
         if self._holds_us:
             return
-        with contextlib.suppress(FileNotFoundError):
+        # Whoever kills has the process group to kill as well.
+        with contextlib.suppress(OSError):
             _write(f"{self._directory}/cgroup.kill", b"1")
 
     def empty(self, seconds: float) -> bool:
@@ -103,7 +123,7 @@ class Cell:
                     return  # it stays, empty, until the next start
                 for pid in _members(self._directory):
                     with contextlib.suppress(OSError):
-                        _write(f"{self._left}/cgroup.procs", str(pid).encode())
+                        _write(f"{self._cells.left}/cgroup.procs", str(pid).encode())
             else:
                 return
 
@@ -111,19 +131,20 @@ class Cell:
 class Cells:
     """Control groups below one directory, in which this process may not be itself. For several threads.
 
-    `home` is the control group of this process, where it is found at the beginning.
+    `home` is the control group of this process, `left` that of what plugins left on purpose; who is `spawning`
+    is in another's meanwhile.
     """
 
-    def __init__(self, directory: str, *, home: str = "") -> None:
+    def __init__(self, directory: str) -> None:
         """Raises OSError where control groups cannot be made, or cannot be killed as one."""
         self._directory = directory
-        self._home = home or _own(Path("/proc/self"))
-        self._spawning = threading.Lock()
+        self.home = _own(Path("/proc/self"))
+        self.left = f"{directory}/{_LEFT}"
+        self.spawning = threading.Lock()
         self._number = itertools.count()
-        self._left = f"{directory}/{_LEFT}"
-        Path(self._left).mkdir(parents=True, exist_ok=True)
+        Path(self.left).mkdir(parents=True, exist_ok=True)
         # Not there before Linux 5.14, and in no directory that is not cgroup v2.
-        os.stat(f"{self._left}/cgroup.kill")  # noqa: PTH116 - asked for its errno alone
+        os.stat(f"{self.left}/cgroup.kill")  # noqa: PTH116 - asked for its errno alone
 
     def open(self) -> Cell:
         """A control group for one call. Raises OSError."""
@@ -133,26 +154,7 @@ class Cells:
                 os.mkdir(directory)  # noqa: PTH102 - on the path of each call
             except FileExistsError:
                 continue  # of an agent before us, which `sweep` could not remove
-            return Cell(directory, self._left)
-
-    def spawn(self, cell: Cell, spawn: Callable[[], int]) -> int:
-        """Start a child that is born in the cell, so that nothing it starts is outside. Raises OSError of `spawn`.
-
-        A child has its parent's control group from its first instruction. Moving it afterwards would leave
-        out what it had started by then, so this process goes in, forks, and comes out again.
-        """
-        with self._spawning:
-            try:
-                _write(f"{cell._directory}/cgroup.procs", _THIS_PROCESS)  # noqa: SLF001 - one class in two parts
-            except OSError:
-                return spawn()  # disorder among the control groups is no reason to refuse a DEL
-            try:
-                return spawn()
-            finally:
-                try:
-                    _write(f"{self._home}/cgroup.procs", _THIS_PROCESS)
-                except OSError:
-                    cell._holds_us = True  # noqa: SLF001 - it would kill this process too
+            return Cell(self, directory)
 
     def sweep(self, seconds: float = 1.0) -> int:
         """End what calls of an agent that died have left running; answers how many groups there were.
@@ -162,9 +164,9 @@ class Cells:
         found = 0
         for entry in sorted(Path(self._directory).glob(f"{_CALL}*")):
             found += 1
-            cell = Cell(str(entry), self._left)
+            cell = Cell(self, str(entry))
+            cell.kill()
             with contextlib.suppress(OSError):
-                cell.kill()
                 cell.empty(seconds)
                 entry.rmdir()
         return found

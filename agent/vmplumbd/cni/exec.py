@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import secrets
 import select
@@ -211,11 +212,7 @@ class ExecInvoker:
                 setsigdef=_DEFAULT_SIGNALS,
             )
 
-        def spawn() -> int:
-            if cell is None or self.cells is None:
-                return fork()
-            return self.cells.spawn(cell, fork)
-
+        spawn = fork if cell is None else functools.partial(cell.spawn, fork)
         give_up = time.monotonic() + self.busy_seconds
         wait = _BUSY_FIRST_WAIT
         while True:

@@ -95,7 +95,7 @@ def test_what_a_plugin_leaves_on_purpose_stays_in_a_group_for_such(
 @pytest.mark.cgroups
 def test_what_a_call_of_a_dead_agent_left_running_ends_at_the_next_start(groups: Path) -> None:
     dead = Cells(str(groups))
-    pid = dead.spawn(dead.open(), lambda: os.posix_spawn("/bin/sleep", ["sleep", "600"], {}))
+    pid = dead.open().spawn(lambda: os.posix_spawn("/bin/sleep", ["sleep", "600"], {}))
     assert Cells(str(groups)).sweep() == 1
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     assert Cells(str(groups)).sweep() == 0
