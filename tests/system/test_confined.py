@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,20 @@ def test_an_operator_may_keep_more_and_a_capability_that_is_none_is_told(module_
         daemon.launch()
         assert "CAP_FLY" in daemon.wait_for("start.failed")["error"]
         assert daemon.wait() == 1
+
+
+# In a process of its own: what is given up does not come back.
+WITHOUT_SETPCAP = """
+from vmplumbd.kernel import privileges, syscalls
+given = ["CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_TIME"]
+syscalls.set_capabilities(sum(1 << privileges.NAMES.index(name) for name in given))
+print(privileges.keep_only(privileges.NEEDED))
+"""
+
+
+def test_who_was_given_some_capabilities_alone_keeps_those_that_are_needed(module_host: Host) -> None:
+    done = module_host.run([sys.executable, "-c", WITHOUT_SETPCAP], env={**os.environ})
+    assert done.stdout == "('CAP_NET_ADMIN', 'CAP_SYS_ADMIN')\n"
 
 
 def test_a_plugin_inherits_three_descriptors_and_a_small_environment(module_host: Host) -> None:

@@ -46,11 +46,13 @@ def keep_only(names: Iterable[str]) -> tuple[str, ...]:
         if name not in _NUMBERS:
             raise ValueError(f"{name} is no capability")
         wanted |= 1 << _NUMBERS[name]
-    bounding = syscalls.bounding_set()
-    kept = wanted & bounding & syscalls.capabilities()
-    for number in range(bounding.bit_length()):
-        if bounding >> number & 1 and not kept >> number & 1:
-            syscalls.drop_from_bounding_set(number)
+    bounding, effective = syscalls.bounding_set(), syscalls.capabilities()
+    kept = wanted & bounding & effective
+    # A user who was given some capabilities alone may not narrow what programs can have, and gains nothing by them.
+    if effective >> _NUMBERS["CAP_SETPCAP"] & 1:
+        for number in range(bounding.bit_length()):
+            if bounding >> number & 1 and not kept >> number & 1:
+                syscalls.drop_from_bounding_set(number)
     syscalls.set_capabilities(kept)
     syscalls.set_no_new_privs()
     return tuple(name for name, number in _NUMBERS.items() if kept >> number & 1)
