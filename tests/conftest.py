@@ -27,7 +27,7 @@ hypothesis.settings.load_profile("vmplumb")
 
 # How many user ids there are where there is no user namespace.
 _ALL = "4294967295"
-HOST_FIXTURES = frozenset({"host", "bare_host"})
+HOST_FIXTURES = frozenset({"host", "module_host", "bare_host"})
 
 
 def _fresh_host(**how: bool) -> Iterator[hosts.Host]:
