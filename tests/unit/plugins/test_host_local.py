@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gc
 import json
 import os
 import stat
@@ -194,6 +195,19 @@ def test_what_an_early_version_wrote_is_freed_by_id_alone(tmp_path: Path) -> Non
     skel.dispatch(plugin, call(tmp_path, Command.CHECK))
     del_(plugin, tmp_path)
     assert files(tmp_path) == {}
+
+
+def test_descriptors_go_with_a_plugin_that_nobody_closed(tmp_path: Path) -> None:
+    def opened() -> set[str]:
+        links = (one.resolve() for one in Path("/proc/self/fd").iterdir())
+        return {one.name for one in links if one.is_relative_to(tmp_path)}
+
+    plugin = HostLocal()
+    add(plugin, tmp_path)
+    assert opened() == {"net", "lock"}
+    del plugin
+    gc.collect()
+    assert opened() == set()
 
 
 def test_a_removed_directory_is_made_again(tmp_path: Path) -> None:

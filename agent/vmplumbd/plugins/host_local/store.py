@@ -76,11 +76,15 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Give back the descriptors."""
-        for fd in (self._dir, self._lock):
+        """Give back the descriptors. A store that nobody has any more gives them back by itself."""
+        held = (self._dir, self._lock)
+        self._dir = self._lock = -1
+        for fd in held:
             if fd >= 0:
                 os.close(fd)
-        self._dir = self._lock = -1
+
+    def __del__(self) -> None:
+        self.close()
 
     def lock(self, seen: Change | None = None) -> Change:
         """Hold the directory's lock until `unlock`, against other threads and other processes.
