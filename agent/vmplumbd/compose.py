@@ -10,6 +10,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,11 +124,17 @@ def build(
     that are killed leave behind, in a process that the kernel hands them to.
     """
     clock = SystemClock()
-    kernel = LinuxKernel(ahead=config.kernel.ahead)
-    probe = LinuxProbe()
+    with ExitStack() as refused:
+        # A program that opens an agent in process may go on after a refusal, and try again.
+        kernel = LinuxKernel(ahead=config.kernel.ahead)
+        refused.callback(kernel.close)
+        probe = LinuxProbe()
+        refused.callback(probe.close)
+        journal = SqliteJournal(journal_path(config))
+        refused.callback(journal.close)
+        state = journal.load()
+        refused.pop_all()
     host_local = HostLocal(store.BRIEF)
-    journal = SqliteJournal(journal_path(config))
-    state = journal.load()
     boot = boot_id()
     book = Book(journal, clock, boot, state)
     lanes = Lanes(

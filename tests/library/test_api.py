@@ -48,6 +48,10 @@ def world(room: Path) -> Iterator[None]:
     eventually(lambda: snapshot() == before, "the world as before")
 
 
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count
+
+
 def network(room: Path, name: str, *plugins: object) -> None:
     (room / "conf" / f"{name}.conflist").write_bytes(conflist(name, *plugins))  # type: ignore[arg-type]
 
@@ -170,8 +174,11 @@ def test_a_progress_that_raises_ends_the_wait_and_not_the_operation(room: Path) 
 
 @pytest.mark.usefixtures("room")
 def test_a_second_agent_on_the_journal_is_refused(room: Path) -> None:
-    with api.Agent.open(config(room)), pytest.raises(api.JournalFailed):
-        api.Agent.open(config(room))
+    with api.Agent.open(config(room)):
+        before = descriptors()
+        with pytest.raises(api.JournalFailed):
+            api.Agent.open(config(room))
+        assert descriptors() == before
 
 
 @pytest.mark.usefixtures("host")
@@ -185,7 +192,7 @@ def test_a_configuration_that_cannot_be_used_is_refused_with_all_that_is_wrong(t
 @pytest.mark.usefixtures("room")
 def test_opening_and_closing_keeps_neither_descriptors_nor_threads(room: Path) -> None:
     def held() -> tuple[int, int]:
-        return len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208 - a count
+        return descriptors(), threading.active_count()
 
     with api.Agent.open(config(room)) as agent:
         agent.set_up(VM, spec())
