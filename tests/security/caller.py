@@ -98,8 +98,10 @@ def calling(
         yield Caller(process)
     finally:
         assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         process.wait(PATIENCE)
+        process.stdout.close()
 
 
 def channel(target: str, ca: str, certificate: str) -> grpc.Channel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,8 +171,8 @@ def test_what_a_caller_may_read_has_nothing_of_others(besieged: tuple[Site, Worl
 
 def test_nothing_of_an_attack_is_quoted_in_a_way_that_breaks_the_log(besieged: tuple[Site, World]) -> None:
     made, _ = besieged
+    assert made.daemon.lines
     assert [line for line in made.daemon.lines if line.get("event") == "not JSON"] == []
-    assert json.dumps(made.daemon.lines)
 
 
 def test_no_state_lies_outside_of_its_place() -> None:
