@@ -29,6 +29,7 @@ from typing import IO, Any, TypeVar
 from tests import host as hosts
 from tests.security.authority import Authority
 from tests.snapshot import snapshot
+from tools.demo.__main__ import Failed, say, show
 from tools.fleet import member, rig
 from vmplumb import Client, Tls, VmplumbError
 from vmplumb.fleet import EtcdError, Fleet
@@ -58,10 +59,6 @@ T = TypeVar("T")
 
 # A bound for a machine that is very busy; a quiet one needs a fraction.
 PATIENCE = 240.0
-
-
-class Failed(Exception):
-    """The demonstration did not go as promised."""
 
 
 @dataclass(slots=True)
@@ -368,16 +365,6 @@ def _ctl(*words: str) -> str:
     if done.returncode:
         raise Failed(f"vmplumbctl {' '.join(words)} exited {done.returncode}: {done.stdout}{done.stderr}")
     return done.stdout
-
-
-def say(what: str) -> None:
-    """A heading."""
-    print(f"\n== {what}", flush=True)
-
-
-def show(text: str) -> None:
-    """Output, set in."""
-    print("".join(f"  {line}\n" for line in text.rstrip().splitlines()), end="", flush=True)
 
 
 if __name__ == "__main__":
