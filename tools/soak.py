@@ -346,8 +346,7 @@ def _judge_the_end(agent: Installed, before: Mapping[str, object], told: Soaked)
             told.broken.append(f"left in the journal: {agent.rows()}")
     except sqlite3.Error as exc:
         told.broken.append(f"the journal cannot be read: {exc}")
-    for event in ("operation.fault", "crashed", "not JSON", "start.failed"):
-        told.broken += [f"the agent said {line}" for line in agent.said(event)[:5]]
+    told.broken += agent.misdeeds()
     if agent.runs() and (status := agent.stop()) != 0:
         told.broken.append(f"the agent ended with {status}")
 

@@ -37,7 +37,7 @@ import grpc
 from tests import host as hosts
 from tests.snapshot import namespace_snapshot, snapshot
 from tests.system.daemon import refusal, request
-from tests.torture.rig import Installed, installed, until
+from tests.torture.rig import Installed, calling, installed, until
 from tests.torture.steps import Namespace, walk
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
@@ -260,12 +260,7 @@ def torture(host: hosts.Host, *, kills: int, seed: int, callers: int, chatty: bo
             host.run(["ip", "netns", "add", one.adopted.rsplit("/", 1)[1]])
         before = snapshot()
         inside = {one.adopted: namespace_snapshot(one.adopted) for one in crowd}
-        threads = [
-            threading.Thread(target=one.run, name=f"caller-{one.number}", daemon=True) for one in crowd
-        ]
-        for thread in threads:
-            thread.start()
-        try:
+        with calling(crowd, total.broken, seconds=2 * PATIENCE):
             for number in range(kills):
                 _kill_once(agent, dice, total)
                 if chatty and number % 50 == 49:
@@ -276,13 +271,6 @@ def torture(host: hosts.Host, *, kills: int, seed: int, callers: int, chatty: bo
                 if any(one.tally.broken for one in crowd):
                     break
             agent.start()
-        finally:
-            for one in crowd:
-                one.end.set()
-        for thread in threads:
-            thread.join(2 * PATIENCE)
-            if thread.is_alive():
-                total.broken.append(f"{thread.name} hangs")
         _add_up(total, crowd, agent)
         _judge_the_end(agent, before, inside, total)
         for one in crowd:
@@ -326,8 +314,7 @@ def _add_up(total: Tally, crowd: list[Caller], agent: Installed) -> None:
         total.undone += line["undone"]
         total.released += line["released"]
         total.waiting += line["waiting"]
-    for event in ("operation.fault", "crashed", "not JSON", "start.failed"):
-        total.broken += [f"the agent said {line}" for line in agent.said(event)[:5]]
+    total.broken += agent.misdeeds()
 
 
 def _judge_the_end(agent: Installed, before: dict[str, Any], inside: dict[str, Any], total: Tally) -> None:

@@ -31,14 +31,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests import host as hosts
 from tests.snapshot import namespace_snapshot, snapshot
 from tests.torture import journals
-from tests.torture.rig import Installed, installed, until
+from tests.torture.rig import Installed, calling, installed, until
 from vmplumb import Client, Retry, VmplumbError
 from vmplumb.v1 import vm_network_pb2
 from vmplumbd.journal import schema
@@ -215,7 +214,7 @@ def run(host: hosts.Host, *, rounds: int, callers: int) -> Report:
             standing = [f"standing-{number}" for number in range(STANDING)]
             made = {one: client.set_up(one, spec_of("fcnet"), timeout=PATIENCE) for one in standing}
         inside = {one: _settled(one) for one in standing}
-        with _calling(crowd, report):
+        with calling(crowd, report.broken, seconds=2 * PATIENCE):
             for _ in range(rounds):
                 for name, change in CHANGES.items():
                     threading.Event().wait(BREATH)
@@ -239,8 +238,7 @@ def run(host: hosts.Host, *, rounds: int, callers: int) -> Report:
         agent.tear_all_down()
         left = [key for key, was in before.items() if snapshot()[key] != was]
         report.broken += [f"left in {key}" for key in left]
-        for event in ("operation.fault", "crashed", "not JSON", "start.failed"):
-            report.broken += [f"the agent said {line}" for line in agent.said(event)[:5]]
+        report.broken += agent.misdeeds()
         _stop(agent)
     report.seconds = round(time.monotonic() - began, 1)
     return report
@@ -257,22 +255,6 @@ def _settled(name: str) -> dict[str, Any]:
 
     until(settled, f"{name} has settled")
     return found[-1]
-
-
-@contextmanager
-def _calling(crowd: list[Caller], report: Report) -> Iterator[None]:
-    threads = [threading.Thread(target=one.run, name=f"caller-{one.number}", daemon=True) for one in crowd]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        for one in crowd:
-            one.end.set()
-    for thread in threads:
-        thread.join(2 * PATIENCE)
-        if thread.is_alive():
-            report.broken.append(f"{thread.name} hangs")
 
 
 def _answered(crowd: list[Caller], since: float) -> bool:

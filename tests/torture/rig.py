@@ -11,10 +11,10 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 
@@ -170,6 +170,15 @@ class Installed:
                     lines.append(line)
         return lines
 
+    def misdeeds(self) -> list[str]:
+        """What the daemons said that they must never say, five lines of each kind at most."""
+        lines = self.said()
+        return [
+            f"the agent said {line}"
+            for event in ("operation.fault", "crashed", "not JSON", "start.failed")
+            for line in [one for one in lines if one.get("event") == event][:5]
+        ]
+
     def quiet(self, *, seconds: float = PATIENCE) -> None:
         """Wait until no release is due any more."""
         with self.stub() as stub:
@@ -236,6 +245,33 @@ class Installed:
         self.settings["pool.sizes"] = ""
         self.start()
         until(lambda: not self.rows()["members"], "no member is left")
+
+
+class Caller(Protocol):
+    """Calls the agent on a thread of its own until it is told to end."""
+
+    number: int
+    end: threading.Event
+
+    def run(self) -> None:
+        """Until the end."""
+
+
+@contextmanager
+def calling(crowd: Sequence[Caller], broken: list[str], *, seconds: float) -> Iterator[None]:
+    """All of them call while the block runs. Who has not ended so long after it is broken."""
+    threads = [threading.Thread(target=one.run, name=f"caller-{one.number}", daemon=True) for one in crowd]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for one in crowd:
+            one.end.set()
+    for thread in threads:
+        thread.join(seconds)
+        if thread.is_alive():
+            broken.append(f"{thread.name} hangs")
 
 
 @contextmanager

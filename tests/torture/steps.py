@@ -366,8 +366,7 @@ def walk(
         walker = Walker(agent, host, network=network, namespace=namespace)
         walker.through(every=every)
         told = walker.walk
-        for event in ("operation.fault", "crashed", "not JSON", "start.failed"):
-            told.broken += [f"the agent said {line}" for line in agent.said(event)[:5]]
+        told.broken += agent.misdeeds()
         if agent.runs() and namespace is Namespace.CLAIMED:
             agent.discard_pools()
             with suppress(AssertionError):
