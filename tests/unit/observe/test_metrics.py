@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.fakes.clock import Clock
 from vmplumbd.errors import AddFailed, PluginError, Reason
 from vmplumbd.model.findings import Action, Finding
 from vmplumbd.model.ids import Uid, VmId
@@ -23,19 +24,6 @@ from vmplumbd.operations.pool import PoolState
 from vmplumbd.rpc.seen import Call
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
-
-
-@dataclass
-class Clock:
-    """Goes when told."""
-
-    time: float = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
 
 
 @dataclass

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tests.fakes.clock import Clock
 from vmplumbd.model.progress import PluginCall, Step, StepEvent, StepState
 from vmplumbd.observe import steps
 from vmplumbd.operations.events import EventLog
 
 
-@dataclass
-class Clock:
-    """Goes when told."""
-
-    time: float = 100.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-
 def told(*events: tuple[float, Step, StepState | float]) -> list[tuple[str, str, float, float]]:
     """Attempts of a log of (time, step, state); a number is a plugin call of that length that ended then."""
-    clock = Clock()
+    clock = Clock(100.0)
     log = EventLog(clock)
     for when, step, what in events:
         clock.time = 100.0 + when

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -12,6 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
+from tests.fakes.clock import Clock
 from vmplumbd.errors import AddFailed, PluginError
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.progress import PluginCall, Step, StepEvent, StepState
@@ -23,19 +23,6 @@ from vmplumbd.rpc.seen import Call
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CALL = Call(kind="server_stream", service="vmplumb.v1.NetworkAgentService", method="SetupNetwork")
-
-
-@dataclass
-class Clock:
-    """Goes when told."""
-
-    time: float = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
 
 
 @pytest.fixture
