@@ -88,16 +88,17 @@ class Call:
     error: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class Counting(Retry):
-    """The client's own patience, longer than a busy machine's restart, counted."""
+    """The client's own patience, longer than a busy machine's restart, and what it was asked."""
 
-    def __init__(self, counted: list[int]) -> None:
-        super().__init__(attempts=40, most=1.0)
-        object.__setattr__(self, "_counted", counted)
+    attempts: int = 40
+    most: float = 1.0
+    asked: list[int] = field(default_factory=list)
 
     def wait(self, failures: int) -> float:
         """One more try."""
-        self._counted[0] += 1  # type: ignore[attr-defined]
+        self.asked.append(failures)
         return super().wait(failures)
 
 
@@ -110,28 +111,28 @@ class Caller:
         self.calls: list[Call] = []
         self.lives = 0
         self.end = threading.Event()
-        self._tries = [0]
+        self._retry = Counting()
 
     def run(self) -> None:
         """Until the end."""
         spec = spec_of("mixed" if self.number % 4 == 0 else "fcnet")
-        with Client(f"unix:{self.agent.socket}", retry=Counting(self._tries)) as client:
+        with Client(f"unix:{self.agent.socket}", retry=self._retry) as client:
             while not self.end.is_set():
                 self.lives += 1
                 vm_id = f"vm-{self.number}-{self.lives}"
-                self._call(lambda vm_id=vm_id: client.set_up(vm_id, spec, timeout=PATIENCE))  # type: ignore[misc]
-                self._call(lambda vm_id=vm_id: client.get(vm_id, timeout=PATIENCE))  # type: ignore[misc]
-                self._call(lambda vm_id=vm_id: client.tear_down(vm_id, timeout=PATIENCE))  # type: ignore[misc]
+                self._call(functools.partial(client.set_up, vm_id, spec, timeout=PATIENCE))
+                self._call(functools.partial(client.get, vm_id, timeout=PATIENCE))
+                self._call(functools.partial(client.tear_down, vm_id, timeout=PATIENCE))
 
     def _call(self, act: Callable[[], object]) -> None:
-        self._tries[0] = 0
+        self._retry.asked.clear()
         began = time.monotonic()
         error = ""
         try:
             act()
         except VmplumbError as exc:
             error = f"{type(exc).__name__}: {exc}"
-        self.calls.append(Call(began, time.monotonic(), self._tries[0], error))
+        self.calls.append(Call(began, time.monotonic(), len(self._retry.asked), error))
 
 
 def spec_of(network: str) -> vm_network_pb2.NetworkSpec:
@@ -236,8 +237,8 @@ def run(host: hosts.Host, *, rounds: int, callers: int) -> Report:
                 if list(client.check(one, timeout=PATIENCE).findings):
                     report.broken.append(f"{one} is not healthy")
         agent.tear_all_down()
-        left = [key for key, was in before.items() if snapshot()[key] != was]
-        report.broken += [f"left in {key}" for key in left]
+        after = snapshot()
+        report.broken += [f"left in {key}" for key, was in before.items() if after[key] != was]
         report.broken += agent.misdeeds()
         _stop(agent)
     report.seconds = round(time.monotonic() - began, 1)
