@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import re
-import select
 import shutil
 import subprocess
 import time
@@ -24,6 +23,7 @@ from typing import Any
 
 from tests import snapshot
 from tests.host import CNI_STATE, NETNS_DIR, in_host
+from tools.guest.boot import readable
 from vmplumbd.cni.error import CniError
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
@@ -257,11 +257,9 @@ def settle(netns: str | None) -> None:
     ) as monitor:
         assert monitor.stdout is not None
         deadline = time.monotonic() + 5
-        heard = select.poll()  # select(2) takes no descriptor above 1023
-        heard.register(monitor.stdout, select.POLLIN)
         while _tentative(enter) and time.monotonic() < deadline:
             # What came before it listened is found by looking again.
-            if heard.poll(300):
+            if readable(monitor.stdout.fileno(), 0.3):
                 os.read(monitor.stdout.fileno(), 65536)
         monitor.kill()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import select
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.guest.boot import readable
 from vmplumbd.cni import result
 from vmplumbd.cni.error import (
     CniError,
@@ -77,13 +77,6 @@ def failure(tmp_path: Path, kind: type[CniError] = PluginFailed, **how: object) 
         call(tmp_path, **how)  # type: ignore[arg-type]  # one table of arguments for both
     assert type(raised.value) is kind
     return raised.value
-
-
-def readable(fd: int, seconds: float) -> bool:
-    """Whether there is something to read in time. By poll: select(2) takes no descriptor above 1023."""
-    waiting = select.poll()
-    waiting.register(fd, select.POLLIN)
-    return bool(waiting.poll(seconds * 1000))
 
 
 def gone(pid: int, *, seconds: float = 5.0) -> bool:
