@@ -21,7 +21,6 @@ from ipaddress import IPv4Address, IPv4Interface
 
 from vmplumbd.abc import Kernel, Netns
 from vmplumbd.cni import version as versions
-from vmplumbd.cni.error import CniError
 from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.cni.result import Interface, IPConfig, Result
 from vmplumbd.errors import KernelFault, NotANetns, NotFound, Unsupported
@@ -149,7 +148,7 @@ class Clone:
 
     def add(self, call: Invocation) -> Result:
         """Make tap, address and rules. Raises CniError, KernelFault, with nothing left."""
-        parsed, made = _configuration(call)
+        parsed, made = parse(call.stdin), tc_redirect_tap.previous(call)
         asked = tc_redirect_tap.parse_args(call.args)
         if made is None:
             raise PluginFault("no previous result was found, was this plugin chained with a previous one?")
@@ -185,12 +184,12 @@ class Clone:
         if not call.netns or self._keep_devices:
             return
         try:
-            parse(call.stdin)
+            parsed = parse(call.stdin)
         except PluginFault:
             return  # ADD refuses it before its first act
-        parsed, made = _configuration(call)
+        made = tc_redirect_tap.previous(call)
         asked = tc_redirect_tap.parse_args(call.args)
-        name = _tap_name(made, call) or asked.name or parsed.tap
+        name = prev_result.tap_name(made, call) or asked.name or parsed.tap
         try:
             with prev_result.open_netns(self._kernel, call.netns) as netns:
                 link = _own_tap(netns, name, parsed)
@@ -211,10 +210,10 @@ class Clone:
 
     def check(self, call: Invocation) -> None:
         """Raises CniError unless tap, address, forwarding and rules are as they were made."""
-        parsed, made = _configuration(call)
+        parsed, made = parse(call.stdin), tc_redirect_tap.previous(call)
         if made is None:
             raise PluginFault("no previous result was found, was this plugin chained with a previous one?")
-        name = _tap_name(made, call)
+        name = prev_result.tap_name(made, call)
         if name is None:
             raise PluginFault(f'did not find a tap of "{call.container_id}" in the previous result')
         outside = _outside(made, call, parsed)
@@ -238,22 +237,9 @@ class Clone:
                     )
 
 
-def _configuration(call: Invocation) -> tuple[CloneConf, Result | None]:
-    parsed = parse(call.stdin)
-    try:
-        return parsed, prev_result.of(call, conf.load(call.stdin, "NetConf"), parsed.cni_version)
-    except (Malformed, CniError) as exc:
-        said = exc.msg if isinstance(exc, CniError) else str(exc)
-        raise PluginFault(f"failure parsing previous CNI result: {said}") from exc
-
-
 def _outside(made: Result, call: Invocation, parsed: CloneConf) -> IPv4Address:
     """The one IPv4 address of the link in the namespace. Raises PluginFault."""
-    own = {
-        index
-        for index, each in enumerate(made.interfaces)
-        if each.name == call.if_name and each.sandbox == call.netns
-    }
+    own = prev_result.own_indexes(made, call)
     found = [ip for ip in made.ips if ip.interface in own and isinstance(ip.address, IPv4Interface)]
     if len(found) != 1:
         raise PluginFault(
@@ -295,16 +281,6 @@ def _extended(made: Result, call: Invocation, parsed: CloneConf, tap: str) -> Re
             *made.ips,
             IPConfig(address=parsed.address, gateway=parsed.gateway, interface=len(made.interfaces) + 1),
         ),
-    )
-
-
-def _tap_name(made: Result | None, call: Invocation) -> str | None:
-    """The name that an interface in the VM and one in the namespace share."""
-    if made is None:
-        return None
-    inside = {each.name for each in made.interfaces if each.sandbox == call.container_id}
-    return next(
-        (each.name for each in made.interfaces if each.sandbox == call.netns and each.name in inside), None
     )
 
 

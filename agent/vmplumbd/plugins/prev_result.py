@@ -42,6 +42,25 @@ def in_sandbox(made: Result, name: str, sandbox: str) -> Interface | None:
     return matching[-1] if matching else None
 
 
+def own_indexes(made: Result, call: Invocation) -> frozenset[int]:
+    """Which interfaces are the call's link in its namespace."""
+    return frozenset(
+        index
+        for index, each in enumerate(made.interfaces)
+        if each.name == call.if_name and each.sandbox == call.netns
+    )
+
+
+def tap_name(made: Result | None, call: Invocation) -> str | None:
+    """The name that an interface in the VM and one in the namespace share."""
+    if made is None:
+        return None
+    inside = {each.name for each in made.interfaces if each.sandbox == call.container_id}
+    return next(
+        (each.name for each in made.interfaces if each.sandbox == call.netns and each.name in inside), None
+    )
+
+
 def host_end(made: Result, if_name: str) -> Interface | None:
     """The device on the host that a veth pair's plugin made with `if_name`: the last outside before it.
 

@@ -116,7 +116,7 @@ class TcRedirectTap:
     def add(self, call: Invocation) -> Result:
         """Make the tap and the redirects. Raises CniError, KernelFault, with nothing left."""
         asked = parse_args(call.args)
-        made = _parse(call)
+        made = previous(call)
         with _redirect_netns(self._kernel, call) as netns:
             if made is None:
                 raise PluginFault(
@@ -132,7 +132,7 @@ class TcRedirectTap:
     def del_(self, call: Invocation) -> None:
         """Remove the redirects and the tap. What is gone is success. Raises CniError, KernelFault."""
         parse_args(call.args)
-        made = _parse(call)
+        made = previous(call)
         if not call.netns or self._keep_devices:
             return
         try:
@@ -148,13 +148,13 @@ class TcRedirectTap:
 
     def check(self, call: Invocation) -> None:
         """Raises CniError unless both links are there and redirect to each other."""
-        made = _parse(call)
+        made = previous(call)
         with _redirect_netns(self._kernel, call) as netns:
             if made is None:
                 raise PluginFault(
                     "no previous result was found, was this plugin chained with a previous one?"
                 )
-            name = _tap_name(made, call)
+            name = prev_result.tap_name(made, call)
             if name is None:
                 raise PluginFault(f'did not find a tap of "{call.container_id}" in the previous result')
             redirect, tap = _expected_link(netns, call.if_name), _expected_link(netns, name)
@@ -188,7 +188,8 @@ class _redirect_netns(prev_result.open_netns):  # noqa: N801  reads as a partici
             raise
 
 
-def _parse(call: Invocation) -> Result | None:
+def previous(call: Invocation) -> Result | None:
+    """The result that the call was handed, None if there is none. Raises PluginFault."""
     if call.previous is not None:
         return call.previous
     try:
@@ -274,11 +275,7 @@ def _drop_ingress(netns: Netns, link: net.Device, fault: KernelFault) -> None:
 
 def _extended(made: Result, call: Invocation, tap: net.Device, redirect: net.Device) -> Result:
     pseudo_index = len(made.interfaces) + 1
-    own = {
-        index
-        for index, each in enumerate(made.interfaces)
-        if each.name == call.if_name and each.sandbox == call.netns
-    }
+    own = prev_result.own_indexes(made, call)
     copies = tuple(replace(ip, interface=pseudo_index) for ip in made.ips if ip.interface in own)
     return replace(
         made,
@@ -292,17 +289,9 @@ def _extended(made: Result, call: Invocation, tap: net.Device, redirect: net.Dev
     )
 
 
-def _tap_name(made: Result, call: Invocation) -> str | None:
-    """The name that an interface in the VM and one in the namespace share."""
-    inside = {each.name for each in made.interfaces if each.sandbox == call.container_id}
-    return next(
-        (each.name for each in made.interfaces if each.sandbox == call.netns and each.name in inside), None
-    )
-
-
 def _take_apart(netns: Netns, call: Invocation, made: Result | None) -> None:
     requests: list[net.Request] = []
-    name = None if made is None else _tap_name(made, call)
+    name = prev_result.tap_name(made, call)
     if name is not None:
         with suppress(NotFound):
             requests.append(net.DelLink(index=netns.link(name=name).index))
