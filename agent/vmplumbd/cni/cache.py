@@ -246,7 +246,10 @@ class Cache:
         """Where the files are. Without `make` and where there is no directory, their names lead nowhere."""
         if self.opener is None:
             results = f"{self.directory}/results"
-            new = make and _make_both(self.directory, results)
+            new = make and _make_directories(self.directory)
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(results, 0o700)  # noqa: PTH102 - hot path
             yield _At(self.directory, results, new)
             return
         directory, new = self.opener(self.directory, make=make)
@@ -363,22 +366,6 @@ def _aside(at: _At, name: str) -> str:
     return f"{at.directory}/.{name}"
 
 
-def _make_both(directory: str, results: str) -> bool:
-    """Make what is missing; answers whether the directory was."""
-    try:
-        os.mkdir(directory, 0o700)  # noqa: PTH102 - hot path
-    except FileExistsError:
-        new = False
-    except FileNotFoundError:
-        _make_directories(directory)
-        new = True
-    else:
-        new = True
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(results, 0o700)  # noqa: PTH102 - hot path
-    return new
-
-
 def _rmdir(directory: str) -> None:
     try:
         os.rmdir(directory)  # noqa: PTH106 - hot path
@@ -390,15 +377,17 @@ def _rmdir(directory: str) -> None:
             raise
 
 
-def _make_directories(path: str) -> None:
+def _make_directories(path: str) -> bool:
+    """Make what is missing of a path; answers whether its last directory was."""
     # os.makedirs gives its mode to the last one only.
     try:
-        os.mkdir(path, 0o700)  # noqa: PTH102 - beside the other plain calls
+        os.mkdir(path, 0o700)  # noqa: PTH102 - hot path
     except FileExistsError:
-        return
+        return False
     except FileNotFoundError:
         _make_directories(path.rpartition("/")[0] or "/")
-        _make_directories(path)
+        return _make_directories(path)
+    return True
 
 
 def _write_file(path: str, body: bytes) -> None:
