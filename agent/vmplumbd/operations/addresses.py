@@ -12,14 +12,13 @@ import json
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from vmplumbd.cni import confdir
 from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AddressesExhausted, PluginError, TryAgainLater
 from vmplumbd.model import net
 from vmplumbd.model.ids import VmId
 from vmplumbd.model.outcome import Attachment
 from vmplumbd.model.record import Release
-from vmplumbd.operations import reap
+from vmplumbd.operations import look, reap
 from vmplumbd.operations.cancel import Bounds
 from vmplumbd.operations.chain import Chain
 from vmplumbd.operations.lanes import Park, Sleep
@@ -45,17 +44,15 @@ def usage(tools: Tools) -> Iterator[Usage]:
 
     Networks that cannot be read are left out: the doctor names them.
     """
-    for path in confdir.configurations(tools.settings.defaults.conf_dir):
+    for network in look.configured(tools.settings.defaults.conf_dir):
         with contextlib.suppress(CniError, OSError):
-            network = confdir.load_any(path)
             yield from (Usage(network=network.name, found=one) for one in tools.usage(network))
 
 
 def networks(tools: Tools) -> Iterator[str]:
     """The names of the networks in the operator's directory. Blocks. Those that cannot be read are left out."""
-    for path in confdir.configurations(tools.settings.defaults.conf_dir):
-        with contextlib.suppress(CniError, OSError):
-            yield confdir.load_any(path).name
+    for network in look.configured(tools.settings.defaults.conf_dir):
+        yield network.name
 
 
 def refuse_if_full(tools: Tools, vm_id: VmId, found: Chain) -> None:

@@ -13,7 +13,6 @@ import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from vmplumbd.abc import Kernel, Netns
@@ -173,17 +172,9 @@ def known_networks(
 
 def configured(conf_dir: str) -> Iterator[NetworkConfigList]:
     """Every list of a configuration directory that can be read, single plugins as lists of one."""
-    try:
-        names = sorted(os.listdir(conf_dir))  # noqa: PTH208 - names, not paths
-    except OSError:
-        return
-    for name in names:
-        path = f"{conf_dir}/{name}"
+    for path in confdir.configurations(conf_dir):
         with contextlib.suppress(CniError, OSError):
-            if name.endswith(".conflist"):
-                yield confdir.load_file(path)
-            elif name.endswith((".conf", ".json")):
-                yield config.list_of_one(config.parse_plugin(Path(path).read_bytes()))
+            yield confdir.load_any(path)
 
 
 def _journal(tools: Tools) -> _Journal:
