@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 
 from vmplumbd.errors import AgentError, PathNotAllowed, Violation
 from vmplumbd.model.caller import Caller
@@ -34,12 +36,11 @@ def check(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller) -> None:
                     field="vm_id", rule=_RULE, message=f"{default} is there, and was not made for this VM"
                 )
             )
-    roots = [os.path.realpath(root) for root in tools.settings.defaults.policy.cache_roots]
     for index, interface in enumerate(spec.interfaces):
         if interface.cni is None or not (given := interface.cni.cache_dir):
             continue
         resolved = os.path.realpath(given)
-        for root in roots:
+        for root in map(os.path.realpath, tools.settings.defaults.policy.cache_roots):
             below = resolved.removeprefix(root + "/")
             if below != resolved and below.partition("/")[0] != vm_id:
                 wrong.append(
@@ -55,11 +56,12 @@ def check(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller) -> None:
 
 
 def _is_anothers(tools: Tools, vm_id: VmId, path: str, by: Caller) -> bool:
-    others = [one for one in tools.book.records() if one.vm_id != vm_id and not by.sees(one.owner)]
+    others = [one for one in tools.book.others(vm_id) if not by.sees(one.owner)]
     resolved = os.path.realpath(path)
+    # Most lie in few directories: each is asked for once.
+    directory = functools.cache(os.path.realpath)
     # By name: one that is not made yet. By what it is: one that has several names.
-    names = {os.path.realpath(one.plan.netns_path) for one in others if one.plan.netns_path}
-    if resolved in names:
+    if any(one.plan.netns_path and _real(one.plan.netns_path, directory) == resolved for one in others):
         return True
     try:
         identity = tools.kernel.netns_identity(path)
@@ -68,3 +70,10 @@ def _is_anothers(tools: Tools, vm_id: VmId, path: str, by: Caller) -> bool:
     return any(
         (one.plan.netns_device, one.plan.netns_inode) == (identity.device, identity.inode) for one in others
     )
+
+
+def _real(path: str, directory: Callable[[str], str]) -> str:
+    """As os.path.realpath, which looks at every directory anew; here `directory` says where one leads."""
+    above, name = os.path.split(path)
+    place = os.path.join(directory(above), name)  # noqa: PTH118 - text in, text out
+    return os.path.realpath(path) if name in {"", ".", ".."} or os.path.islink(place) else place  # noqa: PTH114 - as above

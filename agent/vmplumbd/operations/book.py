@@ -154,6 +154,12 @@ class Book:
         with self._mutex:
             return [self._records[vm_id] for vm_id in sorted(self._records)]
 
+    def others(self, vm_id: VmId) -> list[Record]:
+        """Every record but this VM's, in no order: sorting all of them is nothing for the path of a set-up."""
+        with self._mutex:
+            found = list(self._records.values())
+        return [one for one in found if one.vm_id != vm_id]
+
     def knows(self, vm_id: VmId) -> bool:
         """Whether the journal has anything of this VM: a record, or what a former network still owes."""
         with self._mutex:

@@ -262,12 +262,8 @@ def _planned_dir(tools: Tools, vm_id: VmId, netns_path: str) -> net.NetnsDir | N
 
 
 def _with_others(tools: Tools, vm_id: VmId, made: net.NetnsDir) -> net.NetnsDir | None:
-    others = [
-        one.plan.netns_dir
-        for one in tools.book.records()
-        if one.plan.netns_dir is not None and one.vm_id != vm_id
-    ]
-    owed = namespace.shared(made, others)
+    others = (one.plan.netns_dir for one in tools.book.others(vm_id))
+    owed = namespace.shared(made, [one for one in others if one is not None])
     return owed if owed.made or owed.mounted else None
 
 
