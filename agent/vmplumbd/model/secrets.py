@@ -69,14 +69,9 @@ NOTHING = Secrets(())
 
 def of_spec(spec: NetworkSpec) -> Secrets:
     """What a request has."""
-    texts: list[str] = []
-    for interface in spec.interfaces:
-        if interface.cni is not None:
-            cni = interface.cni
-            texts += _of_args(cni.args)
-            texts += _of_json(cni.capability_args)
-            texts += _of_json(cni.network_config or b"")
-    return Secrets(texts)
+    cnis = [one.cni for one in spec.interfaces if one.cni is not None]
+    documents = [raw for one in cnis for raw in (one.capability_args, one.network_config or b"")]
+    return of_texts(tuple(arg for one in cnis for arg in one.args), *documents)
 
 
 @functools.lru_cache(maxsize=64)
