@@ -11,6 +11,10 @@ class Call(Protocol):
     """A gRPC call, as `rpc.seen` tells of it."""
 
     @property
+    def kind(self) -> str:
+        """Which side streams."""
+
+    @property
     def service(self) -> str:
         """The service's full name."""
 

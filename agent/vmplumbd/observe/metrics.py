@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -32,6 +31,7 @@ from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.progress import StepState
 from vmplumbd.model.spec import BUILT_IN_PLUGINS
 from vmplumbd.observe import steps
+from vmplumbd.observe.calls import Call
 from vmplumbd.operations import addresses
 from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Kind, Operation
@@ -47,22 +47,6 @@ PLUGIN_TYPES = 32
 RANGES = 256
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _PHASES = (Phase.SETTING_UP, Phase.READY, Phase.FAILED, Phase.TEARING_DOWN)
-
-
-class Call(Protocol):
-    """A gRPC call, as `rpc.seen` tells of it."""
-
-    @property
-    def kind(self) -> str:
-        """Which side streams."""
-
-    @property
-    def service(self) -> str:
-        """The service's full name."""
-
-    @property
-    def method(self) -> str:
-        """The method's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

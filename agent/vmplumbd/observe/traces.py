@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from opentelemetry import trace as api
 from opentelemetry.context import Context
@@ -27,6 +26,7 @@ from vmplumbd.model import trace
 from vmplumbd.model.progress import StepState
 from vmplumbd.model.trace import TraceContext
 from vmplumbd.observe import steps
+from vmplumbd.observe.calls import Call
 from vmplumbd.operations.book import Operation
 
 _WELL = frozenset(
@@ -36,18 +36,6 @@ _WELL = frozenset(
 _LAST_SECONDS = 3.0
 
 Attributes = Mapping[str, str | int | float | bool]
-
-
-class Call(Protocol):
-    """A gRPC call, as `rpc.seen` tells of it."""
-
-    @property
-    def service(self) -> str:
-        """The service's full name."""
-
-    @property
-    def method(self) -> str:
-        """The method's name."""
 
 
 class Traces:
