@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumbd.errors import Violation
-from vmplumbd.rpc.validation import ARGS_MAX_BYTES, RequestRules, unknown_fields
+from vmplumbd.model.spec import MOST_ARGS_BYTES
+from vmplumbd.rpc.validation import RequestRules, unknown_fields
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text())
 RULES = RequestRules.load()
@@ -64,8 +65,8 @@ SIZES = [
     ("inline JSON above it", cni_request(**inline(262145)), ["bytes.max_len"]),
     ("capability_args at their limit", cni_request(capability_args=b"{}".ljust(65536)), []),
     ("capability_args above it", cni_request(capability_args=b"{}".ljust(65537)), ["bytes.max_len"]),
-    ("CNI_ARGS at their limit", cni_request(**args(ARGS_MAX_BYTES)), []),
-    ("CNI_ARGS above it", cni_request(**args(ARGS_MAX_BYTES + 1)), ["cni_configuration.args_size"]),
+    ("CNI_ARGS at their limit", cni_request(**args(MOST_ARGS_BYTES)), []),
+    ("CNI_ARGS above it", cni_request(**args(MOST_ARGS_BYTES + 1)), ["cni_configuration.args_size"]),
     ("1000 watched VMs", pb.WatchNetworksRequest(vm_ids=["a"] * 1000), []),
     ("1001 watched VMs", pb.WatchNetworksRequest(vm_ids=["a"] * 1001), ["repeated.max_items"]),
     ("10000 valid VMs", pb.CollectGarbageRequest(valid_vm_ids=["a"] * 10000, as_of_revision=1), []),

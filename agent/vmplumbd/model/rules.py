@@ -15,6 +15,7 @@ from typing import NoReturn
 from vmplumbd.errors import Violation
 from vmplumbd.model.ids import RESERVED_VM_IDS
 from vmplumbd.model.spec import (
+    MOST_ARGS_BYTES,
     CniConfiguration,
     IpConfiguration,
     NetworkInterface,
@@ -29,8 +30,6 @@ MOST_ARGS = 128
 MOST_BIN_PATHS = 16
 MOST_JSON = 256 * 1024
 MOST_CAPABILITY_ARGS = 64 * 1024
-# exec(2) refuses a string above 128 KiB; half of it leaves room for the rest of the environment.
-MOST_ARGS_BYTES = 64 * 1024
 LONGEST_TIMEOUT = 3600
 
 _DEVICE_NAME = re.compile(r"[!-$&-.0-9;-~]{1,15}")

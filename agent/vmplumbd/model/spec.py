@@ -14,6 +14,8 @@ DEFAULT_CONF_DIR = "/etc/cni/conf.d"
 DEFAULT_CACHE_ROOT = "/var/lib/cni"
 DEFAULT_NETNS_DIR = "/var/run/netns"
 DEFAULT_IF_NAME = "eth0"
+# exec(2) refuses a string above 128 KiB; half of it leaves room for the rest of the environment.
+MOST_ARGS_BYTES = 64 * 1024
 
 # The CNI plugins that the agent runs in process.
 BUILT_IN_PLUGINS = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from google.protobuf import unknown_fields as unknown
 
 from vmplumbd.errors import LimitExceeded, Violation
+from vmplumbd.model.spec import MOST_ARGS_BYTES
 from vmplumbd.policy import json_text
 from vmplumbd.rpc import rules
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import FieldDescriptor
     from google.protobuf.message import Message
 
-# exec(2) refuses a string above 128 KiB; half of it leaves room for the rest of the environment.
-ARGS_MAX_BYTES = 65536
 _NANOSECONDS = 1_000_000_000
 
 
@@ -96,11 +95,11 @@ def _beyond_cel(message: Message) -> Iterator[Violation]:
         cni = interface.cni_configuration
         place = f"spec.network_interfaces.interfaces[{index}].cni_configuration"
         size = sum(len(arg.key.encode()) + len(arg.value.encode()) + 2 for arg in cni.args) - 1
-        if size > ARGS_MAX_BYTES:
+        if size > MOST_ARGS_BYTES:
             yield Violation(
                 field=f"{place}.args",
                 rule="cni_configuration.args_size",
-                message=f"args must be at most {ARGS_MAX_BYTES} bytes as CNI_ARGS, and are {size}",
+                message=f"args must be at most {MOST_ARGS_BYTES} bytes as CNI_ARGS, and are {size}",
             )
         if cni.capability_args:
             yield from _object(cni.capability_args, f"{place}.capability_args")
