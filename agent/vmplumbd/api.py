@@ -51,6 +51,7 @@ from vmplumbd.errors import (
     Violation,
     VmNotFound,
     WrongPhase,
+    first_of,
 )
 from vmplumbd.model import rules, wire
 from vmplumbd.model.ids import VmId
@@ -441,8 +442,7 @@ class _Nowhere:
 def _refuse_broken(vm_id: str, spec: NetworkSpec, timeout: float | None) -> None:
     wrong = rules.violations(vm_id, spec, timeout=timeout)
     if wrong:
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise InvalidSpec(f"{wrong[0].field}: {wrong[0].message}{more}", wrong)
+        raise InvalidSpec(f"{wrong[0].field}: {first_of(wrong)}", wrong)
 
 
 def _follow(operation: Operation, progress: Callable[[StepEvent], None] | None) -> None:

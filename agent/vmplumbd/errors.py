@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import errno as errnos
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -81,6 +81,12 @@ class Violation:
     field: str
     rule: str
     message: str
+
+
+def first_of(wrong: Sequence[Violation]) -> str:
+    """The first of them in words, and how many more there are."""
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return f"{wrong[0].message}{more}"
 
 
 class AgentError(Exception):

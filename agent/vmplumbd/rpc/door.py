@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vmplumbd.errors import AccessDenied, AgentError, LimitExceeded, Unauthenticated, Violation
+from vmplumbd.errors import AccessDenied, AgentError, LimitExceeded, Unauthenticated, Violation, first_of
 from vmplumbd.model.caller import LOCAL, LOCAL_OWNER, Caller
 from vmplumbd.operations import failures
 from vmplumbd.policy import access, identity
@@ -284,5 +284,4 @@ def _too_many_open(who: str, count: int, most: int) -> LimitExceeded:
 
 def _refuse(wrong: Sequence[Violation]) -> None:
     if wrong:
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise AccessDenied(f"{wrong[0].message}{more}", violations=tuple(wrong))
+        raise AccessDenied(first_of(wrong), violations=tuple(wrong))

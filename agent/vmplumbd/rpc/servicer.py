@@ -27,6 +27,7 @@ from vmplumbd.errors import (
     Unauthenticated,
     UnknownField,
     Violation,
+    first_of,
 )
 from vmplumbd.model.caller import Caller
 from vmplumbd.model.ids import VmId
@@ -425,8 +426,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             )
         violations = self._rules.violations(request.DESCRIPTOR.full_name, request.SerializeToString())
         if violations:
-            more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-            raise InvalidSpec(f"{violations[0].field}: {violations[0].message}{more}", violations)
+            raise InvalidSpec(f"{violations[0].field}: {first_of(violations)}", violations)
 
     def _mark(self, request: pb.ListNetworksRequest, last: str, caller: Caller) -> bytes:
         """Made with the agent's key: a token is good for one caller, one filter and one place."""
