@@ -51,7 +51,7 @@ test: env
 	$(PYTHON) -m pytest $(ARGS)
 
 clients: env
-	@tools/system_packages.sh iproute2 openssl || true
+	@tools/system_packages.sh iproute2 openssl etcd || true
 	@$(PYTHON) -m tools.clients $(ARGS)
 
 conformance: env

@@ -18,7 +18,7 @@ from tests.host import Host
 from tests.snapshot import snapshot
 from tests.system.daemon import Daemon, daemon_in, eventually
 from tools.fleet import rig
-from vmplumb import Client, Tls
+from vmplumb import Client, Tls, VmplumbError
 from vmplumb.fleet import EtcdError, Fleet, NoAgent
 from vmplumb.v1.vm_network_pb2 import NetworkSpec
 
@@ -219,6 +219,27 @@ def test_callers_at_once_with_one_id_get_one_network(
             agent.quiet()
 
 
+def test_a_refusal_that_any_agent_would_give_leaves_no_place(
+    module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
+) -> None:
+    with member(module_host, etcd, "a", prefix) as agent:
+        eventually(lambda: ids(fleet) == ["a"], "it is there")
+        wrong = spec_of("fcnet")
+        wrong.network_interfaces.interfaces[0].cni_configuration.if_name = "a/b"
+        with pytest.raises(VmplumbError) as told:
+            fleet.set_up("vm", wrong)
+        assert told.value.reason == "INVALID_REQUEST"
+        assert fleet.placements() == {}
+        # A conflict leaves what is there, and where.
+        fleet.set_up("vm", spec_of("fcnet"))
+        with pytest.raises(VmplumbError) as told:
+            fleet.set_up("vm", spec_of("other"))
+        assert told.value.reason == "SPEC_CONFLICT"
+        assert fleet.placements() == {"vm": "a"}
+        fleet.tear_down("vm", wait_for_devices=True)
+        agent.quiet()
+
+
 def test_the_vms_of_a_lost_host_are_placed_again_and_strays_are_found_when_it_is_back(
     module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
 ) -> None:
@@ -245,7 +266,7 @@ def test_the_vms_of_a_lost_host_are_placed_again_and_strays_are_found_when_it_is
             assert [(one.agent.id, one.vm_id, one.placed_at) for one in fleet.strays()] == [("a", "vm", "b")]
             for one in fleet.strays():
                 with fleet.client(one.agent) as client:
-                    client.tear_down(one.vm_id, wait_for_devices=True)
+                    client.tear_down(one.vm_id, uid=one.uid, wait_for_devices=True)
             assert fleet.strays() == []
             fleet.tear_down("vm", wait_for_devices=True)
             b.quiet()

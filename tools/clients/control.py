@@ -8,6 +8,14 @@ SEEN PATH                  "OK connections=C cuts=K" of that relay
 WAIT VM                    answers when the plugin `gate` is called for that VM and waits
 OPEN VM                    lets the plugin `gate` go on for that VM: now, or when it comes
 RESTART                    ends the agent with SIGTERM and starts it again; answers when it serves
+
+Of the fleet (`live_fleet.py`), which the first FLEET starts:
+
+FLEET                      "OK ENDPOINT" of its etcd, once both agents have told of themselves
+KILL AGENT                 SIGKILL; its lease ends by itself
+START AGENT                starts it again; answers when it has told of itself
+CORDON AGENT on|off        answers when all know
+PLACE VM                   a set-up by the Python client's fleet; "OK AGENT" says where
 """
 
 from __future__ import annotations
@@ -18,6 +26,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tools.clients.live_fleet import LiveFleet
 from tools.clients.relay import Relay
 
 PATIENCE = 60.0
@@ -26,9 +35,10 @@ PATIENCE = 60.0
 class Control:
     """What the lines act on."""
 
-    def __init__(self, directory: Path, agent: Path, restart: Callable[[], None]) -> None:
+    def __init__(self, directory: Path, agent: Path, restart: Callable[[], None], fleet: LiveFleet) -> None:
         self.path = directory / "control.sock"
         self._directory, self._agent, self._restart = directory, agent, restart
+        self._fleet = fleet
         self._relays: dict[str, Relay] = {}
         self._changed = threading.Condition()
         self._waiting: dict[str, list[Callable[[], None]]] = {}
@@ -63,7 +73,23 @@ class Control:
                 self._restart()
                 return ""
             case _:
+                return self._of_the_fleet(line)
+
+    def _of_the_fleet(self, line: str) -> str:
+        match line.split():
+            case ["FLEET"]:
+                return self._fleet.begin()
+            case ["KILL", name]:
+                self._fleet.kill(name)
+            case ["START", name]:
+                self._fleet.start(name)
+            case ["CORDON", name, on]:
+                self._fleet.cordon(name, on)
+            case ["PLACE", vm_id]:
+                return self._fleet.place(vm_id)
+            case _:
                 raise ValueError(f"no such line: {line}")
+        return ""
 
     def arrive(self, vm_id: str, go: Callable[[], None]) -> None:
         """The plugin is called: it goes on by `go`, at once if it was let through before."""

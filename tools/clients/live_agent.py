@@ -16,6 +16,7 @@ VMPLUMB_TEST_BIN, VMPLUMB_TEST_CONF_DIR   the directories of plugins and conflis
 VMPLUMB_TEST_CNI_BIN   a directory with the reference plugins, as far as tools/reference_plugins.sh has installed them,
                        and with tc-redirect-tap of vmplumbd as an executable; the agent takes it as bin_path
 VMPLUMB_TEST_BRIDGE    the name of a bridge that the test may make and leave behind
+VMPLUMB_TEST_FLEET     where agents tell of themselves in the etcd of `control.py`'s FLEET; not set without an etcd
 
 Networks (`network_name`) are real ones, but for what their names say:
 
@@ -50,7 +51,9 @@ from tests import host as hosts
 from tests.security.authority import Authority
 from tests.snapshot import snapshot
 from tests.system.daemon import REDIRECT, Daemon, eventually
+from tools.clients import live_fleet
 from tools.clients.control import Control
+from tools.clients.live_fleet import LiveFleet
 
 ROOT = Path(__file__).resolve().parents[2]
 TLS_ADDRESS = "127.0.0.1:17443"
@@ -81,6 +84,7 @@ rpcs = ["*"]
 administrator = true
 networks = ["*"]
 args = ["*"]
+paths = ["netns_path"]
 inline_conflists = true
 rate = 0
 """
@@ -168,7 +172,7 @@ def furnish(daemon: Daemon, control: Path) -> None:
         path.chmod(0o755)
 
 
-def certificates(folder: Path) -> None:
+def certificates(folder: Path) -> Authority:
     """An authority with a server's and a client's certificate, and a stranger's of another one."""
     folder.mkdir()
     ours = Authority(folder)
@@ -176,6 +180,7 @@ def certificates(folder: Path) -> None:
         ours.leaf(name, *HERE)
     ours.leaf("tenant", f"DNS:{TENANT}")
     Authority(folder, "other-ca").leaf("stranger", *HERE)
+    return ours
 
 
 def executables(folder: Path) -> None:
@@ -191,12 +196,12 @@ def executables(folder: Path) -> None:
 
 
 @contextmanager
-def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
+def live(host: hosts.Host) -> Iterator[tuple[Daemon, LiveFleet, dict[str, str]]]:
     """The agent and what lies around it, and the environment that says where; the host must be entered."""
     # Outside the host's own tmpfs: threads of a client may be older than the host.
     directory = Path(tempfile.mkdtemp(prefix="vmplumb-live-"))
     tls = directory / "tls"
-    certificates(tls)
+    authority = certificates(tls)
     cni_bin = directory / "cni-bin"
     executables(cni_bin)
     (tls / "policy.toml").write_text(POLICY)
@@ -217,13 +222,16 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
         daemon.terminate()
         daemon.start()
 
-    control = Control(directory, daemon.socket, restart)
+    fleet = LiveFleet(host, directory / "fleet", authority, tls / "policy.toml")
+    control = Control(directory, daemon.socket, restart, fleet)
     try:
         furnish(daemon, control.path)
         daemon.start()
         yield (
             daemon,
+            fleet,
             {
+                **({} if live_fleet.missing() else {"VMPLUMB_TEST_FLEET": live_fleet.PREFIX}),
                 "VMPLUMB_TEST_UNIX": str(daemon.socket),
                 "VMPLUMB_TEST_TLS": TLS_ADDRESS,
                 "VMPLUMB_TEST_CA": str(tls / "ca.pem"),
@@ -243,6 +251,7 @@ def live(host: hosts.Host) -> Iterator[tuple[Daemon, dict[str, str]]]:
         )
     finally:
         control.close()
+        fleet.close()
         if daemon.process is not None and daemon.process.poll() is None:
             daemon.terminate()
         shutil.rmtree(directory, ignore_errors=True)
@@ -252,13 +261,13 @@ def run(command: Sequence[str], cwd: str | None = None) -> int:
     """Run the command beside a live agent. The thread must be one that may enter a host."""
     with hosts.private_host() as host:
         before = snapshot(bridges=BRIDGES)
-        with live(host) as (daemon, environment):
+        with live(host) as (daemon, fleet, environment):
             done = subprocess.run(
                 command, cwd=cwd, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, check=False
             )
             if done.returncode:
                 return done.returncode if done.returncode > 0 else 128 - done.returncode
-            left = sorted(one.vm_id for one in daemon.networks())
+            left = [*sorted(one.vm_id for one in daemon.networks()), *fleet.left()]
             if left:
                 print(f"live agent: networks left over: {', '.join(left)}", file=sys.stderr)
                 return NOT_AS_BEFORE

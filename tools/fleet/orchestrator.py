@@ -47,7 +47,7 @@ def main(endpoints: str, certificates: str, network: str, vms: str) -> None:
                         each(move, [vm for vm in wanted if agents.get(places.get(vm, ""))])
                         for stray in fleet.strays():  # its host was only thought to be lost
                             with fleet.client(stray.agent) as client:
-                                client.tear_down(stray.vm_id, timeout=60)
+                                client.tear_down(stray.vm_id, uid=stray.uid, timeout=60)
                 except (EtcdError, NoAgent, VmplumbError) as exc:
                     print(f"again in a second: {exc}", flush=True)
                     time.sleep(1)

@@ -7,6 +7,7 @@ VM never make two networks, whatever either of them saw.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -46,6 +47,8 @@ _ELSEWHERE = frozenset(
 _POLL_SECONDS = 0.5
 # So many agents that seem full are asked whether they are, before a fleet is said to have no room.
 _ASKED_ANYWAY = 5
+# What was begun is taken back though the caller's time has run out, within this.
+_CLEAN_UP_SECONDS = 30.0
 
 
 class NoAgent(Exception):
@@ -78,6 +81,7 @@ class Stray:
 
     agent: FleetAgent
     vm_id: str
+    uid: str
     placed_at: str
 
 
@@ -192,13 +196,18 @@ class Fleet:
                         operation_timeout=operation_timeout,
                         timeout=max(0.001, until - time.monotonic()),
                     )
-                if self._stands(vm_id, agent, until):
+                if self._stands(vm_id, agent):
                     return Placed(agent=agent, result=result)
             except VmplumbError as exc:
                 if exc.reason in _ELSEWHERE:
-                    if self._left(vm_id, agent, until):
+                    if self._left(vm_id, agent, failed=True):
                         tried[agent.id] = str(exc)
-                elif exc.code is not grpc.StatusCode.UNAVAILABLE or exc.reason or time.monotonic() >= until:
+                elif exc.reason:
+                    # The agent's word counts; that a place may be kept in vain does not hide it.
+                    with contextlib.suppress(VmplumbError, EtcdError):
+                        self._left(vm_id, agent, failed=False)
+                    raise
+                elif exc.code is not grpc.StatusCode.UNAVAILABLE or time.monotonic() >= until:
                     raise
                 else:
                     tried.pop(agent.id, None)
@@ -217,18 +226,22 @@ class Fleet:
         self._forget(place)
         return done
 
-    def strays(self) -> list[Stray]:
-        """Networks that stand where they are not placed any more: `Client.tear_down` there removes them."""
-        places = self.placements()
-        found = []
+    def strays(self, *, timeout: float = 30.0) -> list[Stray]:
+        """Networks that stand where they are not placed any more: `Client.tear_down` of that uid removes one.
+
+        `timeout` bounds each page of an agent's list. Raises VmplumbError for an agent that cannot be asked.
+        """
+        there = []
         for agent in self.agents():
             with self.client(agent) as client:
-                found += [
-                    Stray(agent=agent, vm_id=one.vm_id, placed_at=places[one.vm_id])
-                    for one in client.list()
-                    if places.get(one.vm_id, agent.id) != agent.id
-                ]
-        return found
+                there += [(agent, one) for one in client.list(timeout=timeout)]
+        # Read last: what moved meanwhile to an agent stands where it is placed.
+        places = self.placements()
+        return [
+            Stray(agent=agent, vm_id=one.vm_id, uid=one.uid, placed_at=places[one.vm_id])
+            for agent, one in there
+            if places.get(one.vm_id, agent.id) != agent.id
+        ]
 
     def client(self, agent: FleetAgent) -> Client:
         """A client of one agent."""
@@ -250,7 +263,7 @@ class Fleet:
         # What is told is a moment old: of those that seem full, some are asked all the same.
         return [one for one in agents if one.id not in tried and _has(one, networks, labels)]
 
-    def _stands(self, vm_id: str, agent: FleetAgent, until: float) -> bool:
+    def _stands(self, vm_id: str, agent: FleetAgent) -> bool:
         """Whether a network that was just made is where the VM is placed, once another caller had its say."""
         there = self._etcd.get(self._places + vm_id)
         if there is None:
@@ -261,24 +274,27 @@ class Fleet:
         if _agent_of(there) == agent.id:
             return True
         with self.client(agent) as client:
-            found = client.get(vm_id, timeout=max(1.0, until - time.monotonic()))
-            client.tear_down(vm_id, uid=found.uid, timeout=max(1.0, until - time.monotonic()))
+            found = client.get(vm_id, timeout=_CLEAN_UP_SECONDS)
+            client.tear_down(vm_id, uid=found.uid, timeout=_CLEAN_UP_SECONDS)
         return False
 
-    def _left(self, vm_id: str, agent: FleetAgent, until: float) -> bool:
-        """Whether nothing of a VM is at an agent that refused it; what failed there is torn down."""
+    def _left(self, vm_id: str, agent: FleetAgent, *, failed: bool) -> bool:
+        """Whether nothing of a VM is at an agent that refused it; its place is given up then.
+
+        With `failed`, a record of a set-up that failed there is torn down first; else it stays, with its place.
+        """
         place = self._etcd.get(self._places + vm_id)
         if _agent_of(place) != agent.id:
             return True  # another caller has left it already
         with self.client(agent) as client:
             try:
-                found = client.get(vm_id, timeout=max(1.0, until - time.monotonic()))
+                found = client.get(vm_id, timeout=_CLEAN_UP_SECONDS)
             except VmNotFound:
                 pass
             else:
-                if found.phase != Phase.PHASE_FAILED:
+                if not failed or found.phase != Phase.PHASE_FAILED:
                     return False  # another caller's call is at work there, or has succeeded
-                client.tear_down(vm_id, uid=found.uid, timeout=max(1.0, until - time.monotonic()))
+                client.tear_down(vm_id, uid=found.uid, timeout=_CLEAN_UP_SECONDS)
         self._forget(place)
         return True
 

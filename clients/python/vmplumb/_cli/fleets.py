@@ -160,7 +160,7 @@ def strays(opened: Fleet, output: str, tear_down: bool) -> int | None:
     for one in found:
         if tear_down:
             with opened.client(one.agent) as client:
-                client.tear_down(one.vm_id)
+                client.tear_down(one.vm_id, uid=one.uid)
         if output == "text":
             done = "torn down" if tear_down else "stands"
             click.echo(f"{one.vm_id}  {done} at {one.agent.id}, placed at {one.placed_at}")

@@ -1,0 +1,149 @@
+"""A fleet for the tests of a client: an etcd and two agents over TLS, in the host of the live agent, once asked for.
+
+The agents `a` and `b` have a network `fleet`, each with a range of its own, room for two networks each, and the
+label `zone` with their own name. Their certificates are in those names alone, not in their addresses'.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests import host as hosts
+from tests.security.authority import Authority
+from tests.system.daemon import REDIRECT, Daemon, eventually
+from tools.fleet import rig
+from vmplumb import Client, Tls
+from vmplumb.fleet import Fleet
+from vmplumb.v1.vm_network_pb2 import NetworkSpec
+
+PREFIX = "/clients"
+NETWORK = "fleet"
+TTL_SECONDS = 3
+PORTS = {"a": 17444, "b": 17445}
+
+
+def missing() -> str | None:
+    """Why there can be no fleet here, or None."""
+    return rig.missing()
+
+
+class LiveFleet:
+    """Nothing runs before `begin`. For several threads."""
+
+    def __init__(self, host: hosts.Host, directory: Path, authority: Authority, policy: Path) -> None:
+        self._host, self._directory, self._authority, self._policy = host, directory, authority, policy
+        self._agents: dict[str, Daemon] = {}
+        self._cluster: rig.Cluster | None = None
+        self._ended = ExitStack()
+        self._lock = threading.Lock()
+
+    def begin(self) -> str:
+        """Start it, if it does not run; answers the endpoint of etcd once both agents have told of themselves."""
+        with self._lock:
+            if self._cluster is None:
+                self._directory.mkdir()
+                self._authority.leaf("etcd", "IP:127.0.0.1")
+                folder = self._authority.folder
+                self._cluster = self._ended.enter_context(
+                    rig.cluster(
+                        self._directory,
+                        certificate=folder / "etcd.pem",
+                        key=folder / "etcd.key",
+                        ca=self._authority.bundle,
+                    )
+                )
+                for number, name in enumerate(PORTS):
+                    self._agents[name] = self._agent(name, f"10.21{number}.0.0/24")
+                for agent in self._agents.values():
+                    agent.wait_for("fleet.told")
+            (endpoint,) = self._cluster.endpoints
+            return endpoint
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: its lease ends by itself."""
+        self._agents[name].kill()
+
+    def start(self, name: str) -> None:
+        """Start an agent that was killed; it has told of itself when this returns."""
+        self._agents[name].start()
+        self._agents[name].wait_for("fleet.told")
+
+    def cordon(self, name: str, on: str) -> None:
+        """Let an agent take no new networks, or again; all know when this returns."""
+        draining = on == "on"
+        with Client(f"unix:{self._agents[name].socket}") as client, self._fleet() as fleet:
+            client.cordon(cordoned=draining, reason="a test" if draining else "")
+            eventually(
+                lambda: [one.draining for one in fleet.agents() if one.id == name] == [draining], "it is told"
+            )
+
+    def place(self, vm_id: str) -> str:
+        """Set up by the fleet in Python; answers the agent's id."""
+        spec = NetworkSpec()
+        spec.network_interfaces.interfaces.add(cni_configuration={"network_name": NETWORK})
+        with self._fleet() as fleet:
+            return str(fleet.set_up(vm_id, spec).agent.id)
+
+    def left(self) -> list[str]:
+        """What the agents and etcd still have, once nothing is due any more."""
+        if self._cluster is None:
+            return []
+        found = []
+        for name, agent in self._agents.items():
+            found += [f"{one.vm_id} at {name}" for one in agent.networks()]
+            agent.quiet()
+        with self._fleet() as fleet:
+            found += [f"place of {one}" for one in fleet.placements()]
+        return found
+
+    def close(self) -> None:
+        """End all of it."""
+        for agent in self._agents.values():
+            if agent.process is not None and agent.process.poll() is None:
+                agent.terminate()
+        self._ended.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _fleet(self) -> Fleet:
+        assert self._cluster is not None
+        folder = self._authority.folder
+        tls = Tls.from_files(ca=self._authority.bundle, cert=folder / "client.pem", key=folder / "client.key")
+        return Fleet(self._cluster.endpoints, tls=tls, agent_tls=tls, prefix=PREFIX)
+
+    def _agent(self, name: str, subnet: str) -> Daemon:
+        assert self._cluster is not None
+        folder = self._authority.folder
+        self._authority.leaf(name, f"DNS:{name}")
+        certificate, key, ca = (str(folder / one) for one in (f"{name}.pem", f"{name}.key", "ca.pem"))
+        directory = self._directory / name
+        directory.mkdir()
+        agent = Daemon(
+            self._host,
+            directory,
+            {
+                "limits.max_networks": "2",
+                "listen.tcp": f"127.0.0.1:{PORTS[name]}",
+                "listen.tls_certificate": certificate,
+                "listen.tls_key": key,
+                "listen.tls_client_ca": ca,
+                "policy.file": str(self._policy),
+                "paths.cache_root": f"{directory}/cache",
+                "fleet.endpoints": json.dumps(self._cluster.endpoints),
+                "fleet.tls_ca": ca,
+                "fleet.tls_certificate": certificate,
+                "fleet.tls_key": key,
+                "fleet.prefix": PREFIX,
+                "fleet.id": name,
+                "fleet.server_name": name,
+                "fleet.labels": json.dumps([f"zone={name}"]),
+                "fleet.interval": "0.1",
+                "fleet.ttl": str(TTL_SECONDS),
+            },
+        )
+        ipam = {"type": "host-local", "subnet": subnet, "dataDir": f"{directory}/ipam"}
+        agent.network(NETWORK, {"type": "ptp", "ipam": ipam}, REDIRECT)
+        return agent.start()
