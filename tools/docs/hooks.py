@@ -16,6 +16,7 @@ MADE = {"reference/contract.md": contract.page, "reference/configuration.md": co
 ELSEWHERE = {
     "clients/python/README.md": "clients/python.md",
     "clients/go/README.md": "clients/go.md",
+    "clients/go/fleet/README.md": "clients/go-fleet.md",
     "clients/typescript/README.md": "clients/typescript.md",
     "clients/java/README.md": "clients/java.md",
     "clients/rust/README.md": "clients/rust.md",
