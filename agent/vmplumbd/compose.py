@@ -86,6 +86,7 @@ class Daemon:
     lanes: Lanes
     tools: Tools
     log: Log
+    pins: Pins | None
 
     def close(self) -> None:
         """Stop the threads and let go of the journal."""
@@ -96,6 +97,8 @@ class Daemon:
         if idle:
             # Else a thread may yet use them, and what it held would be another file's.
             self.host_local.close()
+            if self.pins is not None:
+                self.pins.close()
             self.probe.close()
             self.kernel.close()
 
@@ -148,12 +151,13 @@ def build(
         fell=functools.partial(_log_fall, log),
         fit=kernel.has_this_thread,
     )
-    pins = config.cni.pins()
+    digests = config.cni.pins()
+    pins = Pins(digests) if digests else None
     executor = ExecInvoker(
         passthrough=config.cni.environment,
         cells=_cells(config.cni.plugin_cgroup, log),
         orphans=orphans,
-        pins=Pins(pins) if pins else None,
+        pins=pins,
     )
     executed = builtin.TYPES if config.cni.prefer == "executable" else ()
     rules = Masquerade(kernel, default=masquerade.default_backend(os.environ.get("PATH")))
@@ -238,6 +242,7 @@ def build(
         lanes=lanes,
         tools=tools,
         log=log,
+        pins=pins,
     )
 
 

@@ -39,7 +39,7 @@ class Registrar:
     """A thread that keeps the agent's key. `describe` is asked at most once an `interval`, in seconds.
 
     `note` takes an event and its fields for the log: fleet.told when it could tell after it could not, fleet.away
-    when it cannot any more.
+    when it cannot any more, fleet.failed when the agent could not describe itself (its lease is kept all the same).
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Registrar:
         self._told = b""
         self._keep_at = 0.0
         self._ends_at = 0.0
-        self._away = False
+        self._silent = ""
 
     def start(self) -> None:
         """Begin. Does not block, and raises nothing: an etcd that is away is waited for."""
@@ -85,19 +85,28 @@ class Registrar:
     def _run(self) -> None:
         wait = 0.0
         while not self._stop.wait(wait):
-            wait = self._interval
-            try:
-                self._tell()
-            except EtcdError as exc:
-                if not exc.away:
-                    # The lease may be what is wrong: begin with another.
-                    self._lease = 0
-                if not self._away:
-                    self._note("fleet.away", error=str(exc))
-                self._away = True
-                # All agents of a fleet come back to an etcd at once: not with every beat, unless a lease can be saved.
-                if self._monotonic() >= self._ends_at:
-                    wait = max(self._interval, self._ttl / _KEPT_IN_A_LIFE)
+            wait = self.beat()
+
+    def beat(self) -> float:
+        """Tell, if there is something to tell; answers when to do so again, in seconds. Blocks for etcd."""
+        try:
+            self._tell()
+        except EtcdError as exc:
+            if not exc.away:
+                # The lease may be what is wrong: begin with another.
+                self._lease = 0
+            self._fall_silent("fleet.away", exc)
+            # All agents of a fleet come back to an etcd at once: not with every beat, unless a lease can be saved.
+            if self._monotonic() >= self._ends_at:
+                return max(self._interval, self._ttl / _KEPT_IN_A_LIFE)
+        except Exception as exc:  # noqa: BLE001 - a thread that ended would be a lost host to the fleet
+            self._fall_silent("fleet.failed", exc)
+        return self._interval
+
+    def _fall_silent(self, event: str, exc: Exception) -> None:
+        if self._silent != event:
+            self._note(event, error=str(exc))
+        self._silent = event
 
     def _tell(self) -> None:
         now = self._monotonic()
@@ -119,9 +128,9 @@ class Registrar:
             value = json_format.MessageToJson(described, indent=None, preserving_proto_field_name=True)
             self._store.put(self._key, value.encode(), lease=self._lease)
             self._told = said
-            if fresh:
-                self._note("fleet.told", key=self._key)
-        self._away = False
+        if fresh or self._silent:
+            self._note("fleet.told", key=self._key)
+        self._silent = ""
 
     def _kept(self, asked_at: float) -> None:
         self._keep_at = asked_at + self._ttl / _KEPT_IN_A_LIFE
