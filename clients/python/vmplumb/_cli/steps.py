@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
+import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from vmplumb._cli import words
+from vmplumb._cli import document, words
 from vmplumb._follow import ProgressEvent
 from vmplumb.v1.vm_network_pb2 import (
     STEP_STATE_FAILED,
@@ -154,3 +155,17 @@ def describe(event: ProgressEvent) -> list[str]:
         if progress.HasField("failure"):
             said += f": {words.reason(progress.failure.reason)}: {progress.failure.message}"
     return [said, *(f"warning: {one.message}" for one in progress.warnings)]
+
+
+class JsonLines(Silent):
+    """A JSON line an event, on standard output."""
+
+    def __call__(self, event: ProgressEvent) -> None:
+        line = {
+            "progress": document.of(event.progress),
+            "uid": event.uid,
+            "sequence": event.sequence,
+            "time": event.time.isoformat(),
+            "replayed": event.replayed,
+        }
+        click.echo(document.text(line, indent=None))
