@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from vmplumbd.errors import AgentError, Reason
 from vmplumbd.model.ids import VmId
-from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.lifecycle import Happening, Phase, after
 from vmplumbd.model.progress import Failure, PluginCall
 from vmplumbd.model.record import Record
 from vmplumbd.operations import failures, namespace, reap
@@ -73,6 +73,25 @@ def schedule(tools: Tools, record: Record) -> None:
     """Try again, with back-off and for ever, to take back what a FAILED record still holds."""
     if _owes(record):
         tools.lanes.submit(_again(tools, record), LaneName.TEAR_DOWN, background=True)
+
+
+def keep_failed(tools: Tools, operation: Operation, record: Record, error: AgentError) -> None:
+    """Record that an operation failed, and see to it that what is left is given back when `record` says.
+
+    A journal that does not take it is added to the error's notes: the record is believed until one does.
+    """
+    failed = replace(
+        record,
+        phase=after(record.phase, Happening.FAILED),
+        failure=failures.failure(error),
+        last_sequence=operation.log.last_sequence,
+    )
+    try:
+        kept = tools.book.write(failed)
+    except AgentError as lost:
+        error.add_note(f"and the failure could not be recorded: {lost}")
+        kept = tools.book.believe(failed)
+    schedule(tools, kept)
 
 
 def _again(tools: Tools, record: Record) -> Work:

@@ -476,26 +476,13 @@ def _fail(tools: Tools, operation: Operation, record: Record | None, undo: Undo,
     state = StepState.FAILED if leftovers else StepState.SUCCEEDED
     tell_step(operation, Step.ROLLBACK, state)
     error.leftovers = leftovers
-    told = failures.failure(error)
     # Its plan may have grown since: a directory that was made for the namespace.
     record = tools.book.get(operation.vm_id) or record
     plan = (
         record.plan if leftovers else replace(record.plan, attachments=(), netns_owned=False, netns_dir=None)
     )
-    failed = replace(
-        record,
-        phase=after(record.phase, Happening.FAILED),
-        plan=plan,
-        failure=told,
-        last_sequence=operation.log.last_sequence,
-        release_at=tools.clock.now() if leftovers else 0.0,
-    )
-    try:
-        kept = tools.book.write(failed)
-    except AgentError as lost:
-        error.add_note(f"and the failure could not be recorded: {lost}")
-        kept = tools.book.believe(failed)
-    reconcile.schedule(tools, kept)
+    release_at = tools.clock.now() if leftovers else 0.0
+    reconcile.keep_failed(tools, operation, replace(record, plan=plan, release_at=release_at), error)
     tools.book.leave(operation)
     operation.log.finish(error=error)
 

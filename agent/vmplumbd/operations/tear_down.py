@@ -153,23 +153,10 @@ def _failed(
 
 def fail(tools: Tools, operation: Operation, error: AgentError) -> None:
     """A teardown failed: the record says so, and is tried again."""
-    told = failures.failure(error)
     current = tools.book.get(operation.vm_id)
     # A network that was not touched yet stays what it is.
     if current is not None and current.phase is Phase.TEARING_DOWN:
-        failed = replace(
-            current,
-            phase=after(current.phase, Happening.FAILED),
-            failure=told,
-            last_sequence=operation.log.last_sequence,
-            release_at=tools.clock.now(),
-        )
-        try:
-            kept = tools.book.write(failed)
-        except AgentError as lost:
-            error.add_note(f"and the failure could not be recorded: {lost}")
-            kept = tools.book.believe(failed)
-        reconcile.schedule(tools, kept)
+        reconcile.keep_failed(tools, operation, replace(current, release_at=tools.clock.now()), error)
     tools.book.leave(operation)
     operation.log.finish(error=error)
 

@@ -23,7 +23,6 @@ from vmplumbd.plugins.conf import Malformed, PluginFault, Section
 from vmplumbd.plugins.skel import Verb
 
 # The first version whose results hold more than one address a family.
-MANY_ADDRESSES_SINCE = "0.3.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +109,7 @@ def _parse(top: Section, cni_args: str) -> StaticConf:
         ips = tuple(IPConfig(address=conf.parse_cidr(text)) for text in overriding[-1])
     else:
         ips = (*map(_written, drafts), *by_args)
-    _check_families(ips, cni_version)
+    result_conf.check_families((ip.address.version for ip in ips), cni_version)
     return StaticConf(cni_version=cni_version, ips=ips, routes=routes, dns=dns)
 
 
@@ -152,15 +151,3 @@ def _cidr(text: str, fault: str) -> net.Interface:
         return conf.parse_cidr(text)
     except Malformed as exc:
         raise PluginFault(f"{fault}, got: '{text}'") from exc
-
-
-def _check_families(ips: Sequence[IPConfig], cni_version: str) -> None:
-    families = [ip.address.version for ip in ips]
-    if max(families.count(4), families.count(6)) < 2:
-        return
-    try:
-        many = versions.at_least(cni_version, MANY_ADDRESSES_SINCE)
-    except CniError:
-        many = False
-    if not many:
-        raise PluginFault(f"CNI version {cni_version} does not support more than 1 address per family")

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vmplumbd.cni import args, result
-from vmplumbd.cni import version as versions
 from vmplumbd.cni.error import CniError
 from vmplumbd.model import net
 from vmplumbd.plugins import conf, result_conf
@@ -20,7 +19,6 @@ from vmplumbd.plugins.conf import Malformed, PluginFault, Section
 DEFAULT_DATA_DIR = "/var/lib/cni/networks"
 
 # The first version whose results hold more than one address a family.
-MANY_ADDRESSES_SINCE = "0.3.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +119,7 @@ def _parse(top: Section, cni_args: str) -> HostLocalConf:
             range_sets.append(_range_set(draft))
         except Malformed as exc:
             raise PluginFault(f"invalid range set {index}: {exc}") from exc
-    _check_families(range_sets, cni_version)
+    result_conf.check_families((each.ranges[0].family for each in range_sets), cni_version)
     _check_overlaps(range_sets)
     return HostLocalConf(
         cni_version=cni_version,
@@ -236,18 +234,6 @@ def _range(draft: _Draft) -> Range:
 
 def _ordered(start: net.Address, end: net.Address) -> bool:
     return start.version == end.version and int(start) <= int(end)
-
-
-def _check_families(range_sets: Sequence[RangeSet], cni_version: str) -> None:
-    families = [each.ranges[0].family for each in range_sets]
-    if max(families.count(4), families.count(6)) < 2:
-        return
-    try:
-        many = versions.at_least(cni_version, MANY_ADDRESSES_SINCE)
-    except CniError:
-        many = False
-    if not many:
-        raise PluginFault(f"CNI version {cni_version} does not support more than 1 address per family")
 
 
 def _check_overlaps(range_sets: Sequence[RangeSet]) -> None:
