@@ -1,26 +1,16 @@
 package vmplumb_test
 
 import (
-	"os"
 	"os/exec"
 	"regexp"
-	"strings"
 	"testing"
+
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 )
 
 func TestTheProgramOfTheReadmeRuns(t *testing.T) {
-	program, err := os.ReadFile("example/main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(readme), "```go\n"+string(program)+"```\n") {
-		t.Error("README.md does not have example/main.go as it is")
-	}
-	said, err := exec.CommandContext(patient(t), "go", "run", "./example", "unix://"+live(t, "UNIX"), "quick").CombinedOutput()
+	livetest.ReadmeHas(t, "example/main.go")
+	said, err := exec.CommandContext(livetest.Patient(t), "go", "run", "./example", "unix://"+livetest.Get(t, "UNIX"), "quick").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}

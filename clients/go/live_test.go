@@ -1,11 +1,9 @@
 package vmplumb_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -16,19 +14,10 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	vmplumb "github.com/vmplumb/vmplumb/clients/go"
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 	"github.com/vmplumb/vmplumb/clients/go/reason"
 	"github.com/vmplumb/vmplumb/clients/go/vmplumbv1"
 )
-
-// live names what tools/clients/live_agent.py put around this process.
-func live(t *testing.T, name string) string {
-	t.Helper()
-	found := os.Getenv("VMPLUMB_TEST_" + name)
-	if found == "" {
-		t.Skip("no live agent: run by make clients")
-	}
-	return found
-}
 
 func dial(t *testing.T, target string, options vmplumb.Options) *vmplumb.Client {
 	t.Helper()
@@ -42,31 +31,7 @@ func dial(t *testing.T, target string, options vmplumb.Options) *vmplumb.Client 
 
 func agent(t *testing.T) *vmplumb.Client {
 	t.Helper()
-	return dial(t, "unix://"+live(t, "UNIX"), vmplumb.Options{})
-}
-
-// patient is a context that ends only when something hangs.
-func patient(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// order says one line to the agent's surroundings and gives back the answer.
-func order(t *testing.T, line string) string {
-	t.Helper()
-	conn, err := net.Dial("unix", live(t, "CONTROL"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintln(conn, line)
-	answer, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil || !strings.HasPrefix(answer, "OK") {
-		t.Fatalf("%s: %q, %v", line, answer, err)
-	}
-	return strings.TrimSpace(strings.TrimPrefix(answer, "OK"))
+	return dial(t, "unix://"+livetest.Get(t, "UNIX"), vmplumb.Options{})
 }
 
 // gone tears a network down, devices included, when the test ends.
@@ -106,7 +71,7 @@ func TestANetworkIsMadeAndTakenBack(t *testing.T) {
 		vmID := "go-" + network
 		gone(t, client, vmID)
 		var steps []vmplumbv1.Step
-		result, err := client.SetUp(patient(t), vmplumb.CNI(vmID, network), func(one *vmplumbv1.SetupNetworkResponse) {
+		result, err := client.SetUp(livetest.Patient(t), vmplumb.CNI(vmID, network), func(one *vmplumbv1.SetupNetworkResponse) {
 			steps = append(steps, one.GetProgress().Step)
 		})
 		if err != nil {
@@ -119,15 +84,15 @@ func TestANetworkIsMadeAndTakenBack(t *testing.T) {
 		if _, err := os.Stat(result.NetnsPath); err != nil {
 			t.Error(err)
 		}
-		again, err := client.SetUp(patient(t), vmplumb.CNI(vmID, network), nil)
+		again, err := client.SetUp(livetest.Patient(t), vmplumb.CNI(vmID, network), nil)
 		if err != nil || !proto.Equal(again, result) {
 			t.Errorf("the same request had another answer: %v, %v", again, err)
 		}
-		done, err := client.TearDown(patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: vmID}, nil)
+		done, err := client.TearDown(livetest.Patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: vmID}, nil)
 		if err != nil || !done.Existed {
 			t.Errorf("existed %v, %v", done.GetExisted(), err)
 		}
-		_, err = client.GetNetwork(patient(t), &vmplumbv1.GetNetworkRequest{VmId: vmID})
+		_, err = client.GetNetwork(livetest.Patient(t), &vmplumbv1.GetNetworkRequest{VmId: vmID})
 		if !errors.Is(err, reason.VMNotFound) {
 			t.Errorf("still there: %v", err)
 		}
@@ -149,12 +114,12 @@ func TestABrokenStreamIsAttachedAgainAndNoEventIsToldTwice(t *testing.T) {
 		{"messages=0", 0, 4},
 	} {
 		t.Run(fmt.Sprintf("%s times %d", one.place, one.cuts), func(t *testing.T) {
-			relay := order(t, fmt.Sprintf("RELAY times=%d %s", one.cuts, one.place))
+			relay := livetest.Order(t, fmt.Sprintf("RELAY times=%d %s", one.cuts, one.place))
 			client := dial(t, "unix://"+relay, vmplumb.Options{Retry: vmplumb.Retry{Attempts: 10, First: time.Millisecond}})
 			vmID := "go-cut"
 			gone(t, agent(t), vmID)
-			told, end := begun(patient(t), client, vmplumb.CNI(vmID, "slow"))
-			order(t, "WAIT "+vmID)
+			told, end := begun(livetest.Patient(t), client, vmplumb.CNI(vmID, "slow"))
+			livetest.Order(t, "WAIT "+vmID)
 			last, count := uint64(0), 0
 			next := func() bool {
 				sequence, open := <-told
@@ -170,13 +135,13 @@ func TestABrokenStreamIsAttachedAgainAndNoEventIsToldTwice(t *testing.T) {
 					t.Fatalf("ended after %d events: %v", count, (<-end).err)
 				}
 			}
-			order(t, "OPEN "+vmID)
+			livetest.Order(t, "OPEN "+vmID)
 			for next() {
 			}
 			if got := <-end; got.err != nil || got.result.IpBootParam == "" {
 				t.Fatalf("%v, %v", got.result, got.err)
 			}
-			if seen := order(t, "SEEN "+relay); seen != fmt.Sprintf("connections=%d cuts=%d", one.cuts+1, one.cuts) {
+			if seen := livetest.Order(t, "SEEN "+relay); seen != fmt.Sprintf("connections=%d cuts=%d", one.cuts+1, one.cuts) {
 				t.Error(seen)
 			}
 		})
@@ -186,17 +151,17 @@ func TestABrokenStreamIsAttachedAgainAndNoEventIsToldTwice(t *testing.T) {
 func TestATeardownIsFollowedOverABrokenStream(t *testing.T) {
 	client := agent(t)
 	gone(t, client, "go-cut-down")
-	if _, err := client.SetUp(patient(t), vmplumb.CNI("go-cut-down", "quick"), nil); err != nil {
+	if _, err := client.SetUp(livetest.Patient(t), vmplumb.CNI("go-cut-down", "quick"), nil); err != nil {
 		t.Fatal(err)
 	}
-	relay := order(t, "RELAY times=1 messages=0")
+	relay := livetest.Order(t, "RELAY times=1 messages=0")
 	cut := dial(t, "unix://"+relay, vmplumb.Options{})
 	request := &vmplumbv1.TeardownNetworkRequest{VmId: "go-cut-down", WaitForDevices: true}
 	// What was cut was the teardown's own first event or its end: the same call says so or finds nothing more.
-	if _, err := cut.TearDown(patient(t), request, nil); err != nil {
+	if _, err := cut.TearDown(livetest.Patient(t), request, nil); err != nil {
 		t.Fatal(err)
 	}
-	_, err := client.GetNetwork(patient(t), &vmplumbv1.GetNetworkRequest{VmId: "go-cut-down"})
+	_, err := client.GetNetwork(livetest.Patient(t), &vmplumbv1.GetNetworkRequest{VmId: "go-cut-down"})
 	if !errors.Is(err, reason.VMNotFound) {
 		t.Errorf("still there: %v", err)
 	}
@@ -218,9 +183,9 @@ func TestAContextEndsTheCallAndNotTheOperation(t *testing.T) {
 			vmID := "go-" + one.name
 			gone(t, client, vmID)
 			// First begun by another call: a deadline may otherwise run out before anything began.
-			_, other := begun(patient(t), client, vmplumb.CNI(vmID, "slow"))
-			order(t, "WAIT "+vmID)
-			ctx, cancel := one.limit(patient(t))
+			_, other := begun(livetest.Patient(t), client, vmplumb.CNI(vmID, "slow"))
+			livetest.Order(t, "WAIT "+vmID)
+			ctx, cancel := one.limit(livetest.Patient(t))
 			defer cancel()
 			_, end := begun(ctx, client, vmplumb.CNI(vmID, "slow"))
 			if one.name == "cancel" {
@@ -230,8 +195,8 @@ func TestAContextEndsTheCallAndNotTheOperation(t *testing.T) {
 			if !errors.Is(got.err, one.want) || errors.Is(got.err, vmplumb.ErrUnreachable) {
 				t.Errorf("%v is not %v", got.err, one.want)
 			}
-			order(t, "OPEN "+vmID)
-			attached, err := client.SetUp(patient(t), vmplumb.CNI(vmID, "slow"), nil)
+			livetest.Order(t, "OPEN "+vmID)
+			attached, err := client.SetUp(livetest.Patient(t), vmplumb.CNI(vmID, "slow"), nil)
 			if err != nil || attached.IpBootParam == "" {
 				t.Errorf("did not go on: %v, %v", attached, err)
 			}
@@ -245,9 +210,9 @@ func TestAContextEndsTheCallAndNotTheOperation(t *testing.T) {
 func TestARunningSetUpIsEndedByATeardownAlone(t *testing.T) {
 	client := agent(t)
 	gone(t, client, "go-torn")
-	_, end := begun(patient(t), client, vmplumb.CNI("go-torn", "slow"))
-	order(t, "WAIT go-torn")
-	if _, err := client.TearDown(patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: "go-torn"}, nil); err != nil {
+	_, end := begun(livetest.Patient(t), client, vmplumb.CNI("go-torn", "slow"))
+	livetest.Order(t, "WAIT go-torn")
+	if _, err := client.TearDown(livetest.Patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: "go-torn"}, nil); err != nil {
 		t.Error(err)
 	}
 	if got := <-end; !errors.Is(got.err, reason.TornDown) {
@@ -258,7 +223,7 @@ func TestARunningSetUpIsEndedByATeardownAlone(t *testing.T) {
 func TestEachRefusalOfTheAgentHasItsReason(t *testing.T) {
 	client := agent(t)
 	gone(t, client, "go-first")
-	if _, err := client.SetUp(patient(t), vmplumb.CNI("go-first", "small"), nil); err != nil {
+	if _, err := client.SetUp(livetest.Patient(t), vmplumb.CNI("go-first", "small"), nil); err != nil {
 		t.Fatal(err)
 	}
 	changed := func(vmID, network string, change func(*vmplumbv1.SetupNetworkRequest)) *vmplumbv1.SetupNetworkRequest {
@@ -300,7 +265,7 @@ func TestEachRefusalOfTheAgentHasItsReason(t *testing.T) {
 	} {
 		t.Run(string(one.want), func(t *testing.T) {
 			gone(t, client, "go-r")
-			_, err := client.SetUp(patient(t), one.request, nil)
+			_, err := client.SetUp(livetest.Patient(t), one.request, nil)
 			var refused *vmplumb.Error
 			if !errors.As(err, &refused) || !errors.Is(err, one.want) || refused.Code != one.code {
 				t.Fatalf("%v is not %s with %s", err, one.want, one.code)
@@ -331,22 +296,22 @@ func TestEachRefusalOfTheAgentHasItsReason(t *testing.T) {
 
 func TestWhatADelRefusesStaysAndIsTriedAgain(t *testing.T) {
 	client := agent(t)
-	if _, err := client.SetUp(patient(t), vmplumb.CNI("go-stubborn", "stubborn"), nil); err != nil {
+	if _, err := client.SetUp(livetest.Patient(t), vmplumb.CNI("go-stubborn", "stubborn"), nil); err != nil {
 		t.Fatal(err)
 	}
 	request := &vmplumbv1.TeardownNetworkRequest{VmId: "go-stubborn", Uid: "another"}
-	if _, err := client.TearDown(patient(t), request, nil); !errors.Is(err, reason.UIDMismatch) {
+	if _, err := client.TearDown(livetest.Patient(t), request, nil); !errors.Is(err, reason.UIDMismatch) {
 		t.Error(err)
 	}
 	request.Uid = ""
-	if _, err := client.TearDown(patient(t), request, nil); !errors.Is(err, reason.CNIDelFailed) {
+	if _, err := client.TearDown(livetest.Patient(t), request, nil); !errors.Is(err, reason.CNIDelFailed) {
 		t.Error(err)
 	}
-	_, err := client.CheckNetwork(patient(t), &vmplumbv1.CheckNetworkRequest{VmId: "go-stubborn"})
+	_, err := client.CheckNetwork(livetest.Patient(t), &vmplumbv1.CheckNetworkRequest{VmId: "go-stubborn"})
 	if !errors.Is(err, reason.WrongPhase) {
 		t.Error(err)
 	}
-	if done, err := client.TearDown(patient(t), request, nil); err != nil || !done.Existed {
+	if done, err := client.TearDown(livetest.Patient(t), request, nil); err != nil || !done.Existed {
 		t.Errorf("%v, %v", done, err)
 	}
 }
@@ -355,20 +320,20 @@ func TestAskingIsNotDoing(t *testing.T) {
 	client := agent(t)
 	request := vmplumb.CNI("go-asked", "quick")
 	request.ValidateOnly = true
-	if result, err := client.SetUp(patient(t), request, nil); result != nil || err != nil {
+	if result, err := client.SetUp(livetest.Patient(t), request, nil); result != nil || err != nil {
 		t.Errorf("%v, %v", result, err)
 	}
 	request.Spec.NetworkInterfaces.Interfaces[0].CniConfiguration.NetworkName = "nowhere"
-	if _, err := client.SetUp(patient(t), request, nil); !errors.Is(err, reason.CNINetworkNotFound) {
+	if _, err := client.SetUp(livetest.Patient(t), request, nil); !errors.Is(err, reason.CNINetworkNotFound) {
 		t.Error(err)
 	}
-	if _, err := client.GetNetwork(patient(t), &vmplumbv1.GetNetworkRequest{VmId: "go-asked"}); !errors.Is(err, reason.VMNotFound) {
+	if _, err := client.GetNetwork(livetest.Patient(t), &vmplumbv1.GetNetworkRequest{VmId: "go-asked"}); !errors.Is(err, reason.VMNotFound) {
 		t.Error(err)
 	}
 }
 
 func TestTCPTakesACertificateOfOursAlone(t *testing.T) {
-	address := live(t, "TLS")
+	address := livetest.Get(t, "TLS")
 	if _, err := vmplumb.Dial(address, vmplumb.Options{}); err == nil {
 		t.Error("TCP without TLS")
 	}
@@ -379,19 +344,19 @@ func TestTCPTakesACertificateOfOursAlone(t *testing.T) {
 		{"CERT", "KEY", nil},
 		{"STRANGER_CERT", "STRANGER_KEY", vmplumb.ErrUnreachable},
 	} {
-		config, err := vmplumb.TLSFiles(live(t, "CA"), live(t, one.cert), live(t, one.key))
+		config, err := vmplumb.TLSFiles(livetest.Get(t, "CA"), livetest.Get(t, one.cert), livetest.Get(t, one.key))
 		if err != nil {
 			t.Fatal(err)
 		}
 		client := dial(t, address, vmplumb.Options{TLS: config, Retry: vmplumb.Retry{Attempts: 1}})
 		vmID := "go-tls"
-		result, err := client.SetUp(patient(t), vmplumb.CNI(vmID, "quick"), nil)
+		result, err := client.SetUp(livetest.Patient(t), vmplumb.CNI(vmID, "quick"), nil)
 		if !errors.Is(err, one.want) || (err == nil) != (result != nil) {
 			t.Errorf("%s: %v, %v", one.cert, result, err)
 		}
 	}
 	gone(t, agent(t), "go-tls")
-	for _, files := range [][3]string{{"nowhere", "", ""}, {live(t, "KEY"), "", ""}, {live(t, "CA"), live(t, "CERT"), "nowhere"}} {
+	for _, files := range [][3]string{{"nowhere", "", ""}, {livetest.Get(t, "KEY"), "", ""}, {livetest.Get(t, "CA"), livetest.Get(t, "CERT"), "nowhere"}} {
 		if _, err := vmplumb.TLSFiles(files[0], files[1], files[2]); err == nil {
 			t.Errorf("%v was read", files)
 		}
@@ -399,24 +364,24 @@ func TestTCPTakesACertificateOfOursAlone(t *testing.T) {
 }
 
 func TestATenantIsToldWhatItMayNot(t *testing.T) {
-	config, err := vmplumb.TLSFiles(live(t, "CA"), live(t, "TENANT_CERT"), live(t, "TENANT_KEY"))
+	config, err := vmplumb.TLSFiles(livetest.Get(t, "CA"), livetest.Get(t, "TENANT_CERT"), livetest.Get(t, "TENANT_KEY"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	tenant := dial(t, live(t, "TLS"), vmplumb.Options{TLS: config})
+	tenant := dial(t, livetest.Get(t, "TLS"), vmplumb.Options{TLS: config})
 	others := agent(t)
 	gone(t, others, "go-others")
-	if _, err := others.SetUp(patient(t), vmplumb.CNI("go-others", "quick"), nil); err != nil {
+	if _, err := others.SetUp(livetest.Patient(t), vmplumb.CNI("go-others", "quick"), nil); err != nil {
 		t.Fatal(err)
 	}
 	gone(t, tenant, "go-own")
-	if _, err := tenant.SetUp(patient(t), vmplumb.CNI("go-own", "quick"), nil); err != nil {
+	if _, err := tenant.SetUp(livetest.Patient(t), vmplumb.CNI("go-own", "quick"), nil); err != nil {
 		t.Fatal(err)
 	}
-	_, another := tenant.SetUp(patient(t), vmplumb.CNI("go-second", "quick"), nil)
-	_, elsewhere := tenant.SetUp(patient(t), vmplumb.CNI("go-second", "bridged"), nil)
-	_, taken := tenant.SetUp(patient(t), vmplumb.CNI("go-others", "quick"), nil)
-	_, unseen := tenant.GetNetwork(patient(t), &vmplumbv1.GetNetworkRequest{VmId: "go-others"})
+	_, another := tenant.SetUp(livetest.Patient(t), vmplumb.CNI("go-second", "quick"), nil)
+	_, elsewhere := tenant.SetUp(livetest.Patient(t), vmplumb.CNI("go-second", "bridged"), nil)
+	_, taken := tenant.SetUp(livetest.Patient(t), vmplumb.CNI("go-others", "quick"), nil)
+	_, unseen := tenant.GetNetwork(livetest.Patient(t), &vmplumbv1.GetNetworkRequest{VmId: "go-others"})
 	for want, err := range map[reason.Reason]error{
 		reason.LimitExceeded: another, reason.AccessDenied: elsewhere, reason.SpecConflict: taken, reason.VMNotFound: unseen,
 	} {
@@ -428,7 +393,7 @@ func TestATenantIsToldWhatItMayNot(t *testing.T) {
 	if !errors.As(another, &refused) || refused.Metadata["limit"] != "policy.max_networks" {
 		t.Errorf("which limit? %+v", refused)
 	}
-	done, err := tenant.TearDown(patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: "go-others"}, nil)
+	done, err := tenant.TearDown(livetest.Patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: "go-others"}, nil)
 	if err != nil || done.Existed {
 		t.Errorf("another's network: %v, %v", done, err)
 	}
@@ -436,7 +401,7 @@ func TestATenantIsToldWhatItMayNot(t *testing.T) {
 
 func TestNobodyThereIsAnErrorOfItsOwnAfterSomeTries(t *testing.T) {
 	client := dial(t, "unix:///nowhere/agent.sock", vmplumb.Options{Retry: vmplumb.Retry{Attempts: 3, First: time.Millisecond}})
-	_, err := client.SetUp(patient(t), vmplumb.CNI("vm-1", "quick"), nil)
+	_, err := client.SetUp(livetest.Patient(t), vmplumb.CNI("vm-1", "quick"), nil)
 	var refused *vmplumb.Error
 	if !errors.Is(err, vmplumb.ErrUnreachable) || !errors.As(err, &refused) || !refused.Retryable() {
 		t.Error(err)
@@ -453,19 +418,19 @@ func TestNobodyThereIsAnErrorOfItsOwnAfterSomeTries(t *testing.T) {
 func TestAWatchIsResumedWithoutAGapOrARepetition(t *testing.T) {
 	client := agent(t)
 	gone(t, client, "go-seen")
-	if _, err := client.SetUp(patient(t), vmplumb.CNI("go-seen", "quick"), nil); err != nil {
+	if _, err := client.SetUp(livetest.Patient(t), vmplumb.CNI("go-seen", "quick"), nil); err != nil {
 		t.Fatal(err)
 	}
 	gone(t, client, "go-changed")
 	for _, place := range []string{"messages=0", "messages=1", "messages=2", "messages=3", "messages=5", "bytes=200"} {
 		t.Run(place, func(t *testing.T) {
-			relay := order(t, "RELAY times=2 "+place)
+			relay := livetest.Order(t, "RELAY times=2 "+place)
 			watching := dial(t, "unix://"+relay, vmplumb.Options{Retry: vmplumb.Retry{First: time.Millisecond}})
 			request := &vmplumbv1.WatchNetworksRequest{VmIds: []string{"go-seen", "go-changed"}}
 			var phases []vmplumbv1.Phase
 			revisions := map[string]uint64{}
 			signs := 0
-			for change, err := range watching.Watch(patient(t), request) {
+			for change, err := range watching.Watch(livetest.Patient(t), request) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -507,13 +472,13 @@ func TestAWatchGoesOnOverARestartOfTheAgent(t *testing.T) {
 	watching := agent(t)
 	var seen []vmplumbv1.Phase
 	begun := false
-	for change, err := range watching.Watch(patient(t), &vmplumbv1.WatchNetworksRequest{VmIds: []string{"go-over"}}) {
+	for change, err := range watching.Watch(livetest.Patient(t), &vmplumbv1.WatchNetworksRequest{VmIds: []string{"go-over"}}) {
 		switch {
 		case err != nil:
 			t.Fatal(err)
 		case change.Network == nil && !begun:
 			begun = true
-			order(t, "RESTART")
+			livetest.Order(t, "RESTART")
 			go client.SetUp(t.Context(), vmplumb.CNI("go-over", "quick"), nil)
 		case change.Network != nil:
 			seen = append(seen, change.Network.Phase)
@@ -530,7 +495,7 @@ func TestAWatchGoesOnOverARestartOfTheAgent(t *testing.T) {
 func TestAPositionOfTheCallersOwnThatIsLostIsTold(t *testing.T) {
 	client := agent(t)
 	request := &vmplumbv1.WatchNetworksRequest{AfterRevision: proto.Uint64(1 << 60)}
-	for _, err := range client.Watch(patient(t), request) {
+	for _, err := range client.Watch(livetest.Patient(t), request) {
 		if errors.Is(err, reason.ResumePositionLost) {
 			return
 		}

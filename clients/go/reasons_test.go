@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	vmplumb "github.com/vmplumb/vmplumb/clients/go"
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 	"github.com/vmplumb/vmplumb/clients/go/reason"
 	"github.com/vmplumb/vmplumb/clients/go/vmplumbv1"
 )
@@ -99,8 +100,8 @@ func TestEveryReasonOfTheContractIsItselfAndNoOther(t *testing.T) {
 	client := refusing(t)
 	for _, one := range append(all, "OF_A_NEWER_AGENT") {
 		vmID := strings.ReplaceAll(strings.ToLower(string(one)), "_", "-")
-		_, ofStream := client.SetUp(patient(t), vmplumb.CNI(vmID, "n"), nil)
-		_, ofUnary := client.GetNetwork(patient(t), &vmplumbv1.GetNetworkRequest{VmId: vmID})
+		_, ofStream := client.SetUp(livetest.Patient(t), vmplumb.CNI(vmID, "n"), nil)
+		_, ofUnary := client.GetNetwork(livetest.Patient(t), &vmplumbv1.GetNetworkRequest{VmId: vmID})
 		for kind, err := range map[string]error{"stream": ofStream, "unary": ofUnary} {
 			t.Run(fmt.Sprintf("%s/%s", one, kind), func(t *testing.T) {
 				var refused *vmplumb.Error
@@ -127,7 +128,7 @@ func TestEveryReasonOfTheContractIsItselfAndNoOther(t *testing.T) {
 			})
 		}
 	}
-	_, err := client.GetStatus(patient(t), &vmplumbv1.GetStatusRequest{})
+	_, err := client.GetStatus(livetest.Patient(t), &vmplumbv1.GetStatusRequest{})
 	if status.Code(err) != codes.Unimplemented || errors.Is(err, reason.Internal) {
 		t.Error(err)
 	}

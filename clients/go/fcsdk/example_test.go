@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 )
 
 func source(t *testing.T, name string) []string {
@@ -57,7 +59,7 @@ func TestTheProgramRunsBeforeAndAfter(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket := "/run/vmplumb/vmplumbd.sock"
-	if err := os.Symlink(live(t, "UNIX"), socket); err != nil {
+	if err := os.Symlink(livetest.Get(t, "UNIX"), socket); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Remove(socket) })
@@ -68,8 +70,8 @@ func TestTheProgramRunsBeforeAndAfter(t *testing.T) {
 		if err := os.WriteFile(kernel, nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		command := exec.CommandContext(patient(t), "go", "run", "./example/"+name, "fc-program", filepath.Join(folder, "api.sock"), kernel,
-			"quick", live(t, "CONF_DIR"), live(t, "CNI_BIN"))
+		command := exec.CommandContext(livetest.Patient(t), "go", "run", "./example/"+name, "fc-program", filepath.Join(folder, "api.sock"), kernel,
+			"quick", livetest.Get(t, "CONF_DIR"), livetest.Get(t, "CNI_BIN"))
 		said, err := command.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v: %s", name, err, said)

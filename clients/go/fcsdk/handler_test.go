@@ -18,6 +18,7 @@ import (
 
 	vmplumb "github.com/vmplumb/vmplumb/clients/go"
 	"github.com/vmplumb/vmplumb/clients/go/fcsdk"
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 	"github.com/vmplumb/vmplumb/clients/go/reason"
 	"github.com/vmplumb/vmplumb/clients/go/vmplumbv1"
 )
@@ -29,7 +30,7 @@ func TestAVMHasItsNetworkFromItsStartToItsEnd(t *testing.T) {
 	if err := m.Start(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	record, err := agent(t).GetNetwork(patient(t), &vmplumbv1.GetNetworkRequest{VmId: "fc-life"})
+	record, err := agent(t).GetNetwork(livetest.Patient(t), &vmplumbv1.GetNetworkRequest{VmId: "fc-life"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestAStartThatFailsLeavesNothing(t *testing.T) {
 			}
 			absent(t, "fc-fails")
 			if _, err := m.PID(); err == nil {
-				m.Wait(patient(t))
+				m.Wait(livetest.Patient(t))
 			}
 		})
 	}
@@ -144,7 +145,7 @@ func TestAContextThatEndsDuringTheSetUpLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	end := make(chan error, 1)
 	go func() { end <- m.Start(ctx) }()
-	order(t, "WAIT fc-cancel")
+	livetest.Order(t, "WAIT fc-cancel")
 	cancel()
 	if err := <-end; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
@@ -163,7 +164,7 @@ func TestAVMThatRunsIsNotDisturbedByAnotherOfItsName(t *testing.T) {
 			t.Errorf("the second started: %v", err)
 		}
 	}
-	check, err := agent(t).CheckNetwork(patient(t), &vmplumbv1.CheckNetworkRequest{VmId: "fc-twice"})
+	check, err := agent(t).CheckNetwork(livetest.Patient(t), &vmplumbv1.CheckNetworkRequest{VmId: "fc-twice"})
 	if err != nil || len(check.Findings) > 0 {
 		t.Errorf("the first one's network: %v, %v", check, err)
 	}
@@ -173,7 +174,7 @@ func TestAVMThatRunsIsNotDisturbedByAnotherOfItsName(t *testing.T) {
 
 func TestWhatACrashedProgramLeftIsTakenAwayFirst(t *testing.T) {
 	client := agent(t)
-	if _, err := client.SetUp(patient(t), vmplumb.CNI("fc-again", "bridged"), nil); err != nil {
+	if _, err := client.SetUp(livetest.Patient(t), vmplumb.CNI("fc-again", "bridged"), nil); err != nil {
 		t.Fatal(err)
 	}
 	m := machine(t, config(t, "fc-again", "quick"))
@@ -235,10 +236,10 @@ func TestATeardownThatFailsIsToldByWait(t *testing.T) {
 	if err := m.StopVMM(); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Wait(patient(t)); err == nil || !strings.Contains(err.Error(), "CNI_DEL_FAILED") {
+	if err := m.Wait(livetest.Patient(t)); err == nil || !strings.Contains(err.Error(), "CNI_DEL_FAILED") {
 		t.Errorf("%v", err)
 	}
-	if _, err := agent(t).TearDown(patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: "fc-stubborn"}, nil); err != nil {
+	if _, err := agent(t).TearDown(livetest.Patient(t), &vmplumbv1.TeardownNetworkRequest{VmId: "fc-stubborn"}, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -257,7 +258,7 @@ func newAway(t *testing.T) *away {
 	}
 	made := &away{Listener: listener}
 	t.Cleanup(func() { listener.Close() })
-	real := live(t, "UNIX")
+	real := livetest.Get(t, "UNIX")
 	go func() {
 		for {
 			caller, err := listener.Accept()

@@ -1,41 +1,29 @@
 package fcsdk_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/firecracker-microvm/firecracker-go-sdk"
 	"github.com/firecracker-microvm/firecracker-go-sdk/client/models"
 	"github.com/sirupsen/logrus"
 
 	vmplumb "github.com/vmplumb/vmplumb/clients/go"
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 	"github.com/vmplumb/vmplumb/clients/go/reason"
 	"github.com/vmplumb/vmplumb/clients/go/vmplumbv1"
 )
 
-// live names what tools/clients/live_agent.py put around this process.
-func live(t *testing.T, name string) string {
-	t.Helper()
-	found := os.Getenv("VMPLUMB_TEST_" + name)
-	if found == "" {
-		t.Skip("no live agent: run by make clients")
-	}
-	return found
-}
-
 func target(t *testing.T) string {
 	t.Helper()
-	return "unix://" + live(t, "UNIX")
+	return "unix://" + livetest.Get(t, "UNIX")
 }
 
 func agent(t *testing.T) *vmplumb.Client {
@@ -46,27 +34,6 @@ func agent(t *testing.T) *vmplumb.Client {
 	}
 	t.Cleanup(func() { client.Close() })
 	return client
-}
-
-func patient(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// order says one line to the agent's surroundings.
-func order(t *testing.T, line string) {
-	t.Helper()
-	conn, err := net.Dial("unix", live(t, "CONTROL"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintln(conn, line)
-	if answer, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(answer, "OK") {
-		t.Fatalf("%s: %q, %v", line, answer, err)
-	}
 }
 
 // standins builds the stand-in for Firecracker and the jailer once, and puts it on PATH.
@@ -138,7 +105,7 @@ func (v vm) end(t *testing.T) {
 	if err := v.StopVMM(); err != nil {
 		t.Error(err)
 	}
-	if err := v.Wait(patient(t)); err != nil {
+	if err := v.Wait(livetest.Patient(t)); err != nil {
 		t.Errorf("the machine ended with %v", err)
 	}
 }
@@ -158,7 +125,7 @@ func config(t *testing.T, vmID, network string) firecracker.Config {
 		MachineCfg:      models.MachineConfiguration{VcpuCount: firecracker.Int64(1), MemSizeMib: firecracker.Int64(128)},
 		ForwardSignals:  []os.Signal{},
 		NetworkInterfaces: firecracker.NetworkInterfaces{{
-			CNIConfiguration: &firecracker.CNIConfiguration{NetworkName: network, IfName: "eth0", ConfDir: live(t, "CONF_DIR")},
+			CNIConfiguration: &firecracker.CNIConfiguration{NetworkName: network, IfName: "eth0", ConfDir: livetest.Get(t, "CONF_DIR")},
 		}},
 	}
 }
@@ -191,7 +158,7 @@ func (w testWriter) Write(text []byte) (int, error) {
 // absent asserts that the agent knows nothing of the VM any more.
 func absent(t *testing.T, vmID string) {
 	t.Helper()
-	_, err := agent(t).GetNetwork(patient(t), &vmplumbv1.GetNetworkRequest{VmId: vmID})
+	_, err := agent(t).GetNetwork(livetest.Patient(t), &vmplumbv1.GetNetworkRequest{VmId: vmID})
 	if !errors.Is(err, reason.VMNotFound) {
 		t.Errorf("the network of %s is still there: %v", vmID, err)
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/firecracker-microvm/firecracker-go-sdk"
 
 	"github.com/vmplumb/vmplumb/clients/go/fcsdk"
+
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 )
 
 // One address and a given MAC, so that what is made twice can be the same twice.
@@ -40,7 +42,7 @@ func made(t *testing.T, network string, options ...firecracker.Opt) (rows []row)
 	t.Helper()
 	cfg := config(t, "fc-table", network)
 	cni := cfg.NetworkInterfaces[0].CNIConfiguration
-	cni.BinPath = []string{live(t, "CNI_BIN")}
+	cni.BinPath = []string{livetest.Get(t, "CNI_BIN")}
 	cni.VMIfName = "eth0"
 	cfg.NetworkInterfaces[0].AllowMMDS = true
 	cfg.MmdsAddress = net.IPv4(169, 254, 170, 2)
@@ -73,14 +75,14 @@ func made(t *testing.T, network string, options ...firecracker.Opt) (rows []row)
 // TestTheSDKAndTheAgentMakeTheSameConfiguration runs each network twice: through the SDK's own handler, which executes
 // the reference plugins and tc-redirect-tap, and through the agent. The table it prints is that of the README.
 func TestTheSDKAndTheAgentMakeTheSameConfiguration(t *testing.T) {
-	if _, err := os.Stat(filepath.Join(live(t, "CNI_BIN"), "ptp")); err != nil {
+	if _, err := os.Stat(filepath.Join(livetest.Get(t, "CNI_BIN"), "ptp")); err != nil {
 		t.Skip("the reference plugins are not here: tools/reference_plugins.sh")
 	}
 	table := tableHead
 	for _, one := range []struct{ name, text string }{{"ptp", ptp}, {"bridge", bridge}} {
 		network := "fcsdk-" + one.name
-		path := filepath.Join(live(t, "CONF_DIR"), network+".conflist")
-		text := strings.ReplaceAll(one.text, "BRIDGE", live(t, "BRIDGE"))
+		path := filepath.Join(livetest.Get(t, "CONF_DIR"), network+".conflist")
+		text := strings.ReplaceAll(one.text, "BRIDGE", livetest.Get(t, "BRIDGE"))
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -1,28 +1,18 @@
 package fleet_test
 
 import (
-	"os"
 	"os/exec"
 	"regexp"
-	"strings"
 	"testing"
+
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 )
 
 func TestTheProgramOfTheReadmeRuns(t *testing.T) {
-	program, err := os.ReadFile("example/main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(readme), "```go\n"+string(program)+"```\n") {
-		t.Error("README.md does not have example/main.go as it is")
-	}
+	livetest.ReadmeHas(t, "example/main.go")
 	agents(t) // and so both are there
-	said, err := exec.CommandContext(patient(t), "go", "run", "./example", order(t, "FLEET"), live(t, "CA"), live(t, "CERT"),
-		live(t, "KEY"), network, live(t, "FLEET")).CombinedOutput()
+	said, err := exec.CommandContext(livetest.Patient(t), "go", "run", "./example", livetest.Order(t, "FLEET"), livetest.Get(t, "CA"), livetest.Get(t, "CERT"),
+		livetest.Get(t, "KEY"), network, livetest.Get(t, "FLEET")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}

@@ -1,12 +1,9 @@
 package fleet_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +13,7 @@ import (
 
 	vmplumb "github.com/vmplumb/vmplumb/clients/go"
 	"github.com/vmplumb/vmplumb/clients/go/fleet"
+	"github.com/vmplumb/vmplumb/clients/go/internal/livetest"
 	"github.com/vmplumb/vmplumb/clients/go/reason"
 	"github.com/vmplumb/vmplumb/clients/go/vmplumbv1"
 )
@@ -23,38 +21,13 @@ import (
 // The fleet is the one of tools/clients/live_fleet.py: agents a and b, room for two networks each.
 const network = "fleet"
 
-func live(t *testing.T, name string) string {
-	t.Helper()
-	found := os.Getenv("VMPLUMB_TEST_" + name)
-	if found == "" {
-		t.Skip("no live agent, or no etcd: run by make clients")
-	}
-	return found
-}
-
-// order says one line to the agents' surroundings and gives back the answer.
-func order(t *testing.T, line string) string {
-	t.Helper()
-	conn, err := net.Dial("unix", live(t, "CONTROL"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintln(conn, line)
-	answer, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil || !strings.HasPrefix(answer, "OK") {
-		t.Fatalf("%s: %q, %v", line, answer, err)
-	}
-	return strings.TrimSpace(strings.TrimPrefix(answer, "OK"))
-}
-
 func options(t *testing.T) fleet.Options {
 	t.Helper()
-	tls, err := vmplumb.TLSFiles(live(t, "CA"), live(t, "CERT"), live(t, "KEY"))
+	tls, err := vmplumb.TLSFiles(livetest.Get(t, "CA"), livetest.Get(t, "CERT"), livetest.Get(t, "KEY"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fleet.Options{TLS: tls, Agents: vmplumb.Options{TLS: tls}, Prefix: live(t, "FLEET")}
+	return fleet.Options{TLS: tls, Agents: vmplumb.Options{TLS: tls}, Prefix: livetest.Get(t, "FLEET")}
 }
 
 func dial(t *testing.T, options fleet.Options, endpoints ...string) *fleet.Fleet {
@@ -69,16 +42,7 @@ func dial(t *testing.T, options fleet.Options, endpoints ...string) *fleet.Fleet
 
 func agents(t *testing.T) *fleet.Fleet {
 	t.Helper()
-	made := options(t)
-	return dial(t, made, order(t, "FLEET"))
-}
-
-// patient is a context that ends only when something hangs.
-func patient(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	return ctx
+	return dial(t, options(t), livetest.Order(t, "FLEET"))
 }
 
 // gone tears a network down, devices included, when the test ends.
@@ -118,7 +82,7 @@ func at(t *testing.T, want string) func(*fleet.Placed, error) string {
 }
 
 func TestAgentsAreFoundByNetworkAndLabel(t *testing.T) {
-	agents, ctx := agents(t), patient(t)
+	agents, ctx := agents(t), livetest.Patient(t)
 	all, err := agents.Agents(ctx)
 	if err != nil || !slices.Equal(ids(all), []string{"a", "b"}) {
 		t.Fatalf("agents: %v, %v", ids(all), err)
@@ -141,7 +105,7 @@ func TestAgentsAreFoundByNetworkAndLabel(t *testing.T) {
 }
 
 func TestANetworkIsPlacedOnceAndFoundAgain(t *testing.T) {
-	agents, ctx := agents(t), patient(t)
+	agents, ctx := agents(t), livetest.Patient(t)
 	gone(t, agents, "go-once")
 	placed, err := agents.SetUp(ctx, vmplumb.CNI("go-once", network), fleet.Labels{"zone": "b"}, nil)
 	at(t, "b")(placed, err)
@@ -150,7 +114,7 @@ func TestANetworkIsPlacedOnceAndFoundAgain(t *testing.T) {
 	}
 	// The same call finds it, though another agent has more room; and so does Python's fleet.
 	at(t, "b")(agents.SetUp(ctx, vmplumb.CNI("go-once", network), nil, nil))
-	if told := order(t, "PLACE go-once"); told != "b" {
+	if told := livetest.Order(t, "PLACE go-once"); told != "b" {
 		t.Errorf("another client places it at %s", told)
 	}
 	if where, err := agents.Where(ctx, "go-once"); err != nil || where != "b" {
@@ -172,7 +136,7 @@ func TestANetworkIsPlacedOnceAndFoundAgain(t *testing.T) {
 }
 
 func TestAFullAgentIsLeftForTheNextAndAFullFleetSaysSo(t *testing.T) {
-	agents, ctx := agents(t), patient(t)
+	agents, ctx := agents(t), livetest.Patient(t)
 	held := map[string]int{}
 	for number := range 4 {
 		vmID := fmt.Sprintf("go-full-%d", number)
@@ -199,14 +163,14 @@ func TestAFullAgentIsLeftForTheNextAndAFullFleetSaysSo(t *testing.T) {
 
 func TestCallersAtOnceInTwoLanguagesGetOneNetwork(t *testing.T) {
 	mine, other := agents(t), agents(t)
-	ctx := patient(t)
+	ctx := livetest.Patient(t)
 	gone(t, mine, "go-race")
 	var all sync.WaitGroup
 	landed := make(chan string, 12)
 	for number := range cap(landed) {
 		all.Go(func() {
 			if number%4 == 0 {
-				landed <- order(t, "PLACE go-race")
+				landed <- livetest.Order(t, "PLACE go-race")
 			} else {
 				placed, err := []*fleet.Fleet{mine, other}[number%2].SetUp(ctx, vmplumb.CNI("go-race", network), nil, nil)
 				if err != nil {
@@ -233,9 +197,9 @@ func TestCallersAtOnceInTwoLanguagesGetOneNetwork(t *testing.T) {
 }
 
 func TestAnAgentThatIsCordonedGetsNothingNew(t *testing.T) {
-	agents, ctx := agents(t), patient(t)
-	order(t, "CORDON a on")
-	t.Cleanup(func() { order(t, "CORDON a off") })
+	agents, ctx := agents(t), livetest.Patient(t)
+	livetest.Order(t, "CORDON a on")
+	t.Cleanup(func() { livetest.Order(t, "CORDON a off") })
 	if found, err := agents.Find(ctx, network, nil); err != nil || !slices.Equal(ids(found), []string{"b"}) {
 		t.Errorf("find: %v, %v", ids(found), err)
 	}
@@ -248,7 +212,7 @@ func TestAnAgentThatIsCordonedGetsNothingNew(t *testing.T) {
 }
 
 func TestARefusalThatAnyAgentWouldGiveIsTheAgentsAndLeavesNoPlace(t *testing.T) {
-	agents, ctx := agents(t), patient(t)
+	agents, ctx := agents(t), livetest.Patient(t)
 	request := vmplumb.CNI("go-refused", network)
 	request.Spec.NetworkInterfaces.Interfaces[0].CniConfiguration.IfName = "a/b"
 	_, err := agents.SetUp(ctx, request, nil, nil)
@@ -274,7 +238,7 @@ func TestARefusalThatAnyAgentWouldGiveIsTheAgentsAndLeavesNoPlace(t *testing.T) 
 }
 
 func TestALostHostIsWaitedForUntilItsLeaseEndsAndItsStrayIsFound(t *testing.T) {
-	agents, ctx := agents(t), patient(t)
+	agents, ctx := agents(t), livetest.Patient(t)
 	gone(t, agents, "go-lost")
 	at(t, "a")(agents.SetUp(ctx, vmplumb.CNI("go-lost", network), fleet.Labels{"zone": "a"}, nil))
 	watching, stop := context.WithCancel(ctx)
@@ -292,7 +256,7 @@ func TestALostHostIsWaitedForUntilItsLeaseEndsAndItsStrayIsFound(t *testing.T) {
 	for known := map[string]bool{}; !known["a"] || !known["b"]; {
 		known[(<-changes).AgentID] = true
 	}
-	order(t, "KILL a")
+	livetest.Order(t, "KILL a")
 	// Both agents live in one host here: the namespace of the lost network still has its name.
 	again := vmplumb.CNI("go-lost", network)
 	again.Spec.NetnsPath = filepath.Join("/run/netns", "go-lost-again")
@@ -302,7 +266,7 @@ func TestALostHostIsWaitedForUntilItsLeaseEndsAndItsStrayIsFound(t *testing.T) {
 			break
 		}
 	}
-	order(t, "START a")
+	livetest.Order(t, "START a")
 	for change := range changes {
 		if change.AgentID == "a" && change.Agent != nil {
 			break
@@ -331,10 +295,10 @@ func TestALostHostIsWaitedForUntilItsLeaseEndsAndItsStrayIsFound(t *testing.T) {
 func TestASetUpThatIsGivenUpWhileItsHostIsLostSaysBoth(t *testing.T) {
 	agents := agents(t)
 	gone(t, agents, "go-away")
-	at(t, "a")(agents.SetUp(patient(t), vmplumb.CNI("go-away", network), fleet.Labels{"zone": "a"}, nil))
-	order(t, "KILL a")
-	t.Cleanup(func() { order(t, "START a") })
-	impatient, cancel := context.WithTimeout(patient(t), 300*time.Millisecond)
+	at(t, "a")(agents.SetUp(livetest.Patient(t), vmplumb.CNI("go-away", network), fleet.Labels{"zone": "a"}, nil))
+	livetest.Order(t, "KILL a")
+	t.Cleanup(func() { livetest.Order(t, "START a") })
+	impatient, cancel := context.WithTimeout(livetest.Patient(t), 300*time.Millisecond)
 	defer cancel()
 	_, err := agents.SetUp(impatient, vmplumb.CNI("go-away", network), nil, nil)
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -346,15 +310,15 @@ func TestAnEtcdThatIsAwayIsSaidToBe(t *testing.T) {
 	impatient := options(t)
 	impatient.Patience = 200 * time.Millisecond
 	nobody := dial(t, impatient, "127.0.0.1:9", "127.0.0.1:10")
-	if _, err := nobody.Agents(patient(t)); !errors.Is(err, fleet.ErrAway) {
+	if _, err := nobody.Agents(livetest.Patient(t)); !errors.Is(err, fleet.ErrAway) {
 		t.Errorf("nobody answers: %v", err)
 	}
-	if _, err := nobody.SetUp(patient(t), vmplumb.CNI("go-nobody", network), nil, nil); !errors.Is(err, fleet.ErrAway) {
+	if _, err := nobody.SetUp(livetest.Patient(t), vmplumb.CNI("go-nobody", network), nil, nil); !errors.Is(err, fleet.ErrAway) {
 		t.Errorf("nobody answers: %v", err)
 	}
 	// A member that does not answer is left for one that does.
-	some := dial(t, options(t), "127.0.0.1:9", order(t, "FLEET"))
-	if found, err := some.Agents(patient(t)); err != nil || len(found) != 2 {
+	some := dial(t, options(t), "127.0.0.1:9", livetest.Order(t, "FLEET"))
+	if found, err := some.Agents(livetest.Patient(t)); err != nil || len(found) != 2 {
 		t.Errorf("one of two answers: %v, %v", ids(found), err)
 	}
 }
