@@ -153,6 +153,27 @@ def test_one_member_killed_is_one_call_more(client: Etcd, etcd: Secured) -> None
     alone.close()
 
 
+def test_a_member_that_has_lost_the_others_says_so_instead_of_telling_nothing(etcd: Secured) -> None:
+    left, *lost = etcd.cluster.members
+    alone = Etcd([left.client], tls=etcd.tls)
+    eventually(lambda: answers(alone), "it serves", seconds=60)
+    revision, _ = alone.read("/t/")
+    watch = alone.watch("/t/", revision)
+    alone.put("/t/before", b"1")
+    assert next(watch).key == "/t/before"
+    for one in lost:
+        one.kill()
+    try:
+        with pytest.raises(EtcdError) as told:
+            next(watch)
+        assert told.value.away
+    finally:
+        for one in lost:
+            one.start()
+    eventually(lambda: answers(alone), "it has them again", seconds=60)
+    alone.close()
+
+
 def put(client: Etcd, number: int) -> bool:
     """Whether it was written; an election is a moment without."""
     with contextlib.suppress(EtcdError):

@@ -12,8 +12,8 @@ RESTART                    ends the agent with SIGTERM and starts it again; answ
 Of the fleet (`live_fleet.py`), which the first FLEET starts:
 
 FLEET                      "OK ENDPOINT" of its etcd, once both agents have told of themselves
-KILL AGENT                 SIGKILL; its lease ends by itself
-START AGENT                starts it again; answers when it has told of itself
+KILL AGENT|etcd            SIGKILL; an agent's lease ends by itself
+START AGENT|etcd           starts it again; answers when the agent has told of itself, or etcd answers
 CORDON AGENT on|off        answers when all know
 PLACE VM                   a set-up by the Python client's fleet; "OK AGENT" says where
 """

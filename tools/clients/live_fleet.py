@@ -17,12 +17,13 @@ from tests.security.authority import Authority
 from tests.system.daemon import REDIRECT, Daemon, eventually
 from tools.fleet import rig
 from vmplumb import Client, Tls
-from vmplumb.fleet import Fleet
+from vmplumb.fleet import EtcdError, Fleet
 from vmplumb.v1.vm_network_pb2 import NetworkSpec
 
 PREFIX = "/clients"
 NETWORK = "fleet"
 TTL_SECONDS = 3
+ETCD = "etcd"
 PORTS = {"a": 17444, "b": 17445}
 
 
@@ -60,17 +61,24 @@ class LiveFleet:
                     self._agents[name] = self._agent(name, f"10.21{number}.0.0/24")
                 for agent in self._agents.values():
                     agent.wait_for("fleet.told")
-            (endpoint,) = self._cluster.endpoints
-            return endpoint
+            return self._member.client
 
     def kill(self, name: str) -> None:
-        """SIGKILL: its lease ends by itself."""
-        self._agents[name].kill()
+        """SIGKILL for an agent, whose lease ends by itself, or for "etcd"."""
+        if name == ETCD:
+            self._member.kill()
+        else:
+            self._agents[name].kill()
 
     def start(self, name: str) -> None:
-        """Start an agent that was killed; it has told of itself when this returns."""
-        self._agents[name].start()
-        self._agents[name].wait_for("fleet.told")
+        """Start again what was killed. An agent has told of itself when this returns; etcd answers."""
+        if name == ETCD:
+            self._member.start()
+            with self._fleet() as fleet:
+                eventually(lambda: _answers(fleet), "etcd is back")
+        else:
+            self._agents[name].start()
+            self._agents[name].wait_for("fleet.told")
 
     def cordon(self, name: str, on: str) -> None:
         """Let an agent take no new networks, or again; all know when this returns."""
@@ -107,6 +115,12 @@ class LiveFleet:
                 agent.terminate()
         self._ended.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def _member(self) -> rig.Member:
+        assert self._cluster is not None
+        (member,) = self._cluster.members
+        return member
 
     def _fleet(self) -> Fleet:
         assert self._cluster is not None
@@ -147,3 +161,11 @@ class LiveFleet:
         ipam = {"type": "host-local", "subnet": subnet, "dataDir": f"{directory}/ipam"}
         agent.network(NETWORK, {"type": "ptp", "ipam": ipam}, REDIRECT)
         return agent.start()
+
+
+def _answers(fleet: Fleet) -> bool:
+    try:
+        fleet.placements()
+    except EtcdError:
+        return False
+    return True

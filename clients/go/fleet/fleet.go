@@ -152,7 +152,8 @@ type Change struct {
 }
 
 // Watch gives every agent, then every change of one, in order, until the loop or the context ends. It goes on over
-// members of etcd that are lost, and waits while none answers. An error is the last thing it yields: begin again then.
+// members of etcd that are lost or have lost the others, and waits while none can tell. An error is the last thing it
+// yields: begin again then.
 func (f *Fleet) Watch(ctx context.Context) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -167,23 +168,27 @@ func (f *Fleet) Watch(ctx context.Context) iter.Seq2[Change, error] {
 				return
 			}
 		}
-		for answer := range f.store.client.Watch(ctx, f.agents, clientv3.WithPrefix(), clientv3.WithRev(revision+1)) {
-			if err := answer.Err(); err != nil {
-				yield(Change{}, err)
-				return
-			}
-			for _, event := range answer.Events {
-				change, failed := Change{AgentID: string(event.Kv.Key[len(f.agents):])}, error(nil)
-				if event.Type != clientv3.EventTypeDelete {
-					change.Agent, failed = parse(event.Kv.Value)
-				}
-				if !yield(change, failed) || failed != nil {
+		for {
+			for event, err := range f.store.watch(ctx, f.agents, revision+1) {
+				if err != nil {
+					yield(Change{}, err)
 					return
 				}
+				change := Change{AgentID: string(event.Kv.Key[len(f.agents):])}
+				if event.Type != clientv3.EventTypeDelete {
+					change.Agent, err = parse(event.Kv.Value)
+				}
+				if !yield(change, err) || err != nil {
+					return
+				}
+				revision = event.Kv.ModRevision
 			}
-		}
-		if err := ctx.Err(); err != nil {
-			yield(Change{}, err)
+			select { // the member has lost the others
+			case <-time.After(poll):
+			case <-ctx.Done():
+				yield(Change{}, ctx.Err())
+				return
+			}
 		}
 	}
 }

@@ -306,6 +306,47 @@ func TestASetUpThatIsGivenUpWhileItsHostIsLostSaysBoth(t *testing.T) {
 	}
 }
 
+func TestAWatchGoesOnOverAnEtcdThatDiesAndComesBack(t *testing.T) {
+	impatient := options(t)
+	impatient.Patience = time.Second
+	agents := dial(t, impatient, livetest.Order(t, "FLEET"))
+	watching, stop := context.WithCancel(livetest.Patient(t))
+	changes := make(chan fleet.Change, 100)
+	ended := make(chan error, 1)
+	go func() {
+		for change, err := range agents.Watch(watching) {
+			if err != nil {
+				ended <- err
+				break
+			}
+			changes <- change
+		}
+		close(changes)
+	}()
+	for known := map[string]bool{}; !known["a"] || !known["b"]; {
+		known[(<-changes).AgentID] = true
+	}
+	livetest.Order(t, "KILL etcd")
+	_, err := agents.SetUp(livetest.Patient(t), vmplumb.CNI("go-dark", network), nil, nil)
+	if !errors.Is(err, fleet.ErrAway) {
+		t.Errorf("a set-up without etcd: %v", err)
+	}
+	livetest.Order(t, "START etcd")
+	livetest.Order(t, "CORDON b on")
+	for change := range changes {
+		if change.AgentID == "b" && change.Agent.GetDraining() {
+			break
+		}
+	}
+	livetest.Order(t, "CORDON b off")
+	stop()
+	for range changes { // the watch ends with its context
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the watch ended with %v", err)
+	}
+}
+
 func TestAnEtcdThatIsAwayIsSaidToBe(t *testing.T) {
 	impatient := options(t)
 	impatient.Patience = 200 * time.Millisecond

@@ -3,8 +3,11 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -43,13 +46,17 @@ func ask[R any](ctx context.Context, s store, call func(context.Context) (R, err
 		}
 	}
 	if err != nil && ctx.Err() == nil && away(err) {
-		err = errors.Join(ErrAway, err)
+		err = fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return answer, err
 }
 
+// away tells whether a member did not answer, or has lost the others: another one may do better.
 func away(err error) bool {
 	code := status.Code(err)
+	if said := (rpctypes.EtcdError{}); errors.As(err, &said) {
+		code = said.Code()
+	}
 	return code == codes.Unavailable || code == codes.DeadlineExceeded || errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -106,4 +113,26 @@ func (s store) swap(ctx context.Context, key string, old *item, value string) (d
 		there = &item{string(found[0].Value), found[0].ModRevision}
 	}
 	return false, there, nil
+}
+
+// watch gives every change of a key below a prefix from a revision on. It ends without an error when the member that
+// was asked cannot tell any more.
+func (s store) watch(ctx context.Context, prefix string, from int64) iter.Seq2[*clientv3.Event, error] {
+	return func(yield func(*clientv3.Event, error) bool) {
+		ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
+		defer cancel()
+		for answer := range s.client.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(from)) {
+			if err := answer.Err(); err != nil {
+				if !away(err) {
+					yield(nil, err)
+				}
+				return
+			}
+			for _, event := range answer.Events {
+				if !yield(event, nil) {
+					return
+				}
+			}
+		}
+	}
 }

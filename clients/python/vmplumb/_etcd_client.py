@@ -28,6 +28,9 @@ _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
 )
 
+# A member that has lost the others ends a watch then, instead of telling nothing (etcd:api/v3rpc/rpctypes/md.go).
+_WITH_LEADER = (("hasleader", "true"),)
+
 _Answer = TypeVar("_Answer")
 
 
@@ -161,7 +164,8 @@ class Etcd:
     def watch(self, prefix: str, after: int) -> Generator[Item, None, None]:
         """Every change of a key below a prefix since a revision, in order, until the iterator is closed.
 
-        Goes on over endpoints that end, nothing left out. Raises Compacted, and EtcdError while none answers.
+        Goes on over endpoints that end or have lost the others, nothing left out. Raises Compacted, and
+        EtcdError while none answers.
         """
         while True:
             call, ended = self._watching(prefix, after + 1)
@@ -199,7 +203,7 @@ class Etcd:
             ended.wait()  # etcd ends a watch whose requests have ended
 
         def once(channel: grpc.Channel) -> Any:  # noqa: ANN401 - grpc's own kind of iterator
-            call = WatchStub(channel).Watch(asked())
+            call = WatchStub(channel).Watch(asked(), metadata=_WITH_LEADER)
             created = next(iter(call))
             if created.canceled and created.compact_revision:
                 raise Compacted(
