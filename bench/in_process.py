@@ -17,6 +17,7 @@ from vmplumbd import config, main
 from vmplumbd.errors import AgentError
 from vmplumbd.model.ids import VmId
 from vmplumbd.observe.log import Log
+from vmplumbd.operations.agent import Agent
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.collect import CollectOrder
 from vmplumbd.operations.set_up import SetUpOrder
@@ -32,6 +33,12 @@ def order(network: str) -> SetUpOrder:
     return SetUpOrder(
         spec=convert.network_spec(spec), spec_bytes=raw, spec_hash=convert.spec_hash(raw), timeout=60.0
     )
+
+
+def fill_pools(agent: Agent) -> None:
+    """Wait until the warm pools are full."""
+    while any(one.depth < one.size for one in agent.pools()):
+        time.sleep(0.002)
 
 
 def run(arguments: list[str]) -> None:
@@ -115,8 +122,7 @@ def run(arguments: list[str]) -> None:
 
     def fill(network: str, base: int, count: int, callers: int) -> dict[str, Any]:  # noqa: ARG001 - every job has its shape
         """Wait until the warm pools are full."""
-        while any(one.depth < one.size for one in agent.pools()):
-            time.sleep(0.002)
+        fill_pools(agent)
         return jobs.run(None, None, network, base, 0, 1)
 
     jobs.serve(set_up, tear_down, {"fill": fill, "set_up_beside": set_up_beside, "drain": drain})

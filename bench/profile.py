@@ -1,6 +1,8 @@
 """Where the time of one set-up goes: an agent in this process, its seams timed, each second counted once.
 
-    python -m bench.profile [--count 200] [--json FILE] [--set SECTION.KEY=VALUE]
+    python -m bench.profile [--count 200] [--claims] [--json FILE] [--set SECTION.KEY=VALUE]
+
+With --claims each one claims a member of a warm pool, which is full before it begins.
 
 What is timed inside something timed is taken from it, so the parts add up to the whole. The clock costs
 some tenths of a microsecond a seam; the whole is measured without it as well.
@@ -96,8 +98,10 @@ class Clock:
         return timed
 
 
-def profile(here: World, count: int, flags: list[str]) -> dict[str, Any]:
+def profile(here: World, count: int, flags: list[str], *, claims: bool) -> dict[str, Any]:
     """Set up `count` networks without the clock and `count` with it; answers milliseconds a set-up."""
+    if claims:
+        flags = [f"pool.sizes={NETWORK}=8", "pool.refill_rate=10000", *flags]
     given = {"paths.state_dir": str(world.TOP / "state"), "paths.conf_dir": str(world.CONF_DIR)}
     given |= dict(flag.split("=", 1) for flag in flags)
     daemon = main.build(config.load(None, {}, given), Log(io.StringIO(), level="error"))
@@ -106,6 +110,7 @@ def profile(here: World, count: int, flags: list[str]) -> dict[str, Any]:
     def made(base: int) -> list[float]:
         took = []
         for number in range(base, base + count):
+            in_process.fill_pools(agent)
             started = time.perf_counter()
             ended(agent.set_up(VmId(f"p{number}"), order))
             took.append((time.perf_counter() - started) * 1e3)
@@ -114,6 +119,8 @@ def profile(here: World, count: int, flags: list[str]) -> dict[str, Any]:
         here.settle()
         return took
 
+    in_process.fill_pools(agent)
+    here.devices = world.count_devices()  # members stand
     made(0)  # caches are warm after it
     plain = made(count)
     clock = Clock()
@@ -124,6 +131,8 @@ def profile(here: World, count: int, flags: list[str]) -> dict[str, Any]:
     parts: dict[str, list[float]] = defaultdict(list)
     took = []
     for number in range(10 * count, 11 * count):
+        in_process.fill_pools(agent)
+        daemon.lanes.drained(60.0)
         clock.spent.clear()
         started = time.perf_counter()
         operation = agent.set_up(VmId(f"p{number}"), order)
@@ -165,13 +174,15 @@ def run() -> None:
     """Print the parts, the largest first."""
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--claims", action="store_true")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     asked = parser.parse_args()
     main.tune_interpreter()
-    found = world.in_world(lambda here: profile(here, asked.count, asked.set))
+    found = world.in_world(lambda here: profile(here, asked.count, asked.set, claims=asked.claims))
+    how = "claimed from a pool" if asked.claims else "cold"
     print(
-        f"one set-up, cold, in process: p50 {found['plain']:.2f} ms, the fastest twentieth within "
+        f"one set-up, {how}, in process: p50 {found['plain']:.2f} ms, the fastest twentieth within "
         f"{found['fastest']:.2f} ms; with the clock p50 {found['timed']:.2f} ms"
     )
     for name, spent in sorted(found["spent"].items(), key=lambda item: -item[1]):
