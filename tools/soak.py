@@ -7,9 +7,10 @@ events of ended operations, the history of changes) is full. Then lives begin at
 and once a second descriptors, threads, memory and journal of the daemon and the kernel's slab are read;
 latency is a set-up's, from call to result, of the fastest tenth in that second: what else runs on the machine
 slows down most, but seldom all. The medians of the first and the last third of the samples are compared, each
-within the bound of `BOUNDS`: a median shows a leak and no spike. Of latency and descriptors it is the quietest
-tenth of a third's seconds, since a busy machine is slow, and has much under way, for minutes; what a life costs
-the agent is seen in its processor time. In the end the host must be as before and the journal empty.
+within the bound of `BOUNDS`: a median shows a leak and no spike. Of latency it is the quietest tenth of a third's
+seconds, since a busy machine is slow for minutes; what a life costs the agent is seen in its processor time.
+Descriptors are compared at rest, before the first life by the timetable and after the last: with many networks on
+their way a busy machine has many open. In the end the host must be as before and the journal empty.
 
 The seed fixes what each life does. Exit status 0: flat, 1: something grew or was left, and what is printed,
 2: this machine cannot run it.
@@ -61,6 +62,10 @@ class Bound:
     unit: str
     why: str
 
+    def most(self, first: float) -> float:
+        """What the last may be."""
+        return first * self.ratio + self.more
+
 
 MIB = float(1 << 20)
 BOUNDS: Mapping[str, Bound] = {
@@ -76,8 +81,11 @@ BOUNDS: Mapping[str, Bound] = {
 }
 
 
-# What is read of the quietest tenth of a third's seconds: what is under way is no growth.
-QUIET = frozenset({"descriptors", "latency"})
+# What is read of the quietest tenth of a third's seconds: what else runs on the machine is no growth.
+QUIET = frozenset({"latency"})
+# What is compared at rest, and how long an agent may take to come to rest, in seconds.
+AT_REST = "descriptors"
+REST_BEFORE, REST_AFTER = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +216,7 @@ def soak(
         before = snapshot()
         agent.start()
         _warm_up(agent, told, warm_up)
+        at_rest = _descriptors_at_rest(agent, 0, REST_BEFORE)
         _say(chatty, f"{told.warm_up} lives to warm up, the top rate is {told.top_rate:.0f} lives a second")
         start = time.monotonic()
         crowd = Crowd(agent, seed, lambda number: start + number / told.rate)
@@ -230,6 +239,10 @@ def soak(
         told.broken += crowd.broken
         if not told.broken:
             told.verdicts = judge(samples)
+            agent.quiet()
+            most = int(BOUNDS[AT_REST].most(at_rest))
+            after = _descriptors_at_rest(agent, most, REST_AFTER)
+            told.verdicts[AT_REST] = _verdict(AT_REST, at_rest, after)
             told.broken += [one.broken for one in told.verdicts.values() if one.broken]
         _judge_the_end(agent, before, told)
     return told, samples
@@ -278,7 +291,7 @@ def _sample(agent: Installed, at: float, lives: int, processor: float, latency: 
     return Sample(
         at=at,
         lives=lives,
-        descriptors=len(list((process / "fd").iterdir())),
+        descriptors=_descriptors(agent),
         threads=status["Threads"],
         memory=status["VmRSS"] * 1024,
         journal=sum(one.stat().st_size for one in agent.journal.parent.glob("journal.db*")),
@@ -301,7 +314,7 @@ def _table(path: Path) -> dict[str, int]:
 
 
 def judge(samples: Sequence[Sample]) -> dict[str, Verdict]:
-    """Each quantity of BOUNDS: the medians of the first and the last third, and what is wrong with them.
+    """Each quantity of BOUNDS but AT_REST: the medians of the first and the last third, and what is wrong with them.
 
     Raises ValueError with fewer than nine samples.
     """
@@ -310,19 +323,38 @@ def judge(samples: Sequence[Sample]) -> dict[str, Verdict]:
         raise ValueError(f"{len(samples)} samples are too few to judge")
     kept = [min(LIVES_KEPT, one.lives) for one in (samples[third // 2], samples[-1 - third // 2])]
     found = {}
-    for name, bound in BOUNDS.items():
+    for name in BOUNDS.keys() - {AT_REST}:
         middle = _quiet if name in QUIET else statistics.median
         first = middle([getattr(one, name) for one in samples[:third]])
         last = middle([getattr(one, name) for one in samples[-third:]])
         filling = (kept[1] - kept[0]) * BYTES_KEPT if name == "memory" else 0
-        broken = ""
-        if last - filling > first * bound.ratio + bound.more:
-            broken = (
-                f"{name} grew from {first:g} to {last:g} {bound.unit}, more than {bound.ratio:g} times "
-                f"and {bound.more:g} ({bound.why})"
-            )
-        found[name] = Verdict(first=first, last=last, broken=broken)
+        found[name] = _verdict(name, first, last, filling)
     return found
+
+
+def _verdict(name: str, first: float, last: float, filling: float = 0.0) -> Verdict:
+    bound, broken = BOUNDS[name], ""
+    if last - filling > bound.most(first):
+        broken = (
+            f"{name} grew from {first:g} to {last:g} {bound.unit}, more than {bound.ratio:g} times "
+            f"and {bound.more:g} ({bound.why})"
+        )
+    return Verdict(first=first, last=last, broken=broken)
+
+
+def _descriptors_at_rest(agent: Installed, most: int, seconds: float) -> int:
+    """The fewest that are open within that time; not looked for any longer once there are no more than `most`."""
+    end = time.monotonic() + seconds
+    pause = threading.Event()
+    least = _descriptors(agent)
+    while least > most and time.monotonic() < end:
+        pause.wait(0.05)
+        least = min(least, _descriptors(agent))
+    return least
+
+
+def _descriptors(agent: Installed) -> int:
+    return len(list(Path(f"/proc/{agent.pid}/fd").iterdir()))
 
 
 def _quiet(values: Sequence[float]) -> float:
