@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -109,6 +110,9 @@ class Fleet:
         self._places = f"{prefix.rstrip('/')}/places/"
         self._retry = retry or Retry()
         self._choose = choose or random.Random()  # noqa: S311 - spreads load, keeps no secret
+        # By address and name in the certificate. A connection that is not used any more ends by itself.
+        self._clients: dict[tuple[str, str], Client] = {}
+        self._meeting = threading.Lock()
 
     def __enter__(self) -> Fleet:
         return self
@@ -117,8 +121,12 @@ class Fleet:
         self.close()
 
     def close(self) -> None:
-        """End the connection to etcd."""
+        """End the connections to etcd and to agents. Networks and operations stay."""
         self._etcd.close()
+        with self._meeting:
+            for one in self._clients.values():
+                one.close()
+            self._clients.clear()
 
     def agents(self) -> list[FleetAgent]:
         """Every agent there is now, by id."""
@@ -187,15 +195,14 @@ class Fleet:
                 if self._etcd.swap(self._places + vm_id, place, agent.id.encode()) is not None:
                     continue  # another caller was first
             try:
-                with self.client(agent) as client:
-                    result = client.set_up(
-                        vm_id,
-                        spec,
-                        on_progress=on_progress,
-                        kernel_args=kernel_args,
-                        operation_timeout=operation_timeout,
-                        timeout=max(0.001, until - time.monotonic()),
-                    )
+                result = self._shared(agent).set_up(
+                    vm_id,
+                    spec,
+                    on_progress=on_progress,
+                    kernel_args=kernel_args,
+                    operation_timeout=operation_timeout,
+                    timeout=max(0.001, until - time.monotonic()),
+                )
                 if self._stands(vm_id, agent):
                     return Placed(agent=agent, result=result)
             except VmplumbError as exc:
@@ -221,8 +228,7 @@ class Fleet:
         agent = next((one for one in self.agents() if one.id == _agent_of(place)), None)
         done = None
         if agent is not None:
-            with self.client(agent) as client:
-                done = client.tear_down(vm_id, wait_for_devices=wait_for_devices, timeout=timeout)
+            done = self._shared(agent).tear_down(vm_id, wait_for_devices=wait_for_devices, timeout=timeout)
         self._forget(place)
         return done
 
@@ -233,8 +239,7 @@ class Fleet:
         """
         there = []
         for agent in self.agents():
-            with self.client(agent) as client:
-                there += [(agent, one) for one in client.list(timeout=timeout)]
+            there += [(agent, one) for one in self._shared(agent).list(timeout=timeout)]
         # Read last: what moved meanwhile to an agent stands where it is placed.
         places = self.placements()
         return [
@@ -244,11 +249,18 @@ class Fleet:
         ]
 
     def client(self, agent: FleetAgent) -> Client:
-        """A client of one agent."""
+        """A client of one agent, for everything else; whoever asks for it closes it."""
         tls = self._agent_tls
         if tls is not None and agent.server_name:
             tls = replace(tls, server_name=agent.server_name)
         return Client(agent.address, tls=None if is_unix(agent.address) else tls, retry=self._retry)
+
+    def _shared(self, agent: FleetAgent) -> Client:
+        with self._meeting:
+            key = agent.address, agent.server_name
+            if key not in self._clients:
+                self._clients[key] = self.client(agent)
+            return self._clients[key]
 
     def _candidates(
         self,
@@ -273,7 +285,8 @@ class Fleet:
                 return True
         if _agent_of(there) == agent.id:
             return True
-        with self.client(agent) as client:
+        client = self._shared(agent)
+        with contextlib.suppress(VmNotFound):  # who has placed it elsewhere has torn it down here
             found = client.get(vm_id, timeout=_CLEAN_UP_SECONDS)
             client.tear_down(vm_id, uid=found.uid, timeout=_CLEAN_UP_SECONDS)
         return False
@@ -286,15 +299,15 @@ class Fleet:
         place = self._etcd.get(self._places + vm_id)
         if _agent_of(place) != agent.id:
             return True  # another caller has left it already
-        with self.client(agent) as client:
-            try:
-                found = client.get(vm_id, timeout=_CLEAN_UP_SECONDS)
-            except VmNotFound:
-                pass
-            else:
-                if not failed or found.phase != Phase.PHASE_FAILED:
-                    return False  # another caller's call is at work there, or has succeeded
-                client.tear_down(vm_id, uid=found.uid, timeout=_CLEAN_UP_SECONDS)
+        client = self._shared(agent)
+        try:
+            found = client.get(vm_id, timeout=_CLEAN_UP_SECONDS)
+        except VmNotFound:
+            pass
+        else:
+            if not failed or found.phase != Phase.PHASE_FAILED:
+                return False  # another caller's call is at work there, or has succeeded
+            client.tear_down(vm_id, uid=found.uid, timeout=_CLEAN_UP_SECONDS)
         self._forget(place)
         return True
 
