@@ -160,10 +160,11 @@ def refusal() -> str | None:
 def become_root() -> str | None:
     """See to it that this process can leave its namespaces and come back; None, or why it cannot.
 
-    Root of the machine can. Anyone else is put, for the life of the process, into a user namespace
+    Root of the machine can. Anyone else finds the administrators' programs too, and is put, for the life of the process, into a user namespace
     as its root, and into a network namespace with nothing but `lo`: what is not owned by that user
     namespace could not be entered again. Must come before the first thread starts.
     """
+    _find_programs()
     try:
         if os.geteuid() != 0:
             uid, gid = os.getuid(), os.getgid()
@@ -179,6 +180,12 @@ def become_root() -> str | None:
     except OSError as exc:
         return f"not root, and no user namespace: {exc}"
     return None
+
+
+def _find_programs() -> None:
+    """`tc` and `nft` lie where the PATH of an ordinary user may not lead."""
+    words = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join([*words, *(one for one in ("/usr/sbin", "/sbin") if one not in words)])
 
 
 def an_owner() -> tuple[int, int]:
