@@ -31,9 +31,6 @@ HOST_FIXTURES = frozenset({"host", "module_host", "bare_host"})
 
 
 def _fresh_host(**how: bool) -> Iterator[hosts.Host]:
-    reason = hosts.refusal()
-    if reason is not None:
-        pytest.skip(reason)
     with hosts.private_host(**how) as made:
         yield made
 
@@ -97,8 +94,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
         if HOST_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("host")
-    if any(item.get_closest_marker("host") for item in items):
-        hosts.become_root()  # a refusal is told by the first test that needs a host
+    in_hosts = [item for item in items if item.get_closest_marker("host")]
+    if in_hosts and (reason := hosts.become_root() or hosts.refusal()) is not None:
+        for item in in_hosts:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.hookimpl(wrapper=True)
