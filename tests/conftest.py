@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import importlib.util
 import os
@@ -72,6 +73,14 @@ def _no_disk() -> str | None:
     return _lacks("mkfs.ext4")()
 
 
+@functools.cache
+def _no_package() -> str | None:
+    """Why packages cannot be built here. Asked before this process may be root of a user namespace."""
+    if os.geteuid() != 0:
+        return "a build asks registries, and the network that a user's tests run in has none"
+    return _lacks("go", "dpkg-deb", "/usr/bin/python3", "man")()
+
+
 # What a marker asks of the machine: None when the machine has it, else what is missing.
 NEEDS: Mapping[str, Callable[[], str | None]] = {
     "host": hosts.refusal,
@@ -80,7 +89,7 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
     "cgroups": functools.cache(hosts.no_control_groups),
     "fuzzer": lambda: None if importlib.util.find_spec("atheris") else "atheris has no wheel for this Python",
     "etcd": _lacks("etcd", "openssl"),
-    "package": _lacks("go", "dpkg-deb", "/usr/bin/python3", "man"),
+    "package": _no_package,
     "systemd": _lacks("systemd-analyze"),
     "microvm": _lacks("qemu-system-x86_64"),
 }
@@ -113,3 +122,13 @@ def pytest_runtest_makereport(
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} was skipped on a machine that can run it: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why tests were skipped: a line a reason."""
+    reasons = collections.Counter(
+        str(one.longrepr[2]) if isinstance(one.longrepr, tuple) else str(one.longrepr)
+        for one in terminalreporter.stats.get("skipped", [])
+    )
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")

@@ -185,7 +185,9 @@ def become_root() -> str | None:
 def _find_programs() -> None:
     """`tc` and `nft` lie where the PATH of an ordinary user may not lead."""
     words = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    os.environ["PATH"] = os.pathsep.join([*words, *(one for one in ("/usr/sbin", "/sbin") if one not in words)])
+    os.environ["PATH"] = os.pathsep.join(
+        [*words, *(one for one in ("/usr/sbin", "/sbin") if one not in words)]
+    )
 
 
 def an_owner() -> tuple[int, int]:
