@@ -160,9 +160,9 @@ def refusal() -> str | None:
 def become_root() -> str | None:
     """See to it that this process can leave its namespaces and come back; None, or why it cannot.
 
-    Root of the machine can. Anyone else finds the administrators' programs too, and is put, for the life of the process, into a user namespace
-    as its root, and into a network namespace with nothing but `lo`: what is not owned by that user
-    namespace could not be entered again. Must come before the first thread starts.
+    Root of the machine can. Anyone else finds the administrators' programs too, and is put, for the life of
+    the process, into a user namespace as its root, and into a network namespace with nothing but `lo`: what
+    is not owned by that user namespace could not be entered again. Must come before the first thread starts.
     """
     _find_programs()
     try:
