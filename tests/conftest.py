@@ -58,13 +58,16 @@ def _lacks(*programs: str) -> Callable[[], str | None]:
     return lambda: next((f"{name} is not installed" for name in programs if shutil.which(name) is None), None)
 
 
+@functools.cache
+def _no_host() -> str | None:
+    """Why no host can be made, once this process is the root it can be."""
+    return hosts.become_root() or hosts.refusal()
+
+
+@functools.cache
 def _no_disk() -> str | None:
     """Why this process cannot mount an image: a user namespace's root must not."""
-    if (
-        hosts.become_root()
-        or hosts.refusal()
-        or Path("/proc/self/uid_map").read_text("ascii").split()[2] != _ALL
-    ):
+    if _no_host() is not None or Path("/proc/self/uid_map").read_text("ascii").split()[2] != _ALL:
         return "not root of the machine"
     if not Path("/dev/loop-control").exists():
         return "no loop devices"
@@ -83,7 +86,7 @@ def _no_package() -> str | None:
 
 # What a marker asks of the machine: None when the machine has it, else what is missing.
 NEEDS: Mapping[str, Callable[[], str | None]] = {
-    "host": hosts.refusal,
+    "host": _no_host,
     "disk": _no_disk,
     "parity": _lacks("go"),
     "cgroups": functools.cache(hosts.no_control_groups),
@@ -98,14 +101,16 @@ NEEDS: Mapping[str, Callable[[], str | None]] = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a host, and become root in a user namespace while the process has one thread."""
     for item in items:
-        for name in ("cgroups", "etcd", "fuzzer", "package", "systemd"):
-            if item.get_closest_marker(name) and (reason := NEEDS[name]()) is not None:
-                item.add_marker(pytest.mark.skip(reason=reason))
+        _skip_what_lacks(item, "cgroups", "etcd", "fuzzer", "package", "systemd")
         if HOST_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("host")
-    in_hosts = [item for item in items if item.get_closest_marker("host")]
-    if in_hosts and (reason := hosts.become_root() or hosts.refusal()) is not None:
-        for item in in_hosts:
+    for item in items:
+        _skip_what_lacks(item, "host", "disk")
+
+
+def _skip_what_lacks(item: pytest.Item, *needs: str) -> None:
+    for name in needs:
+        if item.get_closest_marker(name) and (reason := NEEDS[name]()) is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 

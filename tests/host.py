@@ -10,7 +10,9 @@ import ctypes
 import errno
 import fcntl
 import functools
+import grp
 import os
+import pwd
 import select
 import shutil
 import socket
@@ -194,6 +196,13 @@ def an_owner() -> tuple[int, int]:
     """A user and a group other than root's, where this user namespace knows any, to own a tap."""
     known = Path("/proc/self/uid_map").read_text("ascii").split()
     return (123, 456) if int(known[2]) > 1000 else (0, 0)
+
+
+def says_owner(shown: Mapping[str, Any], uid: int, gid: int) -> bool:
+    """Whether what `ip` shows of a tap ("info_data") names this owner: by a name, where the machine has one."""
+    users = {str(uid), *(row.pw_name for row in pwd.getpwall() if row.pw_uid == uid)}
+    groups = {str(gid), *(row.gr_name for row in grp.getgrall() if row.gr_gid == gid)}
+    return str(shown["user"]) in users and str(shown["group"]) in groups
 
 
 def _may_return() -> bool:

@@ -9,8 +9,9 @@ latency is a set-up's, from call to result, of the fastest tenth in that second:
 slows down most, but seldom all. The medians of the first and the last third of the samples are compared, each
 within the bound of `BOUNDS`: a median shows a leak and no spike. Of latency it is the quietest tenth of a third's
 seconds, since a busy machine is slow for minutes; what a life costs the agent is seen in its processor time.
-Descriptors are compared at rest, before the first life by the timetable and after the last: with many networks on
-their way a busy machine has many open. In the end the host must be as before and the journal empty.
+Descriptors and slab are compared at rest, before the first life by the timetable and after the last: a busy machine
+has many networks on their way, and the kernel's own end of a namespace lags behind. In the end the host must be as
+before and the journal empty.
 
 The seed fixes what each life does. Exit status 0: flat, 1: something grew or was left, and what is printed,
 2: this machine cannot run it.
@@ -84,7 +85,7 @@ BOUNDS: Mapping[str, Bound] = {
 # What is read of the quietest tenth of a third's seconds: what else runs on the machine is no growth.
 QUIET = frozenset({"latency"})
 # What is compared at rest, and how long an agent may take to come to rest, in seconds.
-AT_REST = "descriptors"
+AT_REST = ("descriptors", "slab")
 REST_BEFORE, REST_AFTER = 1.0, 30.0
 
 
@@ -216,7 +217,7 @@ def soak(
         before = snapshot()
         agent.start()
         _warm_up(agent, told, warm_up)
-        at_rest = _descriptors_at_rest(agent, 0, REST_BEFORE)
+        at_rest = {name: _at_rest(agent, name, 0, REST_BEFORE) for name in AT_REST}
         _say(chatty, f"{told.warm_up} lives to warm up, the top rate is {told.top_rate:.0f} lives a second")
         start = time.monotonic()
         crowd = Crowd(agent, seed, lambda number: start + number / told.rate)
@@ -240,9 +241,9 @@ def soak(
         if not told.broken:
             told.verdicts = judge(samples)
             agent.quiet()
-            most = int(BOUNDS[AT_REST].most(at_rest))
-            after = _descriptors_at_rest(agent, most, REST_AFTER)
-            told.verdicts[AT_REST] = _verdict(AT_REST, at_rest, after)
+            for name, first in at_rest.items():
+                last = _at_rest(agent, name, BOUNDS[name].most(first), REST_AFTER)
+                told.verdicts[name] = _verdict(name, first, last)
             told.broken += [one.broken for one in told.verdicts.values() if one.broken]
         _judge_the_end(agent, before, told)
     return told, samples
@@ -287,7 +288,6 @@ def _processor(agent: Installed) -> float:
 def _sample(agent: Installed, at: float, lives: int, processor: float, latency: float) -> Sample:
     process = Path(f"/proc/{agent.pid}")
     status = _table(process / "status")
-    memory = _table(Path("/proc/meminfo"))
     return Sample(
         at=at,
         lives=lives,
@@ -295,8 +295,7 @@ def _sample(agent: Installed, at: float, lives: int, processor: float, latency: 
         threads=status["Threads"],
         memory=status["VmRSS"] * 1024,
         journal=sum(one.stat().st_size for one in agent.journal.parent.glob("journal.db*")),
-        # What a namespace costs lies in both: slab that cannot be reclaimed, and memory of each processor.
-        slab=(memory["SUnreclaim"] + memory.get("Percpu", 0)) * 1024,
+        slab=_slab(),
         processor=processor,
         latency=latency,
     )
@@ -314,7 +313,7 @@ def _table(path: Path) -> dict[str, int]:
 
 
 def judge(samples: Sequence[Sample]) -> dict[str, Verdict]:
-    """Each quantity of BOUNDS but AT_REST: the medians of the first and the last third, and what is wrong with them.
+    """Each quantity of BOUNDS but those AT_REST: the medians of the first and the last third, and what is wrong.
 
     Raises ValueError with fewer than nine samples.
     """
@@ -323,7 +322,7 @@ def judge(samples: Sequence[Sample]) -> dict[str, Verdict]:
         raise ValueError(f"{len(samples)} samples are too few to judge")
     kept = [min(LIVES_KEPT, one.lives) for one in (samples[third // 2], samples[-1 - third // 2])]
     found = {}
-    for name in BOUNDS.keys() - {AT_REST}:
+    for name in BOUNDS.keys() - set(AT_REST):
         middle = _quiet if name in QUIET else statistics.median
         first = middle([getattr(one, name) for one in samples[:third]])
         last = middle([getattr(one, name) for one in samples[-third:]])
@@ -342,15 +341,25 @@ def _verdict(name: str, first: float, last: float, filling: float = 0.0) -> Verd
     return Verdict(first=first, last=last, broken=broken)
 
 
-def _descriptors_at_rest(agent: Installed, most: int, seconds: float) -> int:
-    """The fewest that are open within that time; not looked for any longer once there are no more than `most`."""
+def _at_rest(agent: Installed, name: str, most: float, seconds: float) -> float:
+    """The least within that time; not looked for any longer once it is no more than `most`."""
     end = time.monotonic() + seconds
     pause = threading.Event()
-    least = _descriptors(agent)
+    least = _reading(agent, name)
     while least > most and time.monotonic() < end:
         pause.wait(0.05)
-        least = min(least, _descriptors(agent))
+        least = min(least, _reading(agent, name))
     return least
+
+
+def _reading(agent: Installed, name: str) -> float:
+    return _descriptors(agent) if name == "descriptors" else _slab()
+
+
+def _slab() -> float:
+    """What a namespace costs lies in both: slab that cannot be reclaimed, and memory of each processor. Bytes."""
+    memory = _table(Path("/proc/meminfo"))
+    return (memory["SUnreclaim"] + memory.get("Percpu", 0)) * 1024
 
 
 def _descriptors(agent: Installed) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.host import Host
+from tests.host import Host, an_owner, says_owner
 from tests.snapshot import snapshot
 from tests.system.daemon import (
     REDIRECT,
@@ -336,12 +336,12 @@ def test_a_static_address_drives_the_boot_parameter(daemon: Daemon) -> None:
 
 
 def test_tap_name_and_owner_are_the_callers(daemon: Daemon, module_host: Host) -> None:
-    result = daemon.result("life-23", tap={"name": "vm0tap", "uid": 123, "gid": 456})
+    uid, gid = an_owner()
+    result = daemon.result("life-23", tap={"name": "vm0tap", "uid": uid, "gid": gid})
     assert result.interfaces[0].static_configuration.host_dev_name == "vm0tap"
     shown = module_host.run(["ip", "-n", "life-23", "-d", "-j", "link", "show", "vm0tap"]).stdout
     (link,) = json.loads(shown)
-    owner = link["linkinfo"]["info_data"]
-    assert (owner["user"], owner["group"]) == (123, 456)
+    assert says_owner(link["linkinfo"]["info_data"], uid, gid)
 
 
 def test_a_loopback_nameserver_is_passed_on_with_a_warning(daemon: Daemon) -> None:

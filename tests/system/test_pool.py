@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import NETNS_DIR, Host
+from tests.host import NETNS_DIR, Host, an_owner, says_owner
 from tests.snapshot import snapshot
 from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp, steps
 from vmplumb.v1 import network_agent_service_pb2 as pb
@@ -133,10 +133,11 @@ def test_a_member_is_used_once(pooled: Daemon, host: Host) -> None:
 
 
 def test_tap_name_and_owner_are_given_at_the_claim(pooled: Daemon, host: Host) -> None:
-    events = whole(pooled, "pool-1", tap={"name": "vmtap", "uid": 4242, "gid": 4343})
+    uid, gid = an_owner()
+    events = whole(pooled, "pool-1", tap={"name": "vmtap", "uid": uid, "gid": gid})
     assert claims(events)
     (tap,) = json.loads(host.run(["ip", "-n", "pool-1", "-d", "-j", "link", "show", "vmtap"]).stdout)
-    assert (tap["linkinfo"]["info_data"]["user"], tap["linkinfo"]["info_data"]["group"]) == (4242, 4343)
+    assert says_owner(tap["linkinfo"]["info_data"], uid, gid)
 
 
 def test_members_are_adopted_over_a_kill_and_a_start(pooled: Daemon) -> None:

@@ -65,9 +65,11 @@ def full(_host: Host, place: Path) -> Iterator[None]:
 @contextmanager
 def read_only(host: Host, place: Path) -> Iterator[None]:
     """The disk is read-only, for the block."""
-    host.run(["mount", "-o", "remount,ro", str(place)])
+    # Without the options it has: among them are ids that the user namespace of an ordinary user does not know.
+    remount = ["mount", "--options-mode", "ignore", "-o"]
+    host.run([*remount, "remount,ro", str(place)])
     yield
-    host.run(["mount", "-o", "remount,rw", str(place)])
+    host.run([*remount, "remount,rw", str(place)])
 
 
 def findings(daemon: Daemon, vm_id: str) -> list[str]:
