@@ -110,9 +110,15 @@ def _make_directories(path: str) -> bool:
 def resolve(path: str) -> str:
     """Where `path` leads, as far as it exists: absolute, without links and `..`. Raises OSError at a loop."""
     try:
-        return str(Path(path).resolve(strict=False))
-    except RuntimeError as exc:  # Python 3.11's word for a loop of links
+        place = str(Path(path).resolve(strict=False))
+    except RuntimeError as exc:  # Python's word for a loop of links up to 3.12; since 3.13 it says nothing
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from exc
+    try:
+        os.stat(path)  # noqa: PTH116 - beside the other plain calls
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            raise
+    return place
 
 
 def is_beneath(path: str, roots: Iterable[str]) -> bool:
