@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import host as hosts
-
 TOP = Path(__file__).parents[2]
 
 
@@ -19,9 +17,6 @@ TOP = Path(__file__).parents[2]
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_fifty_agents_are_found_and_those_killed_are_gone(tmp_path: Path) -> None:
-    reason = hosts.refusal()
-    if reason is not None:
-        pytest.skip(reason)
     words = [
         "--agents",
         "50",

@@ -10,6 +10,7 @@ from vmplumbd.cni.error import CniError
 from vmplumbd.plugins import conf
 from vmplumbd.plugins.conf import PluginFault, Section
 
+# The first version whose results hold more than one address a family.
 _MANY_ADDRESSES_SINCE = "0.3.0"
 
 

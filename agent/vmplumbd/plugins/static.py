@@ -22,8 +22,6 @@ from vmplumbd.plugins import conf, prev_result, result_conf
 from vmplumbd.plugins.conf import Malformed, PluginFault, Section
 from vmplumbd.plugins.skel import Verb
 
-# The first version whose results hold more than one address a family.
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticConf:

@@ -271,13 +271,10 @@ func (f *Fleet) networks(ctx context.Context, agent *vmplumbv1.FleetAgent) (all 
 		// An agent that has just come back is waited for, not failed by the connection to the one before.
 		if page, err = client.ListNetworks(ctx, asked, grpc.WaitForReady(true)); err == nil {
 			all, asked.PageToken = append(all, page.Networks...), page.NextPageToken
-		}
-		if asked.PageToken == "" {
-			break
+			if asked.PageToken == "" {
+				return all, nil
+			}
 		}
 	}
-	if err != nil {
-		err = fmt.Errorf("agent %s: %w", agent.Id, err)
-	}
-	return all, err
+	return all, fmt.Errorf("agent %s: %w", agent.Id, err)
 }

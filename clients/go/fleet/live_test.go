@@ -81,6 +81,34 @@ func at(t *testing.T, want string) func(*fleet.Placed, error) string {
 	}
 }
 
+// watched follows the fleet in the background, once it has told of both agents; the error is the watch's last.
+func watched(ctx context.Context, agents *fleet.Fleet) (chan fleet.Change, chan error) {
+	changes, ended := make(chan fleet.Change, 100), make(chan error, 1)
+	go func() {
+		for change, err := range agents.Watch(ctx) {
+			if err != nil {
+				ended <- err
+				break
+			}
+			changes <- change
+		}
+		close(changes)
+	}()
+	for known := map[string]bool{}; !known["a"] || !known["b"]; {
+		known[(<-changes).AgentID] = true
+	}
+	return changes, ended
+}
+
+// await passes over changes up to one that holds.
+func await(changes chan fleet.Change, holds func(fleet.Change) bool) {
+	for change := range changes {
+		if holds(change) {
+			return
+		}
+	}
+}
+
 func TestAgentsAreFoundByNetworkAndLabel(t *testing.T) {
 	agents, ctx := agents(t), livetest.Patient(t)
 	all, err := agents.Agents(ctx)
@@ -243,35 +271,15 @@ func TestALostHostIsWaitedForUntilItsLeaseEndsAndItsStrayIsFound(t *testing.T) {
 	at(t, "a")(agents.SetUp(ctx, vmplumb.CNI("go-lost", network), fleet.Labels{"zone": "a"}, nil))
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	changes := make(chan fleet.Change, 100)
-	go func() {
-		for change, err := range agents.Watch(watching) {
-			if err != nil {
-				break
-			}
-			changes <- change
-		}
-		close(changes)
-	}()
-	for known := map[string]bool{}; !known["a"] || !known["b"]; {
-		known[(<-changes).AgentID] = true
-	}
+	changes, ended := watched(watching, agents)
 	livetest.Order(t, "KILL a")
 	// Both agents live in one host here: the namespace of the lost network still has its name.
 	again := vmplumb.CNI("go-lost", network)
 	again.Spec.NetnsPath = filepath.Join("/run/netns", "go-lost-again")
 	at(t, "b")(agents.SetUp(ctx, again, nil, nil))
-	for change := range changes {
-		if change.AgentID == "a" && change.Agent == nil {
-			break
-		}
-	}
+	await(changes, func(one fleet.Change) bool { return one.AgentID == "a" && one.Agent == nil })
 	livetest.Order(t, "START a")
-	for change := range changes {
-		if change.AgentID == "a" && change.Agent != nil {
-			break
-		}
-	}
+	await(changes, func(one fleet.Change) bool { return one.AgentID == "a" && one.Agent != nil })
 	strays, err := agents.Strays(ctx)
 	if err != nil || len(strays) != 1 || strays[0].Agent.Id != "a" || strays[0].VMID != "go-lost" || strays[0].PlacedAt != "b" {
 		t.Fatalf("strays: %v, %v", strays, err)
@@ -289,6 +297,9 @@ func TestALostHostIsWaitedForUntilItsLeaseEndsAndItsStrayIsFound(t *testing.T) {
 	}
 	stop()
 	for range changes { // the watch ends with its context
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the watch ended with %v", err)
 	}
 }
 
@@ -311,21 +322,7 @@ func TestAWatchGoesOnOverAnEtcdThatDiesAndComesBack(t *testing.T) {
 	impatient.Patience = time.Second
 	agents := dial(t, impatient, livetest.Order(t, "FLEET"))
 	watching, stop := context.WithCancel(livetest.Patient(t))
-	changes := make(chan fleet.Change, 100)
-	ended := make(chan error, 1)
-	go func() {
-		for change, err := range agents.Watch(watching) {
-			if err != nil {
-				ended <- err
-				break
-			}
-			changes <- change
-		}
-		close(changes)
-	}()
-	for known := map[string]bool{}; !known["a"] || !known["b"]; {
-		known[(<-changes).AgentID] = true
-	}
+	changes, ended := watched(watching, agents)
 	livetest.Order(t, "KILL etcd")
 	_, err := agents.SetUp(livetest.Patient(t), vmplumb.CNI("go-dark", network), nil, nil)
 	if !errors.Is(err, fleet.ErrAway) {
@@ -333,11 +330,7 @@ func TestAWatchGoesOnOverAnEtcdThatDiesAndComesBack(t *testing.T) {
 	}
 	livetest.Order(t, "START etcd")
 	livetest.Order(t, "CORDON b on")
-	for change := range changes {
-		if change.AgentID == "b" && change.Agent.GetDraining() {
-			break
-		}
-	}
+	await(changes, func(one fleet.Change) bool { return one.AgentID == "b" && one.Agent.GetDraining() })
 	livetest.Order(t, "CORDON b off")
 	stop()
 	for range changes { // the watch ends with its context

@@ -10,6 +10,7 @@ import grpc
 import pytest
 from google.protobuf import json_format
 
+from tests.fakes.clock import Clock
 from vmplumb._etcd_client import EtcdError
 from vmplumb.v1.fleet_pb2 import FleetAgent
 from vmplumbd.fleet.registrar import Registrar
@@ -67,7 +68,7 @@ class World:
 
     etcd: Etcd = field(default_factory=Etcd)
     agent: FleetAgent = field(default_factory=lambda: FleetAgent(id="a", networks_live=1))
-    now: float = 100.0
+    clock: Clock = field(default_factory=Clock)
     notes: list[str] = field(default_factory=list)
     broken: Exception | None = None
     heard: threading.Event = field(default_factory=threading.Event)
@@ -78,7 +79,7 @@ class World:
             "/p/agents/a",
             ttl=TTL,
             interval=INTERVAL,
-            monotonic=lambda: self.now,
+            monotonic=self.clock.monotonic,
             describe=self._describe,
             note=self._note,
         )
@@ -86,7 +87,7 @@ class World:
     def _describe(self) -> FleetAgent:
         if self.broken is not None:
             raise self.broken
-        self.agent.update_time.FromNanoseconds(int(self.now * 1e9))
+        self.agent.update_time.FromNanoseconds(int(self.clock.time * 1e9))
         return self.agent
 
     def _note(self, event: str, **_: Any) -> None:
@@ -95,7 +96,7 @@ class World:
 
     def beat(self, later: float = INTERVAL) -> float:
         """Some time later."""
-        self.now += later
+        self.clock.time += later
         return self.registrar.beat()
 
     def told(self) -> FleetAgent:

@@ -18,8 +18,6 @@ from vmplumbd.plugins.conf import Malformed, PluginFault, Section
 
 DEFAULT_DATA_DIR = "/var/lib/cni/networks"
 
-# The first version whose results hold more than one address a family.
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
