@@ -243,7 +243,7 @@ def soak(
             agent.quiet()
             for name, first in at_rest.items():
                 last = _at_rest(agent, name, BOUNDS[name].most(first), REST_AFTER)
-                told.verdicts[name] = _verdict(name, first, last)
+                told.verdicts[name] = verdict(name, first, last)
             told.broken += [one.broken for one in told.verdicts.values() if one.broken]
         _judge_the_end(agent, before, told)
     return told, samples
@@ -327,11 +327,12 @@ def judge(samples: Sequence[Sample]) -> dict[str, Verdict]:
         first = middle([getattr(one, name) for one in samples[:third]])
         last = middle([getattr(one, name) for one in samples[-third:]])
         filling = (kept[1] - kept[0]) * BYTES_KEPT if name == "memory" else 0
-        found[name] = _verdict(name, first, last, filling)
+        found[name] = verdict(name, first, last, filling)
     return found
 
 
-def _verdict(name: str, first: float, last: float, filling: float = 0.0) -> Verdict:
+def verdict(name: str, first: float, last: float, filling: float = 0.0) -> Verdict:
+    """What is wrong with a quantity of BOUNDS that was `first` and is `last`; `filling` of it may have come."""
     bound, broken = BOUNDS[name], ""
     if last - filling > bound.most(first):
         broken = (

@@ -57,3 +57,11 @@ def test_growth_is_found_and_a_spike_is_none(leak: dict[str, float], grew: list[
     found = soak.judge(samples)
     assert [name for name, verdict in found.items() if verdict.broken] == grew
     assert set(found) == set(soak.BOUNDS) - set(soak.AT_REST)
+
+
+@pytest.mark.parametrize(("name", "leaked"), [("descriptors", 90), ("slab", 3e8)])
+def test_growth_of_what_is_compared_at_rest_is_found(name: str, leaked: float) -> None:
+    assert name in soak.AT_REST
+    first = getattr(FLAT, name)
+    assert not soak.verdict(name, first, first).broken
+    assert name in soak.verdict(name, first, leaked).broken
