@@ -11,12 +11,19 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 MARK = "VMPLUMB_CALL"
 
 # A killed orphan hands its own children on to us: so many generations are followed.
 _GENERATIONS = 64
+
+# How long a process may be in the midst of execve(2), where its environment cannot be told, and how often to look.
+_EXEC_SECONDS = 1.0
+_EXEC_PERIOD = 0.001
+_ENDED = (b"Z", b"X")
 
 
 class Orphans:
@@ -54,30 +61,34 @@ class Orphans:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(first.si_pid, os.WNOHANG)
 
-    def kill(self, mark: str) -> int:
-        """Kill and reap every orphan of the call with that mark; answers how many there were.
+    def kill(self, mark: str) -> None:
+        """Kill and reap every orphan of the call with that mark, and reap what has ended by itself.
 
         Its plugin must have ended. Blocks until they have.
         """
         wanted = f"{MARK}={mark}".encode()
-        killed = 0
         for _ in range(_GENERATIONS):
             with self._guard:
-                found = [pid for pid in _children() if pid not in self._known and wanted in _environment(pid)]
-                for pid in found:
-                    # Ours until we wait for it, so the number is still its own.
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                for pid in found:
-                    with contextlib.suppress(ChildProcessError):
-                        os.waitpid(pid, 0)
-            if not found:
-                break
-            killed += len(found)
-        return killed
+                # Whoever ended meanwhile has handed its children on to us: another look.
+                if not sum(self._end(pid, wanted) for pid in _children() if pid not in self._known):
+                    break
+
+    @staticmethod
+    def _end(pid: int, wanted: bytes) -> bool:
+        environment = _environment(Path(f"/proc/{pid}"))
+        if environment is not None and wanted not in environment:
+            return False
+        # Ours until we wait for it, so the number is still its own.
+        if environment is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            # A leader that has ended may have threads that run: such a one is not waited for.
+            return os.waitpid(pid, os.WNOHANG if environment is None else 0)[0] == pid
+        return True
 
 
-def _children() -> list[int]:
+def _read_children() -> list[int]:
     found: list[int] = []
     for thread in os.listdir("/proc/self/task"):  # noqa: PTH208 - names are all that is wanted
         with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/children", "rb") as file:  # noqa: PTH123
@@ -85,9 +96,36 @@ def _children() -> list[int]:
     return found
 
 
-def _environment(pid: int) -> list[bytes]:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - a file of the kernel's
-            return file.read().split(b"\0")
-    except OSError:
-        return []
+def _children(read: Callable[[], list[int]] = _read_children) -> list[int]:
+    # A child that goes while the kernel writes the list may hide the next one, but then the list was another
+    # when it came to that child, and the next reading differs (proc(5), /proc/tid/children). No child is started
+    # under the guard, so two readings alike are reached.
+    last: list[int] | None = None
+    while last != (found := read()):
+        last = found
+    return found
+
+
+def _environment(process: Path, pause: Callable[[float], object] = time.sleep) -> list[bytes] | None:
+    """The environment of a process with a directory in /proc: empty where it may not be read, None if it has ended.
+
+    In the midst of execve(2) the file is empty for a moment, because the new stack has none yet: waits until it
+    has, `_EXEC_SECONDS` at most. `pause` is called with seconds between two looks.
+    """
+    for _ in range(round(_EXEC_SECONDS / _EXEC_PERIOD)):
+        try:
+            found = (process / "environ").read_bytes()
+            if found:
+                return found.split(b"\0")
+            fields = (process / "stat").read_bytes().rpartition(b")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        except OSError:
+            return []
+        # proc(5): state is the third field, env_start and env_end are the 50th and the 51st.
+        if fields[0] in _ENDED:
+            return None
+        if int(fields[47]) == int(fields[48]) != 0:
+            return []
+        pause(_EXEC_PERIOD)
+    return []

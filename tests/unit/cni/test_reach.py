@@ -15,7 +15,7 @@ import pytest
 
 from tests import host as hosts
 from tests.unit.cni.test_exec import gone
-from vmplumbd.cni import cells
+from vmplumbd.cni import cells, orphans
 from vmplumbd.cni.cells import Cells
 from vmplumbd.cni.error import PluginFailed, PluginTimedOut
 from vmplumbd.cni.exec import ExecInvoker
@@ -149,6 +149,70 @@ def test_the_own_control_group_is_read_from_proc(tmp_path: Path, cgroup: str, mo
     assert cells._own(tmp_path) == own
 
 
+def test_children_are_told_when_two_readings_of_the_kernels_list_agree() -> None:
+    readings = iter([[1, 3], [2, 3], [2, 3], [3]])
+    assert orphans._children(lambda: next(readings)) == [2, 3]
+    assert list(readings) == [[3]]
+
+
+STAT = "7 (with ) blank) {state} 1" + " 0" * 45 + " {start} {end} 0\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "stat", "told"),
+    [
+        (b"A=1\0B=2\0", "", [b"A=1", b"B=2", b""]),
+        (b"", STAT.format(state="Z", start=0, end=0), None),
+        (b"", STAT.format(state="S", start=4096, end=4096), []),
+        (None, "", None),
+    ],
+    ids=["as it is", "ended", "without one", "gone"],
+)
+def test_an_environment_is_told_from_none_at_the_first_look(
+    tmp_path: Path, environ: bytes | None, stat: str, told: list[bytes] | None
+) -> None:
+    if environ is not None:
+        (tmp_path / "environ").write_bytes(environ)
+    (tmp_path / "stat").write_text(stat)
+    looks: list[float] = []
+    assert orphans._environment(tmp_path, looks.append) == told
+    assert looks == []
+
+
+def test_an_environment_that_execve_has_not_written_yet_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "environ").write_bytes(b"")
+    (tmp_path / "stat").write_text(STAT.format(state="R", start=0, end=0))
+    left = iter((1, 2, 3))
+
+    def pause(_: float) -> None:
+        if next(left) == 3:
+            (tmp_path / "environ").write_bytes(b"A=1\0")
+
+    assert orphans._environment(tmp_path, pause) == [b"A=1", b""]
+    assert list(left) == []
+
+
+def test_an_environment_that_execve_never_writes_is_given_up_after_a_second(tmp_path: Path) -> None:
+    (tmp_path / "environ").write_bytes(b"")
+    (tmp_path / "stat").write_text(STAT.format(state="D", start=0, end=0))
+    waits: list[float] = []
+    assert orphans._environment(tmp_path, waits.append) == []
+    assert sum(waits) == pytest.approx(1.0)
+
+
+def test_the_mark_of_a_process_that_executes_without_end_is_seen_at_each_look(tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    again.write_text(f"#!/bin/sh\nexec {again}\n")
+    again.chmod(0o755)
+    pid = os.posix_spawn(again, [str(again)], {orphans.MARK: "m"})
+    try:
+        seen = [orphans._environment(Path(f"/proc/{pid}")) for _ in range(1000)]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert {f"{orphans.MARK}=m".encode() in (one or []) for one in seen} == {True}
+
+
 # In a process of its own: a subreaper reaps whatever children it has.
 SUBREAPER = """
 import json, sys, time
@@ -185,7 +249,7 @@ def as_subreaper(directory: Path, seconds: float, *more: str) -> subprocess.Pope
 
 
 @pytest.mark.parametrize(
-    ("then", "seconds", "said"), [("exit 1", 30.0, "PluginFailed"), ("exec sleep 600", 2.0, "PluginTimedOut")]
+    ("then", "seconds", "said"), [("exit 1", 30.0, "PluginFailed"), ("exec sleep 600", 5.0, "PluginTimedOut")]
 )
 def test_a_subreaper_finds_what_left_the_group_by_its_mark(
     plugin: Plugin, tmp_path: Path, then: str, seconds: float, said: str
@@ -206,3 +270,29 @@ def test_a_subreaper_leaves_what_a_plugin_left_on_purpose_and_reaps_it_when_it_e
     os.kill(pid, signal.SIGKILL)
     assert gone(pid)
     assert json.loads(agent.communicate("go\n", timeout=60)[0]) == []
+
+
+ENDED = """
+import json, os
+from vmplumbd.cni.orphans import Orphans, _children
+made = Orphans()
+ended = os.posix_spawn("/bin/true", ["true"], {})
+os.waitid(os.P_PID, ended, os.WEXITED | os.WNOWAIT)
+runs = os.posix_spawn("/bin/sleep", ["sleep", "600"], {"VMPLUMB_CALL": "other"})
+made.kill("m")
+left = _children()
+made.kill("other")
+print(json.dumps([left == [runs], _children()]))
+"""
+
+
+def test_a_kill_reaps_who_has_ended_and_leaves_the_orphans_of_other_calls() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", ENDED],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert json.loads(told.stdout) == [True, []]
