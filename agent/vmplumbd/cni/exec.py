@@ -7,8 +7,9 @@ group is reached by the call's control group (`cells`), and by its mark among th
 (`orphans`), as far as the agent has these. A plugin that succeeds may leave a process behind; its pipes are
 waited for a little and then closed.
 
-The environment is small: what `passthrough` names (PATH, which plugins need to find iptables), what the
-call adds, and the CNI_ variables. Signals are unblocked and at their defaults, other descriptors closed.
+The environment is small: what `passthrough` names (PATH, which plugins need to find iptables), GOMAXPROCS=1 unless
+it is named there, what the call adds, and the CNI_ variables. Signals are unblocked and at their defaults, other
+descriptors closed.
 """
 
 from __future__ import annotations
@@ -52,6 +53,10 @@ from vmplumbd.cni.pins import Pins
 from vmplumbd.cni.version import VersionInfo
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# What a plugin is told where `passthrough` does not. One that is written in Go does one thing after another, so a
+# scheduler for one processor is all that it needs, and it starts faster.
+_SETTINGS = {"PATH": DEFAULT_PATH, "GOMAXPROCS": "1"}
 
 _CHUNK = 65536
 _CANCEL_PERIOD = 0.02
@@ -229,7 +234,7 @@ class ExecInvoker:
             refuse_late_start(invocation)
 
     def _environment(self, invocation: Invocation) -> dict[str, str]:
-        env = {"PATH": DEFAULT_PATH}
+        env = dict(_SETTINGS)
         for name in self.passthrough:
             if name in os.environ:
                 env[name] = os.environ[name]

@@ -120,6 +120,7 @@ def test_the_environment_is_small_and_says_cni(
     assert seen == {
         "PATH": "/somewhere:/bin:/usr/bin",
         "WANTED": "y",
+        "GOMAXPROCS": "1",
         "TRACEPARENT": "t",
         "CNI_COMMAND": "ADD",
         "CNI_CONTAINERID": "c1",
@@ -128,6 +129,15 @@ def test_the_environment_is_small_and_says_cni(
         "CNI_IFNAME": "",
         "CNI_PATH": str(tmp_path),
     }
+
+
+def test_the_operator_says_how_many_processors_a_plugin_in_go_uses(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("echo $GOMAXPROCS")
+    monkeypatch.setenv("GOMAXPROCS", "4")
+    assert call(tmp_path) == b"1\n"
+    assert call(tmp_path, invoker=ExecInvoker(passthrough=("PATH", "GOMAXPROCS"))) == b"4\n"
 
 
 def test_there_is_a_path_even_where_we_have_none(
