@@ -16,6 +16,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ IP_BATCHES = {
     ("-4",): {"routes4": "route show table all", "rules4": "rule show"},
     ("-6",): {"routes6": "route show table all", "rules6": "rule show"},
 }
+
+# How long the kernel may take to say a link is up, after its carrier has come. Seconds.
+_LINK_SECONDS = 10.0
 
 
 def snapshot(*, bridges: Collection[str] = (), state_dirs: Collection[str] = STATE_DIRS) -> dict[str, Any]:
@@ -75,7 +79,37 @@ def namespace_snapshot(path: str) -> dict[str, Any]:
     return inside
 
 
+def differences(one: Any, other: Any, names: tuple[str, str] = ("was", "now"), where: str = "") -> list[str]:
+    """Where two worlds differ, a line each: place, the one, the other."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = dict.fromkeys([*other, *one])
+        lines = [differences(one.get(key), other.get(key), names, f"{where}/{key}") for key in keys]
+        return [line for each in lines for line in each]
+    if isinstance(one, list | tuple) and type(one) is type(other) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [line for index, (a, b) in pairs for line in differences(a, b, names, f"{where}/{index}")]
+    return [] if one == other else [f"{where}: {names[0]} {one!r}, {names[1]} {other!r}"]
+
+
 def _ip(*where: str) -> dict[str, Any]:
+    deadline = time.monotonic() + _LINK_SECONDS
+    while True:
+        found = _read_ip(*where)
+        if not any(map(is_under_way, found["links"])) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.01)
+
+
+def is_under_way(link: dict[str, Any]) -> bool:
+    """Whether a link's carrier has come or gone and the kernel has not drawn its conclusions.
+
+    A worker does that, up to a second later (Linux, net/core/link_watch.c), for operstate and the routes' linkdown.
+    """
+    flags = link.get("flags", ())
+    return "UP" in flags and ("LOWER_UP" in flags) == ("NO-CARRIER" in flags)
+
+
+def _read_ip(*where: str) -> dict[str, Any]:
     found = {}
     for options, commands in IP_BATCHES.items():
         said = _output(

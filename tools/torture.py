@@ -35,7 +35,7 @@ from typing import Any
 import grpc
 
 from tests import host as hosts
-from tests.snapshot import namespace_snapshot, snapshot
+from tests.snapshot import differences, namespace_snapshot, snapshot
 from tests.system.daemon import refusal, request
 from tests.torture.rig import Installed, calling, installed, until
 from tests.torture.steps import Namespace, walk
@@ -327,10 +327,10 @@ def _judge_the_end(agent: Installed, before: dict[str, Any], inside: dict[str, A
     after = snapshot()
     for key, was in before.items():
         if after[key] != was:
-            total.broken.append(f"left in {key}: {_difference(was, after[key])}")
+            total.broken.append(f"left in {key}: {differences(was, after[key])}"[:2000])
     for path, was in inside.items():
         if namespace_snapshot(path) != was:
-            total.broken.append(f"left in {path}: {_difference(was, namespace_snapshot(path))}")
+            total.broken.append(f"left in {path}: {differences(was, namespace_snapshot(path))}"[:2000])
     if any(agent.rows().values()):
         total.broken.append(f"left in the journal: {agent.rows()}")
     if (status := agent.stop()) != 0:
@@ -343,12 +343,6 @@ def _noted(total: Tally) -> Iterator[None]:
         yield
     except (AssertionError, grpc.RpcError) as exc:
         total.broken.append(str(exc))
-
-
-def _difference(was: Any, found: Any) -> str:  # noqa: ANN401 - JSON
-    if isinstance(was, dict) and isinstance(found, dict):
-        return str({key: found.get(key) for key in {*was, *found} if was.get(key) != found.get(key)})[:2000]
-    return str([one for one in found if one not in was] or [one for one in was if one not in found])[:2000]
 
 
 def every_step() -> int:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from tests.faults.bench import VM, Bench
 from tests.faults.seam import Effect, Fault, Seam, When, faults_of, lasting_faults
+from tests.snapshot import differences
 from vmplumbd.errors import AgentError
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.operations.failures import Fault as Defect
@@ -168,7 +169,7 @@ class Judge:
         while (now := self.bench.seen()) != self.before and time.monotonic() < end:
             _PAUSE.wait(0.005)
         self.broken += [
-            f"{when}, left in {key}: {_difference(was, now[key])}"
+            f"{when}, left in {key}: {differences(was, now[key])}"[:1500]
             for key, was in self.before.items()
             if now[key] != was
         ]
@@ -329,13 +330,6 @@ def _crash_before_the_commit(bench: Bench) -> None:
     bench.tools.book._journal.put = dies  # type: ignore[method-assign]
     bench.set_up_and_die()
     bench.stop()
-
-
-def _difference(was: Any, now: Any) -> str:
-    if isinstance(was, dict) and isinstance(now, dict):
-        keys = sorted({*was, *now}, key=str)
-        return str({key: now.get(key) for key in keys if was.get(key) != now.get(key)})[:1500]
-    return f"{was} became {now}"[:1500]
 
 
 def all_broken(

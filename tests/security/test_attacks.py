@@ -13,7 +13,7 @@ from tests.security.attacks import POLICY, VICTIM, Attack, World, attacks
 from tests.security.authority import Authority
 from tests.security.caller import calling
 from tests.security.test_door import ROOT, TARGET, Site, site
-from tests.snapshot import snapshot
+from tests.snapshot import differences, snapshot
 from tests.system.daemon import request
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
@@ -68,10 +68,10 @@ class Peace:
 
     seen: tuple[object, object, object]
 
-    def holds(self, made: Site) -> bool:
-        """Whether nothing changed since the last look."""
+    def broken(self, made: Site) -> list[str]:
+        """What changed since the last look."""
         before, self.seen = self.seen, world(made)
-        return self.seen == before
+        return differences(before, self.seen)
 
 
 def test_the_table_is_as_long_as_it_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +92,7 @@ def test_an_attack_is_refused_with_its_reason_before_any_effect(
     made, known = besieged
     answer = made.caller(attack.who).call(attack.rpc, attack.make(known))
     assert (answer.code, answer.reason) == attack.told, answer.message
-    assert peace.holds(made)
+    assert peace.broken(made) == []
 
 
 A_NAME = CERTIFICATES["a"]
@@ -156,7 +156,7 @@ def test_somebody_elses_teardown_finds_nothing(besieged: tuple[Site, World], pea
     wrong = pb.TeardownNetworkRequest(vm_id=VICTIM, uid="0" * 32).SerializeToString()
     told = made.caller("root", ROOT).call("TeardownNetwork", wrong)
     assert (told.code, told.reason) == ("ABORTED", "UID_MISMATCH")
-    assert peace.holds(made)
+    assert peace.broken(made) == []
 
 
 def test_what_a_caller_may_read_has_nothing_of_others(besieged: tuple[Site, World]) -> None:

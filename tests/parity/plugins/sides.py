@@ -35,6 +35,9 @@ NAME = "vm"
 NETNS = str(NETNS_DIR / NAME)
 RESOLV_CONF = "/run/resolv.conf"
 
+# Whose each of two worlds is, in the order of `snapshot.differences`.
+SIDES = ("ours", "theirs")
+
 # Kept by kernel counters of the machine, not by the plugins.
 PASSING = frozenset({"link_netnsid", "ifindex", "link_index", "nodad", "iif_index"})
 # Where a bridge's clocks stand.
@@ -123,7 +126,7 @@ def theirs(kernel: LinuxKernel) -> Invoker:
 def assert_same(case: Case, bin_path: str) -> None:
     """Raises AssertionError unless both sides say and make the same, but for what differs on purpose."""
     our_side, their_side = both(case, bin_path)
-    lines = differences([*map(as_comparable, our_side)], [*map(as_comparable, their_side)])
+    lines = snapshot.differences([*map(as_comparable, our_side)], [*map(as_comparable, their_side)], SIDES)
     assert [line for line in lines if not line.startswith(tuple(case.on_purpose))] == []
     for place in case.on_purpose:
         assert any(line.startswith(place) for line in lines), f"no longer different: {place}"
@@ -346,15 +349,3 @@ def _unordered(rows: list[Any]) -> bool:
 def as_comparable(seen: Seen) -> Any:
     """Everything but a refusal's text."""
     return unified(dataclasses.asdict(dataclasses.replace(seen, text="")))
-
-
-def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
-    """Where two worlds differ, a line each: place, ours, theirs."""
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        keys = dict.fromkeys([*theirs, *ours])
-        lines = [differences(ours.get(key), theirs.get(key), f"{where}/{key}") for key in keys]
-        return [line for each in lines for line in each]
-    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
-        pairs = enumerate(zip(ours, theirs, strict=True))
-        return [line for index, (a, b) in pairs for line in differences(a, b, f"{where}/{index}")]
-    return [] if ours == theirs else [f"{where}: ours {ours!r}, theirs {theirs!r}"]

@@ -16,6 +16,7 @@ import pytest
 
 from tests.host import Host
 from tests.parity.plugins import sides
+from tests.snapshot import differences
 from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.cni.version import VersionInfo
 from vmplumbd.kernel.linux import LinuxKernel
@@ -203,7 +204,7 @@ def compare_worlds(host: Host, replay: Replay, netns: str) -> None:
                     host, *enter, "tc", "-d", "-j", "filter", "show", "dev", device, "ingress"
                 )
         expected = {key: replay.world(f"{place}.{key}.json") for key in seen}
-        lines = sides.differences(sides.unified(seen), sides.unified(expected))
+        lines = differences(sides.unified(seen), sides.unified(expected), sides.SIDES)
         assert lines == [], "\n".join(lines)
     network = NETWORKS[replay.main]
     files = {path.name: path.read_bytes() for path in Path(HERE, "hostlocal", network).iterdir()}
