@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,15 +26,7 @@ class Secured:
         folder = self.authority.folder
         if not (folder / f"{name}.pem").exists():
             self.authority.leaf(name, "IP:127.0.0.1", f"DNS:{name}")
-        return {
-            "fleet__endpoints": json.dumps(self.cluster.endpoints),
-            "fleet__tls_ca": str(self.authority.bundle),
-            "fleet__tls_certificate": str(folder / f"{name}.pem"),
-            "fleet__tls_key": str(folder / f"{name}.key"),
-            "fleet__id": name,
-            "fleet__interval": "0.1",
-            "fleet__ttl": "3",
-        }
+        return rig.agent_settings(name, self.cluster.endpoints, folder, ttl=3, interval=0.1)
 
 
 @pytest.fixture(scope="module")

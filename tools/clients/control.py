@@ -14,6 +14,8 @@ Of the fleet (`live_fleet.py`), which the first FLEET starts:
 FLEET                      "OK ENDPOINT" of its etcd, once both agents have told of themselves
 KILL AGENT|etcd            SIGKILL; an agent's lease ends by itself
 START AGENT|etcd           starts it again; answers when the agent has told of itself, or etcd answers
+PAUSE AGENT                SIGSTOP: as silent as a host without power; its lease ends
+RESUME AGENT               lets it go on; answers when it is in the fleet again
 CORDON AGENT on|off        answers when all know
 PLACE VM                   a set-up by the Python client's fleet; "OK AGENT" says where
 """
@@ -83,6 +85,10 @@ class Control:
                 self._fleet.kill(name)
             case ["START", name]:
                 self._fleet.start(name)
+            case ["PAUSE", name]:
+                self._fleet.pause(name)
+            case ["RESUME", name]:
+                self._fleet.resume(name)
             case ["CORDON", name, on]:
                 self._fleet.cordon(name, on)
             case ["PLACE", vm_id]:

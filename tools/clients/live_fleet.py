@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -80,6 +82,16 @@ class LiveFleet:
             self._agents[name].start()
             self._agents[name].wait_for("fleet.told")
 
+    def pause(self, name: str) -> None:
+        """SIGSTOP for an agent: its connections stay open and nothing comes through them."""
+        self._process(name).send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let it go on. It is in the fleet when this returns."""
+        self._process(name).send_signal(signal.SIGCONT)
+        with self._fleet() as fleet:
+            eventually(lambda: name in {one.id for one in fleet.agents()}, "it is in the fleet")
+
     def cordon(self, name: str, on: str) -> None:
         """Let an agent take no new networks, or again; all know when this returns."""
         draining = on == "on"
@@ -116,6 +128,11 @@ class LiveFleet:
         self._ended.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def _process(self, name: str) -> subprocess.Popen[str]:
+        process = self._agents[name].process
+        assert process is not None
+        return process
+
     @property
     def _member(self) -> rig.Member:
         assert self._cluster is not None
@@ -132,7 +149,6 @@ class LiveFleet:
         assert self._cluster is not None
         folder = self._authority.folder
         self._authority.leaf(name, f"DNS:{name}")
-        certificate, key, ca = (str(folder / one) for one in (f"{name}.pem", f"{name}.key", "ca.pem"))
         directory = self._directory / name
         directory.mkdir()
         agent = Daemon(
@@ -141,21 +157,15 @@ class LiveFleet:
             {
                 "limits.max_networks": "2",
                 "listen.tcp": f"127.0.0.1:{PORTS[name]}",
-                "listen.tls_certificate": certificate,
-                "listen.tls_key": key,
-                "listen.tls_client_ca": ca,
+                "listen.tls_certificate": str(folder / f"{name}.pem"),
+                "listen.tls_key": str(folder / f"{name}.key"),
+                "listen.tls_client_ca": str(folder / "ca.pem"),
                 "policy.file": str(self._policy),
                 "paths.cache_root": f"{directory}/cache",
-                "fleet.endpoints": json.dumps(self._cluster.endpoints),
-                "fleet.tls_ca": ca,
-                "fleet.tls_certificate": certificate,
-                "fleet.tls_key": key,
+                **rig.agent_settings(name, self._cluster.endpoints, folder, ttl=TTL_SECONDS, interval=0.1),
                 "fleet.prefix": PREFIX,
-                "fleet.id": name,
                 "fleet.server_name": name,
                 "fleet.labels": json.dumps([f"zone={name}"]),
-                "fleet.interval": "0.1",
-                "fleet.ttl": str(TTL_SECONDS),
             },
         )
         ipam = {"type": "host-local", "subnet": subnet, "dataDir": f"{directory}/ipam"}

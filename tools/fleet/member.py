@@ -18,6 +18,7 @@ from typing import Any
 
 from tests import host as hosts
 from tests.snapshot import snapshot
+from tools.fleet import rig
 
 PORT = 7443
 NETWORK = "fleet"
@@ -79,13 +80,7 @@ def command(name: str, address: str, folder: Path, endpoints: str, ttl: str) -> 
         "listen.tls_key": folder / f"{name}.key",
         "listen.tls_client_ca": folder / "ca.pem",
         "policy.file": folder / "policy.toml",
-        "fleet.endpoints": json.dumps(endpoints.split(",")),
-        "fleet.tls_ca": folder / "ca.pem",
-        "fleet.tls_certificate": folder / f"{name}.pem",
-        "fleet.tls_key": folder / f"{name}.key",
-        "fleet.id": name,
-        "fleet.ttl": ttl,
-        "fleet.interval": 0.2,
+        **rig.agent_settings(name, endpoints.split(","), folder, ttl=int(ttl), interval=0.2),
     }
     flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     return [sys.executable, "-m", "vmplumbd", "serve", *flags]

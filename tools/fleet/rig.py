@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import threading
@@ -61,6 +62,21 @@ class Cluster:
 def missing() -> str | None:
     """Why no etcd can be started here, or None."""
     return None if shutil.which("etcd") else "etcd is not installed (tools/system_packages.sh etcd)"
+
+
+def agent_settings(
+    agent_id: str, endpoints: Sequence[str], certificates: Path, *, ttl: int, interval: float
+) -> dict[str, str]:
+    """What an agent is told of its fleet, as `section.key`. `certificates` has ca.pem, and its own by its id."""
+    return {
+        "fleet.id": agent_id,
+        "fleet.endpoints": json.dumps(list(endpoints)),
+        "fleet.tls_ca": str(certificates / "ca.pem"),
+        "fleet.tls_certificate": str(certificates / f"{agent_id}.pem"),
+        "fleet.tls_key": str(certificates / f"{agent_id}.key"),
+        "fleet.ttl": str(ttl),
+        "fleet.interval": str(interval),
+    }
 
 
 @contextmanager

@@ -30,14 +30,13 @@ from vmplumb import Tls
 from vmplumb._etcd_client import Etcd
 from vmplumb.fleet import DEFAULT_PREFIX, Fleet
 from vmplumb.v1.fleet_pb2 import FleetAgent
-from vmplumbd.fleet.registrar import Registrar
+from vmplumbd.fleet import registrar
 
 ON_ONE_CONNECTION = 50
 IN_ONE_PROCESS = 250
 VICTIMS = 5
 TTL_SECONDS = 10
 PATIENCE = 300.0
-KEEPS_IN_A_LIFE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,7 @@ def be_agents(endpoints: str, folder: str, first: int, count: int) -> None:
                 store = Etcd(endpoints.split(","), tls=tls)
                 ended.callback(store.close)
             agent_id = f"agent-{number:05}"
-            Registrar(
+            registrar.Registrar(
                 store,
                 f"{DEFAULT_PREFIX}/agents/{agent_id}",
                 ttl=TTL_SECONDS,
@@ -155,7 +154,7 @@ def measure(cluster: rig.Cluster, folder: Path, agents: int, seconds: float) -> 
         gone_first_seconds=round(gone[0], 1),
         gone_last_seconds=round(gone[-1], 1),
         puts=round(rate["revision"], 1),
-        keeps_by_rule=round(agents * KEEPS_IN_A_LIFE / TTL_SECONDS, 1),
+        keeps_by_rule=round(agents * registrar.KEPT_IN_A_LIFE / TTL_SECONDS, 1),
         etcd_cpu=round(rate["cpu"], 3),
         loopback_bytes=round(rate["loopback"]),
         disk_bytes=round(rate["disk"]),

@@ -16,7 +16,7 @@ from vmplumb._etcd_client import EtcdError
 from vmplumb.v1.fleet_pb2 import FleetAgent
 
 # A lease is kept three times in its life: one answer may be lost.
-_KEPT_IN_A_LIFE = 3
+KEPT_IN_A_LIFE = 3
 
 
 class Store(Protocol):
@@ -98,7 +98,7 @@ class Registrar:
             self._fall_silent("fleet.away", exc)
             # All agents of a fleet come back to an etcd at once: not with every beat, unless a lease can be saved.
             if self._monotonic() >= self._ends_at:
-                return max(self._interval, self._ttl / _KEPT_IN_A_LIFE)
+                return max(self._interval, self._ttl / KEPT_IN_A_LIFE)
         except Exception as exc:  # noqa: BLE001 - a thread that ended would be a lost host to the fleet
             self._fall_silent("fleet.failed", exc)
         return self._interval
@@ -133,5 +133,5 @@ class Registrar:
         self._silent = ""
 
     def _kept(self, asked_at: float) -> None:
-        self._keep_at = asked_at + self._ttl / _KEPT_IN_A_LIFE
+        self._keep_at = asked_at + self._ttl / KEPT_IN_A_LIFE
         self._ends_at = asked_at + self._ttl
