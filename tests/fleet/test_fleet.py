@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
+from tests.docs.examples import DOCS, examples
 from tests.fleet.conftest import Secured
 from tests.host import Host
 from tests.snapshot import snapshot
-from tests.system.daemon import Daemon, daemon_in, eventually
+from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp
 from tools.fleet import rig
 from vmplumb import Client, Tls, VmplumbError
+from vmplumb import fleet as fleets
 from vmplumb.fleet import EtcdError, Fleet, NoAgent
 from vmplumb.v1.vm_network_pb2 import NetworkSpec
 
@@ -32,6 +36,15 @@ def spec_of(network: str) -> NetworkSpec:
     return made
 
 
+# Says that it was called, and gives its prevResult on once it may.
+GATE = """
+case $CNI_COMMAND in
+VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}' ;;
+ADD) touch $DIR/arrived; while [ ! -e $DIR/open ]; do sleep 0.02; done
+  sed -e 's/.*"prevResult": *//' -e 's/}$//' ;;
+esac
+"""
+
 PREFIXES = iter(f"/fleet{number}" for number in range(1000))
 
 
@@ -40,7 +53,7 @@ def member(host: Host, etcd: Secured, name: str, prefix: str, **settings: str) -
     """An agent of the fleet, called over its Unix socket, with reservations of its own."""
     with ExitStack() as ended:
         made: Daemon | None = None
-        given = {**etcd.settings(name), "fleet__prefix": prefix, **settings}
+        given = {**etcd.settings(name), "fleet.prefix": prefix, **settings}
         made = ended.enter_context(daemon_in(host, fleet__address="unix:/nowhere", **given))
         # Its socket has a name only now; and two agents in one host know nothing of each other.
         made.settings |= {
@@ -196,6 +209,23 @@ def test_networks_are_placed_where_there_is_room_and_each_once(
     assert snapshot() == before
 
 
+def test_the_example_of_the_documentation_places_a_vm_and_says_where(
+    module_host: Host, etcd: Secured, fleet: Fleet, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shown,) = [one.text for one in examples(DOCS / "fleet.md") if one.kind == "python"]
+    # The page says what is true of a production etcd: an endpoint of its own, and the usual prefix.
+    here = shown.replace('["etcd-1:2379"]', repr(etcd.cluster.endpoints)).replace(
+        "tls=etcd_tls", f"prefix={prefix!r}, tls=etcd_tls"
+    )
+    with member(module_host, etcd, "a", prefix, fleet__labels="zone=a") as agent:
+        eventually(lambda: ids(fleet) == ["a"], "it is there")
+        names = {"etcd_tls": etcd.tls, "agents_tls": etcd.tls, "spec": spec_of("fcnet")}
+        exec(compile(here, "docs/fleet.md", "exec"), names)
+        assert capsys.readouterr().out.startswith("a 10.200.0.")
+        assert fleet.placements() == {}
+        agent.quiet()
+
+
 def test_callers_at_once_with_one_id_get_one_network(
     module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
 ) -> None:
@@ -270,6 +300,74 @@ def test_the_vms_of_a_lost_host_are_placed_again_and_strays_are_found_when_it_is
             assert fleet.strays() == []
             fleet.tear_down("vm", wait_for_devices=True)
             b.quiet()
+        a.quiet()
+
+
+def test_a_host_that_falls_silent_is_left_once_its_lease_has_ended(
+    module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
+) -> None:
+    with member(module_host, etcd, "a", prefix) as a:
+        eventually(lambda: ids(fleet) == ["a"], "it is there")
+        for vm_id in ("moved", "ended"):
+            fleet.set_up(vm_id, spec_of("fcnet"))
+        assert a.process is not None
+        # Its connections stay open, and nothing comes through them any more: so it is with a host without power.
+        a.process.send_signal(signal.SIGSTOP)
+        try:
+            with member(module_host, etcd, "b", prefix) as b:
+                b.network(
+                    "fcnet",
+                    {"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.64.0.0/24"}},
+                    {"type": "tc-redirect-tap"},
+                )
+                eventually(lambda: "b" in ids(fleet), "another is there")
+                spec = spec_of("fcnet")
+                spec.netns_path = f"{module_host.netns_dir}/moved-again"
+                with ThreadPoolExecutor(2) as pool:
+                    ended = pool.submit(fleet.tear_down, "ended", timeout=60)
+                    assert fleet.set_up("moved", spec, timeout=60).agent.id == "b"
+                    assert ended.result() is None
+                assert fleet.placements() == {"moved": "b"}
+                fleet.tear_down("moved", wait_for_devices=True)
+                b.quiet()
+        finally:
+            a.process.send_signal(signal.SIGCONT)
+        for vm_id in ("moved", "ended"):
+            a.tear_down(vm_id)
+        a.quiet()
+
+
+def test_a_set_up_at_an_agent_that_only_etcd_has_lost_is_not_begun_at_another(
+    module_host: Host, etcd: Secured, fleet: Fleet, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = threading.Event()
+
+    def judge(client: Client) -> bool:
+        verdict = answers(client)
+        judged.set()
+        return verdict
+
+    answers = fleets._answers
+    monkeypatch.setattr(fleets, "_answers", judge)
+    # It tells of itself once, and then not before this test has ended.
+    with member(module_host, etcd, "a", prefix, fleet__interval="600", fleet__ttl="3600") as a:
+        a.plugin("gate", GATE)
+        a.network("gated", ptp(), REDIRECT, {"type": "gate"})
+        eventually(lambda: ids(fleet) == ["a"], "it is there")
+        # It tells of its networks when it begins: now that there is one more.
+        a.terminate()
+        a.start()
+        eventually(lambda: fleet.find("gated"), "it has the network")
+        with ThreadPoolExecutor(1) as pool:
+            placed = pool.submit(fleet.set_up, "vm", spec_of("gated"), timeout=60)
+            eventually((a.directory / "arrived").exists, "the set-up is under way")
+            told = fleet._etcd.get(f"{prefix}/agents/a")
+            assert fleet._etcd.swap(f"{prefix}/agents/a", told, None) is None
+            assert judged.wait(60)
+            assert fleet.agents() == []
+            (a.directory / "open").touch()
+            assert placed.result().agent.id == "a"
+        a.tear_down("vm")
         a.quiet()
 
 

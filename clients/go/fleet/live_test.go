@@ -303,6 +303,44 @@ func TestALostHostIsWaitedForUntilItsLeaseEndsAndItsStrayIsFound(t *testing.T) {
 	}
 }
 
+func TestAHostThatFallsSilentIsLeftOnceItsLeaseHasEnded(t *testing.T) {
+	agents, ctx := agents(t), livetest.Patient(t)
+	gone(t, agents, "go-moved")
+	var client *vmplumb.Client
+	for _, vmID := range []string{"go-moved", "go-ended"} {
+		placed, err := agents.SetUp(ctx, vmplumb.CNI(vmID, network), fleet.Labels{"zone": "a"}, nil)
+		at(t, "a")(placed, err)
+		if client, err = agents.Client(placed.Agent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	livetest.Order(t, "PAUSE a")
+	t.Cleanup(func() { // what the fleet has left there
+		livetest.Order(t, "RESUME a")
+		for _, vmID := range []string{"go-moved", "go-ended"} {
+			asked := &vmplumbv1.TeardownNetworkRequest{VmId: vmID, WaitForDevices: true}
+			if _, err := client.TearDown(context.Background(), asked, nil); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		asked := &vmplumbv1.TeardownNetworkRequest{VmId: "go-ended"}
+		if result, err := agents.TearDown(ctx, asked, nil); err != nil || result != nil {
+			t.Errorf("a teardown at a lost host: %v, %v", result, err)
+		}
+	})
+	// Both agents live in one host here: the namespace of the lost network still has its name.
+	again := vmplumb.CNI("go-moved", network)
+	again.Spec.NetnsPath = filepath.Join("/run/netns", "go-moved-again")
+	at(t, "b")(agents.SetUp(ctx, again, nil, nil))
+	ended.Wait()
+	if all, err := agents.Placements(ctx); err != nil || len(all) != 1 || all["go-moved"] != "b" {
+		t.Errorf("placements: %v, %v", all, err)
+	}
+}
+
 func TestASetUpThatIsGivenUpWhileItsHostIsLostSaysBoth(t *testing.T) {
 	agents := agents(t)
 	gone(t, agents, "go-away")

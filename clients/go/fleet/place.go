@@ -20,7 +20,9 @@ import (
 )
 
 const (
-	poll = 500 * time.Millisecond
+	// How often is looked whether an agent that does not answer is still there, and what it is given to prove itself.
+	poll  = 500 * time.Millisecond
+	proof = time.Second
 	// So many agents that seem full are asked whether they are, before a fleet is said to have no room.
 	askedAnyway = 5
 	// What was begun is taken back though the caller's context has ended, within this time.
@@ -73,7 +75,9 @@ func (f *Fleet) SetUp(ctx context.Context, request *vmplumbv1.SetupNetworkReques
 		if err != nil {
 			return nil, err
 		}
-		result, err := f.setUpAt(ctx, agent, request, progress)
+		result, err := called(ctx, f, agent, func(ctx context.Context, client *vmplumb.Client) (*vmplumbv1.SetupResult, error) {
+			return client.SetUp(ctx, request, progress)
+		})
 		switch {
 		case err == nil:
 			if stands, err := f.stands(ctx, request.VmId, agent); stands || err != nil {
@@ -87,13 +91,8 @@ func (f *Fleet) SetUp(ctx context.Context, request *vmplumbv1.SetupNetworkReques
 			if left {
 				lacking.Tried[agent.Id] = err
 			}
-		case errors.Is(err, vmplumb.ErrUnreachable):
+		case errors.Is(err, errSilent):
 			delete(lacking.Tried, agent.Id)
-			select {
-			case <-time.After(poll):
-			case <-ctx.Done():
-				return nil, fmt.Errorf("%w, after: %w", ctx.Err(), err)
-			}
 		default:
 			if refused := (*vmplumb.Error)(nil); errors.As(err, &refused) && refused.Reason != "" {
 				// The agent's word counts; that a place is kept in vain does not hide it.
@@ -135,13 +134,62 @@ func (f *Fleet) choose(ctx context.Context, vmID string, labels Labels, lacking 
 	}
 }
 
-func (f *Fleet) setUpAt(ctx context.Context, agent *vmplumbv1.FleetAgent, request *vmplumbv1.SetupNetworkRequest,
-	progress func(*vmplumbv1.SetupNetworkResponse)) (*vmplumbv1.SetupResult, error) {
+// errSilent says that an agent did not answer, and the fleet is to be asked again.
+var errSilent = errors.New("the agent does not answer")
+
+// called gives what an agent answers, or errSilent. A host that is lost may leave its connections open, silent for
+// ever: its lease is watched beside the call.
+func called[R any](ctx context.Context, f *Fleet, agent *vmplumbv1.FleetAgent,
+	call func(context.Context, *vmplumb.Client) (*R, error)) (*R, error) {
 	client, err := f.Client(agent)
 	if err != nil {
 		return nil, err
 	}
-	return client.SetUp(ctx, request, progress)
+	there, ended := context.WithCancelCause(ctx)
+	defer ended(nil)
+	go f.endOnceLost(there, ended, agent, client)
+	result, err := call(there, client)
+	switch {
+	case err == nil:
+		return result, nil
+	case context.Cause(there) == errSilent && ctx.Err() == nil:
+		return nil, errSilent
+	case !errors.Is(err, vmplumb.ErrUnreachable):
+		return nil, err
+	}
+	select {
+	case <-time.After(poll):
+		return nil, errSilent
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w, after: %w", ctx.Err(), err)
+	}
+}
+
+// endOnceLost ends a call at an agent whose lease has ended, unless it is only etcd that does not hear of it.
+func (f *Fleet) endOnceLost(ctx context.Context, end context.CancelCauseFunc, agent *vmplumbv1.FleetAgent, client *vmplumb.Client) {
+	look := time.NewTicker(poll)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+		// What etcd cannot tell is not known.
+		if found, err := f.store.get(ctx, f.agents+agent.Id); err == nil && found == nil && !answers(ctx, client) {
+			end(errSilent)
+			return
+		}
+	}
+}
+
+// answers tells whether an agent says anything at all.
+func answers(ctx context.Context, client *vmplumb.Client) bool {
+	ctx, cancel := context.WithTimeout(ctx, proof)
+	defer cancel()
+	_, err := client.GetStatus(ctx, &vmplumbv1.GetStatusRequest{})
+	var said *vmplumb.Error
+	return err == nil || errors.As(err, &said) && said.Reason != ""
 }
 
 // stands tells whether a network that was just made is where the VM is placed, once another caller had its say. It
@@ -204,27 +252,32 @@ func (f *Fleet) left(ctx context.Context, vmID string, agent *vmplumbv1.FleetAge
 }
 
 // TearDown removes the network of a VM, wherever it is. The result is nil if nobody has it, or who had it is lost.
+// An agent that does not answer is waited for as by [Fleet.SetUp].
 func (f *Fleet) TearDown(ctx context.Context, request *vmplumbv1.TeardownNetworkRequest,
 	progress func(*vmplumbv1.TeardownNetworkResponse)) (*vmplumbv1.TeardownResult, error) {
-	place, err := f.store.get(ctx, f.places+request.VmId)
-	if err != nil || place == nil {
-		return nil, err
-	}
-	agents, err := f.Agents(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var result *vmplumbv1.TeardownResult
-	if agent := byID(agents, place.of()); agent != nil {
-		client, err := f.Client(agent)
+	for {
+		place, err := f.store.get(ctx, f.places+request.VmId)
+		if err != nil || place == nil {
+			return nil, err
+		}
+		agents, err := f.Agents(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if result, err = client.TearDown(ctx, request, progress); err != nil {
-			return nil, err
+		var result *vmplumbv1.TeardownResult
+		if agent := byID(agents, place.of()); agent != nil {
+			result, err = called(ctx, f, agent, func(ctx context.Context, client *vmplumb.Client) (*vmplumbv1.TeardownResult, error) {
+				return client.TearDown(ctx, request, progress)
+			})
+			if errors.Is(err, errSilent) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
+		return result, f.forget(ctx, request.VmId, place)
 	}
-	return result, f.forget(ctx, request.VmId, place)
 }
 
 func (f *Fleet) forget(ctx context.Context, vmID string, place *item) error {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar, cast
@@ -40,6 +41,38 @@ _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result", SetupResult, TeardownResult)
 _Request = TypeVar("_Request", SetupNetworkRequest, TeardownNetworkRequest)
 _Response = TypeVar("_Response", SetupNetworkResponse, TeardownNetworkResponse)
+
+
+class Leash:
+    """One set-up or teardown, for another thread that may end it: the stream that is open, or the wait for the next."""
+
+    def __init__(self) -> None:
+        self._cut = threading.Event()
+        self._call: grpc.Call | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether somebody has ended it."""
+        return self._cut.is_set()
+
+    def cut(self) -> None:
+        """End the call, whose error is then not for its caller. The operation goes on."""
+        with self._lock:
+            self._cut.set()
+            if self._call is not None:
+                self._call.cancel()  # type: ignore[no-untyped-call]  # the stubs left it bare
+
+    def hold(self, call: grpc.Call) -> None:
+        """The stream that is to be ended from now on."""
+        with self._lock:
+            self._call = call
+            if self.is_cut:
+                call.cancel()  # type: ignore[no-untyped-call]  # the stubs left it bare
+
+    def wait(self, seconds: float) -> bool:
+        """Block so long; False if it was cut."""
+        return not self._cut.wait(seconds)
 
 
 class Client:
@@ -84,18 +117,19 @@ class Client:
         kernel_args: str = "",
         operation_timeout: Seconds | None = None,
         timeout: Seconds | None = None,
+        leash: Leash | None = None,
     ) -> SetupResult:
         """Make, or find, the network of a VM. The same call with the same spec gives the same answer.
 
         Calls `on_progress` on this thread, once for an event, over every broken stream. `operation_timeout`
-        bounds the agent's work; None means the agent's default.
+        bounds the agent's work; None means the agent's default. `leash` lets another thread end the call.
         """
         request = _follow.set_up_request(
             vm_id, spec, kernel_args=kernel_args, operation_timeout=operation_timeout
         )
         patience = Patience(self._retry, timeout, lambda: self._closed)
         follow: Follow[SetupNetworkRequest, SetupNetworkResponse, SetupResult] = Follow(request, patience)
-        return _to_the_end(self._stub.SetupNetwork, follow, patience, on_progress)
+        return _to_the_end(self._stub.SetupNetwork, follow, patience, on_progress, leash or Leash())
 
     def validate(
         self, vm_id: str, spec: NetworkSpec, *, kernel_args: str = "", timeout: Seconds | None = None
@@ -114,12 +148,13 @@ class Client:
         on_progress: Callable[[ProgressEvent], None] | None = None,
         operation_timeout: Seconds | None = None,
         timeout: Seconds | None = None,
+        leash: Leash | None = None,
     ) -> TeardownResult:
         """Remove the network of a VM, or attach to its teardown. Nothing there is success: `existed` is
         False.
 
         With `uid`, only that incarnation. With `force`, the record goes even if a plugin refuses. Ends a
-        running set-up.
+        running set-up. `leash` lets another thread end the call.
         """
         request = _follow.tear_down_request(
             vm_id,
@@ -132,7 +167,7 @@ class Client:
         follow: Follow[TeardownNetworkRequest, TeardownNetworkResponse, TeardownResult] = Follow(
             request, patience
         )
-        return _to_the_end(self._stub.TeardownNetwork, follow, patience, on_progress)
+        return _to_the_end(self._stub.TeardownNetwork, follow, patience, on_progress, leash or Leash())
 
     def get(self, vm_id: str, *, timeout: Seconds | None = None) -> VMNetwork:
         """Read one record. Raises VmNotFound."""
@@ -248,9 +283,11 @@ def _to_the_end(
     follow: Follow[_Request, _Response, _Result],
     patience: Patience,
     on_progress: Callable[[ProgressEvent], None] | None,
+    leash: Leash,
 ) -> _Result:
     while True:
         call = method(follow.request(), timeout=patience.left())
+        leash.hold(call)
         try:
             for response in call:
                 event = follow.take(response)
@@ -262,7 +299,8 @@ def _to_the_end(
             return follow.ended()
         finally:
             call.cancel()  # type: ignore[no-untyped-call]  # the stubs left it bare
-        time.sleep(follow.again(error))
+        if leash.is_cut or not leash.wait(follow.again(error)):
+            raise error
 
 
 def _drained(method: Callable[..., Iterable[object]]) -> Callable[..., None]:

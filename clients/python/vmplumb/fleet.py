@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import grpc
 from google.protobuf import json_format
 
 from vmplumb._channel import Tls, is_unix
-from vmplumb._client import Client
+from vmplumb._client import Client, Leash
 from vmplumb._errors import VmNotFound, VmplumbError
 from vmplumb._etcd_client import Etcd, EtcdError, Item
 from vmplumb._follow import ProgressEvent, Retry, Seconds
@@ -45,11 +46,15 @@ _ELSEWHERE = frozenset(
         "JOURNAL_FAILED",
     }
 )
+# How often is looked whether an agent that does not answer is still there, and what it is given to prove itself.
 _POLL_SECONDS = 0.5
+_PROOF_SECONDS = 1.0
 # So many agents that seem full are asked whether they are, before a fleet is said to have no room.
 _ASKED_ANYWAY = 5
 # What was begun is taken back though the caller's time has run out, within this.
 _CLEAN_UP_SECONDS = 30.0
+
+_Result = TypeVar("_Result", SetupResult, TeardownResult)
 
 
 class NoAgent(Exception):
@@ -195,42 +200,58 @@ class Fleet:
                 if self._etcd.swap(self._places + vm_id, place, agent.id.encode()) is not None:
                     continue  # another caller was first
             try:
-                result = self._shared(agent).set_up(
-                    vm_id,
-                    spec,
-                    on_progress=on_progress,
-                    kernel_args=kernel_args,
-                    operation_timeout=operation_timeout,
-                    timeout=max(0.001, until - time.monotonic()),
+                result = self._called(
+                    agent,
+                    until,
+                    lambda client, timeout, leash: client.set_up(
+                        vm_id,
+                        spec,
+                        on_progress=on_progress,
+                        kernel_args=kernel_args,
+                        operation_timeout=operation_timeout,
+                        timeout=timeout,
+                        leash=leash,
+                    ),
                 )
-                if self._stands(vm_id, agent):
+                if result is None:
+                    tried.pop(agent.id, None)
+                elif self._stands(vm_id, agent):
                     return Placed(agent=agent, result=result)
             except VmplumbError as exc:
                 if exc.reason in _ELSEWHERE:
                     if self._left(vm_id, agent, failed=True):
                         tried[agent.id] = str(exc)
-                elif exc.reason:
+                    continue
+                if exc.reason:
                     # The agent's word counts; that a place may be kept in vain does not hide it.
                     with contextlib.suppress(VmplumbError, EtcdError):
                         self._left(vm_id, agent, failed=False)
-                    raise
-                elif exc.code is not grpc.StatusCode.UNAVAILABLE or time.monotonic() >= until:
-                    raise
-                else:
-                    tried.pop(agent.id, None)
-                    time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
+                raise
 
     def tear_down(
         self, vm_id: str, *, wait_for_devices: bool = False, timeout: float = 120.0
     ) -> TeardownResult | None:
-        """Remove the network of a VM, wherever it is. None if nobody has it, or who had it is lost."""
-        place = self._etcd.get(self._places + vm_id)
-        agent = next((one for one in self.agents() if one.id == _agent_of(place)), None)
-        done = None
-        if agent is not None:
-            done = self._shared(agent).tear_down(vm_id, wait_for_devices=wait_for_devices, timeout=timeout)
-        self._forget(place)
-        return done
+        """Remove the network of a VM, wherever it is. None if nobody has it, or who had it is lost.
+
+        An agent that does not answer is waited for as by `set_up`.
+        """
+        until = time.monotonic() + timeout
+        while True:
+            place = self._etcd.get(self._places + vm_id)
+            agent = next((one for one in self.agents() if one.id == _agent_of(place)), None)
+            done = None
+            if agent is not None:
+                done = self._called(
+                    agent,
+                    until,
+                    lambda client, timeout, leash: client.tear_down(
+                        vm_id, wait_for_devices=wait_for_devices, timeout=timeout, leash=leash
+                    ),
+                )
+                if done is None:
+                    continue
+            self._forget(place)
+            return done
 
     def strays(self, *, timeout: float = 30.0) -> list[Stray]:
         """Networks that stand where they are not placed any more: `Client.tear_down` of that uid removes one.
@@ -261,6 +282,38 @@ class Fleet:
             if key not in self._clients:
                 self._clients[key] = self.client(agent)
             return self._clients[key]
+
+    def _called(
+        self, agent: FleetAgent, until: float, call: Callable[[Client, float, Leash], _Result]
+    ) -> _Result | None:
+        """What an agent answers before `until`; None if it did not, and the fleet is to be asked again.
+
+        A host that is lost may leave its connections open, silent for ever: its lease is watched beside the call.
+        """
+        leash, ended = Leash(), threading.Event()
+        client = self._shared(agent)
+        threading.Thread(
+            target=self._cut_once_lost, args=(agent, client, leash, ended), name="fleet-lease", daemon=True
+        ).start()
+        try:
+            return call(client, max(0.001, until - time.monotonic()), leash)
+        except VmplumbError as exc:
+            if not leash.is_cut:
+                if exc.reason or exc.code is not grpc.StatusCode.UNAVAILABLE or time.monotonic() >= until:
+                    raise
+                time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
+            return None
+        finally:
+            ended.set()
+
+    def _cut_once_lost(self, agent: FleetAgent, client: Client, leash: Leash, ended: threading.Event) -> None:
+        """End a call at an agent whose lease has ended, unless it is only etcd that does not hear of it."""
+        while not ended.wait(_POLL_SECONDS):
+            # What etcd cannot tell is not known; and a fleet that is closed asks nothing any more.
+            with contextlib.suppress(EtcdError, ValueError):
+                if self._etcd.get(self._agents + agent.id) is None and not _answers(client):
+                    leash.cut()
+                    return
 
     def _candidates(
         self,
@@ -358,6 +411,15 @@ def _networks(spec: NetworkSpec) -> list[str]:
         if one.HasField("cni_configuration") and one.cni_configuration.network_name
     ]
     return list(dict.fromkeys(names))
+
+
+def _answers(client: Client) -> bool:
+    """Whether an agent says anything at all."""
+    try:
+        client.status(timeout=_PROOF_SECONDS)
+    except VmplumbError as exc:
+        return bool(exc.reason)
+    return True
 
 
 def _agent_of(place: Item | None) -> str:
