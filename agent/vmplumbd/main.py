@@ -238,7 +238,7 @@ class Watch:
             from vmplumbd.observe import otlp  # noqa: PLC0415 - an extra, and some megabytes
             from vmplumbd.observe.traces import Traces  # noqa: PLC0415 - as above
         except ImportError as exc:
-            raise InvalidConfig(f"traces.enabled: {exc}: pip install vmplumbd[otel] brings it") from exc
+            raise InvalidConfig(f"traces.enabled: {exc}: the extra otel of vmplumbd brings it") from exc
         return Traces(
             otlp.processor(config.traces.endpoint),
             version=figures.AGENT_VERSION,

@@ -7,13 +7,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.docs.examples import DOCS, ROOT, examples
 from tests.host import Host
+from tests.system import unit_settings
 
 pytestmark = [pytest.mark.host, pytest.mark.package, pytest.mark.timeout(900)]
 
@@ -103,7 +106,9 @@ def test_it_is_installed_works_is_removed_and_purged_without_a_trace(root: Root,
     # It depends on nothing of this checkout: the agent serves, and its client finds it.
     serve = root.host.popen(
         ["chroot", str(root.merged), "vmplumbd", "serve",
-         "--set", "listen.unix=/run/v.sock", "--set", "listen.unix_group="],
+         "--set", "listen.unix=/run/v.sock", "--set", "listen.unix_group=",
+         "--set", "traces.enabled=true", "--set", "traces.endpoint=unix:/run/nobody.sock",
+         "--set", "metrics.listen=/run/m.sock"],
         stderr=subprocess.PIPE, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
     )  # fmt: skip
     assert serve.stderr is not None
@@ -120,6 +125,12 @@ def test_it_is_installed_works_is_removed_and_purged_without_a_trace(root: Root,
     root.run("dpkg", "-i", "--force-confold", "/root/vmplumb.deb")
     package.unlink()
     assert (root.merged / "etc/vmplumb/vmplumbd.toml").read_text() == "[log]\nlevel = 'debug'\n"
+    # What the old version takes away is asked for when the new one's files are there (Debian policy, 6.6).
+    assert (
+        "level='debug'"
+        in root.run("vmplumbd", "check-config", "--config", "/etc/vmplumb/vmplumbd.toml").stdout
+    )
+    assert root.run("vmplumbctl", "--version").stdout.startswith("vmplumbctl, version ")
 
     root.run("dpkg", "-r", PACKAGE)
     assert (root.merged / "etc/vmplumb/vmplumbd.toml").exists()
@@ -134,6 +145,23 @@ def test_it_is_installed_works_is_removed_and_purged_without_a_trace(root: Root,
     }
     assert {one for one in left if "vmplumb" in one} == set()
     assert root.run("getent", "group", "vmplumb", check=False).returncode == 2
+
+
+def test_from_a_checkout_the_unit_finds_what_it_wants(root: Root) -> None:
+    (block,) = [one.text for one in examples(DOCS / "install.md") if one.title == "unit"]
+    root.host.run(["mount", "--bind", str(ROOT), str(root.merged / "mnt")])
+    for line in block.splitlines():
+        if not line.startswith("systemctl"):  # no systemd runs in this root
+            root.run("sh", "-ec", f"cd /mnt; {line}")
+    unit = unit_settings.read(root.merged / "etc/systemd/system/vmplumbd.service")
+    (program, _, _, configuration) = unit["ExecStart"][-1].split()
+    assert (root.merged / program.lstrip("/")).is_symlink()
+    assert (root.merged / configuration.lstrip("/")).is_file()
+    for group in unit["SupplementaryGroups"]:
+        root.run("getent", "group", group)
+    # What the documents put where the unit has a directory of its own for it.
+    (page,) = [one.text for one in examples(DOCS / "operating.md") if "[audit]" in one.text]
+    assert tomllib.loads(page)["audit"]["file"].startswith(f"/var/log/{unit['LogsDirectory'][-1]}/")
 
 
 def test_the_man_pages_are_read_without_a_complaint(host: Host, built: Path) -> None:

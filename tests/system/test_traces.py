@@ -159,4 +159,4 @@ sys.exit(run(sys.argv[1:]))
         )
     )
     assert done.returncode == 2
-    assert "pip install vmplumbd[otel]" in done.stderr
+    assert "the extra otel of vmplumbd" in done.stderr

@@ -99,7 +99,7 @@ def tree(made: list[Path], into: Path, version: str) -> None:
     _run(
         *(UV, "pip", "install", "--quiet", "--python", INTERPRETER, "--target", libraries),
         *("--constraints", ROOT / "requirements.lock", "--no-compile-bytecode"),
-        *(f"vmplumb[cli] @ {client.as_uri()}", agent),
+        *(f"vmplumb[cli] @ {client.as_uri()}", f"vmplumbd[otel] @ {agent.as_uri()}"),
     )
     shutil.rmtree(libraries / "bin", ignore_errors=True)
     commands = into / "usr" / "bin"

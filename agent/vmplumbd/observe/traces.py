@@ -1,6 +1,6 @@
 """OpenTelemetry traces: a span a call, below it one for the operation it began, one a step, one a plugin call.
 
-Loaded only where traces are on; the packages are an extra (`pip install vmplumbd[otel]`). Which span is below which is
+Loaded only where traces are on; the packages are an extra (`vmplumbd[otel]`). Which span is below which is
 computed while things happen (`model.trace`); the spans of an operation are made when it has ended, from its events.
 What is exported where, beside `traces.endpoint`, is said by OpenTelemetry's own OTEL_ variables.
 """
