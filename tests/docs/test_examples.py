@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.docs.examples import DOCS, Example, every, examples
+from tests.docs.examples import DOCS, ROOT, Example, every, examples
 from tests.host import Host
 from tests.snapshot import snapshot
 from tests.system.daemon import daemon_in
@@ -52,6 +54,55 @@ def test_a_json_example_is_json_and_a_conflist_where_it_has_plugins(example: Exa
     tree = json.loads(example.text)
     if "plugins" in tree:
         assert [one.type for one in cni.parse_list(example.text.encode()).plugins]
+
+
+def test_the_example_of_the_cni_library_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shown,) = [one.text for one in examples(DOCS / "cni.md") if one.kind == "python"]
+    places = {"/etc/cni/net.d": "conf", "/opt/cni/bin": "bin", "/var/lib/cni": "cache", "/run/netns": "netns"}
+    for place, here in places.items():
+        assert place in shown
+        (tmp_path / here).mkdir()
+        shown = shown.replace(place, str(tmp_path / here))
+    network = {"cniVersion": "1.0.0", "name": "blue", "plugins": [{"type": "says"}]}
+    (tmp_path / "conf/blue.conflist").write_text(json.dumps(network))
+    result = {"cniVersion": "1.0.0", "ips": [{"address": "10.9.8.7/24"}]}
+    plugin = tmp_path / "bin/says"
+    plugin.write_text(
+        f"#!/bin/sh\ncat >/dev/null\ncase $CNI_COMMAND in ADD) echo '{json.dumps(result)}';; esac\n"
+    )
+    plugin.chmod(0o755)
+    exec(compile(shown, "docs/cni.md", "exec"), {})
+    assert capsys.readouterr().out == "10.9.8.7/24\n"
+    assert list((tmp_path / "cache").rglob("*blue-vm-7-eth0"))
+
+
+@pytest.mark.parametrize("example", of("toml"), ids=name)
+def test_a_page_whose_agent_speaks_with_other_hosts_says_what_the_unit_wants_then(example: Example) -> None:
+    tree = tomllib.loads(example.text)
+    spoken_with = [tree.get("listen", {}).get("tcp", ""), *tree.get("fleet", {}).get("endpoints", ())]
+    if any(one and not one.startswith("127.") for one in spoken_with):
+        assert "IPAddressAllow=" in (ROOT / example.page).read_text()
+
+
+# What a registry would be asked for by this project's names.
+ASKED = re.compile(
+    r"(?:pip install|npm install|npm i|cargo add|go get|go install)\s+(?:--?\S+\s+)*"
+    r"['\"]?(?:vmplumb|github\.com/vmplumb|io\.github\.vmplumb)"
+)
+
+
+def test_no_page_asks_a_registry_for_what_is_not_there() -> None:
+    pages = subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+    assert "clients/go/fleet/README.md" in pages
+    assert [
+        (page, ASKED.findall((ROOT / page).read_text()))
+        for page in pages
+        if ASKED.search((ROOT / page).read_text())
+    ] == []
+    assert ASKED.search("pip install vmplumb[cli]")
+    assert ASKED.search("go get github.com/vmplumb/vmplumb/clients/go")
 
 
 # Pages whose blocks, from top to bottom, are done on a host: files are written, commands run.
