@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.docs.examples import DOCS, ROOT, Example, every, examples
 from tests.host import Host
 from tests.snapshot import snapshot
 from tests.system.daemon import daemon_in
+from vmplumb._cli import app
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb_conformance import profile
 from vmplumbd import config
@@ -24,6 +28,8 @@ from vmplumbd.policy import document
 
 RPCS = [one.name for one in pb.DESCRIPTOR.services_by_name["NetworkAgentService"].methods]
 EVERY = every()
+# Commands whose options are the daemon's own.
+DAEMONS = {"import", "policy"}
 
 
 def of(kind: str) -> list[Example]:
@@ -82,6 +88,43 @@ def test_a_page_whose_agent_speaks_with_other_hosts_says_what_the_unit_wants_the
     spoken_with = [tree.get("listen", {}).get("tcp", ""), *tree.get("fleet", {}).get("endpoints", ())]
     if any(one and not one.startswith("127.") for one in spoken_with):
         assert "IPAddressAllow=" in (ROOT / example.page).read_text()
+
+
+def said(text: str) -> Iterator[list[str]]:
+    """The command lines of vmplumbctl in a page, as words."""
+    inline = re.findall(r"(?<!`)`(vmplumbctl [^`]+)`(?!`)", text)
+    for line in [*inline, *re.findall(r"^(?:\$ )?(vmplumbctl .+?)(?:\s+#.*)?$", text, re.M)]:
+        yield shlex.split(line)[1:]
+
+
+def unknown(words: list[str]) -> list[str]:
+    """The words of a command line that name no command and no option."""
+    command: click.Command = app.root
+    strange = []
+    for word in words:
+        options = {one for each in command.params for one in (*each.opts, *each.secondary_opts)}
+        if word.startswith("-"):
+            if word.partition("=")[0] not in {*options, "--help"}:
+                strange.append(word)
+        elif isinstance(command, click.Group) and word in command.commands:
+            command = command.commands[word]
+        elif isinstance(command, click.Group) and word.isalpha() and word.islower():
+            strange.append(word)
+    return strange
+
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_command_line_of_the_documents_is_one_that_there_is(page: Path) -> None:
+    lines = [line for line in said(page.read_text()) if line[0] not in DAEMONS]
+    assert [(line, found) for line in lines if (found := unknown(line))] == []
+
+
+def test_a_command_line_that_there_is_not_is_told() -> None:
+    assert unknown(["setup", "vm-1"]) == ["setup"]
+    assert unknown(["gc", "--dry", "vm-1"]) == ["--dry"]
 
 
 # What a registry would be asked for by this project's names.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import click
 import grpc
 import pytest
 from click.testing import CliRunner
@@ -188,3 +190,28 @@ def test_the_command_says_what_happened_and_its_exit_code_says_which_kind(
     assert done.exit_code == status, done.output
     assert told in done.output
     assert "Traceback" not in done.output
+
+
+def commands(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command."""
+    for name, one in group.commands.items():
+        yield (*before, name)
+        if isinstance(one, click.Group):
+            yield from commands(one, *before, name)
+
+
+# These become the daemon's own command, whose help it is.
+BECOME = {("import",), ("policy", "check")}
+
+
+@pytest.mark.parametrize("words", [one for one in commands(root) if one not in BECOME], ids=" ".join)
+def test_every_command_shows_its_help_whatever_is_not_set(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(root, [*words, "--help"], env=dict.fromkeys(os.environ))
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("Usage: ")
+
+
+def test_a_fleet_without_an_etcd_says_what_is_not_set() -> None:
+    done = CliRunner().invoke(root, ["fleet", "list"], env={"VMPLUMB_ETCD": None})
+    assert done.exit_code == 2
+    assert "--etcd or VMPLUMB_ETCD" in done.output

@@ -25,8 +25,8 @@ _PEM = click.Path(dir_okay=False)
 
 @click.group()
 @click.option(
-    "--etcd", "endpoints", multiple=True, required=True, envvar="VMPLUMB_ETCD", metavar="HOST:PORT",
-    help="A member of the fleet's etcd; repeatable.",
+    "--etcd", "endpoints", multiple=True, envvar="VMPLUMB_ETCD", metavar="HOST:PORT",
+    help="A member of the fleet's etcd; repeatable, at least one.",
 )  # fmt: skip
 @click.option("--etcd-ca", type=_PEM, envvar="VMPLUMB_ETCD_CA", help="PEM of etcd's CA; without it no TLS.")
 @click.option("--etcd-cert", type=_PEM, envvar="VMPLUMB_ETCD_CERT", help="PEM of the caller, for etcd.")
@@ -46,6 +46,9 @@ def fleet(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - cl
 
 
 def _opened(given: dict[str, Any]) -> Fleet:
+    # Not `required=True`: click asks for it before a command of the fleet may show its help.
+    if not given["endpoints"]:
+        raise click.UsageError("--etcd or VMPLUMB_ETCD says where the fleet's etcd is")
     try:
         tls = agent_tls = None
         if given["etcd_ca"]:
