@@ -37,14 +37,13 @@ from vmplumbd.observe.notify import Notifier
 from vmplumbd.operations import take_over
 from vmplumbd.operations.book import Book
 from vmplumbd.policy.access import Policy
-from vmplumbd.rpc import convert, figures, specs
+from vmplumbd.rpc import convert, figures, specs, tls
 from vmplumbd.rpc.audit import Auditor, Connected
 from vmplumbd.rpc.door import Door, DoorLimits, Way
 from vmplumbd.rpc.names import RPCS
 from vmplumbd.rpc.seen import Watcher
 from vmplumbd.rpc.server import Server
 from vmplumbd.rpc.servicer import Servicer
-from vmplumbd.rpc.tls import Certificates, TlsFiles
 from vmplumbd.rpc.validation import RequestRules
 
 if TYPE_CHECKING:
@@ -275,14 +274,20 @@ def _registrar(config: Config, daemon: Daemon) -> Registrar | None:
         contract_version=figures.CONTRACT_VERSION,
         labels={key: value for key, _, value in (one.partition("=") for one in given.labels)},
     )
+    certificates = None
+    if given.tls_ca:
+        certificates = tls.Certificates(
+            tls.TlsFiles(certificate=given.tls_certificate, key=given.tls_key, ca=given.tls_ca),
+            tls.of_client,
+            lambda event, fields: daemon.log.info(f"fleet.{event}", **fields),
+        )
     return join(
         daemon.agent,
         about,
         endpoints=given.endpoints,
         prefix=given.prefix,
-        ca=given.tls_ca,
-        certificate=given.tls_certificate,
-        key=given.tls_key,
+        tls=None if certificates is None else certificates.first,
+        changed=lambda: None if certificates is None else certificates.changed(),
         server_name=given.tls_server_name,
         ttl=given.ttl,
         interval=given.interval,
@@ -406,10 +411,12 @@ async def _serve(
                 server, listen.admin_unix, int(listen.admin_mode, 8), listen.admin_group, way=Way.ADMIN
             )
         if listen.tcp:
-            files = TlsFiles(
-                certificate=listen.tls_certificate, key=listen.tls_key, client_ca=listen.tls_client_ca
+            files = tls.TlsFiles(
+                certificate=listen.tls_certificate, key=listen.tls_key, ca=listen.tls_client_ca
             )
-            certificates = Certificates(files, lambda event, fields: daemon.log.info(event, **fields))
+            certificates = tls.Certificates(
+                files, tls.of_server, lambda event, fields: daemon.log.info(event, **fields)
+            )
             server.listen_tls(listen.tcp, certificates)
         await server.start()
         await server.say(ready=daemon.agent.ready)

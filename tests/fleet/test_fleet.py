@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from tests.docs.examples import DOCS, examples
 from tests.fleet.conftest import Secured
 from tests.host import Host
+from tests.security.authority import Authority
 from tests.snapshot import snapshot
 from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp
 from tools.fleet import rig
@@ -144,6 +146,47 @@ def test_an_agent_serves_while_etcd_is_away_and_tells_again(
             agent.tear_down("v")
             lost.start()
             eventually(lambda: present(fleet), "it is told again", seconds=60)
+
+
+def test_an_agent_that_has_new_certificates_stays_in_a_fleet_that_trusts_no_others(
+    module_host: Host, authority: Authority, tmp_path: Path
+) -> None:
+    certificates, trusted = tmp_path / "certificates", tmp_path / "trusted.pem"
+    certificates.mkdir()
+    new = Authority(authority.folder, "new")
+    server = authority.folder / "etcd.pem"
+
+    def give(who: Authority, name: str) -> None:
+        """New files in the place of the old ones, each by a rename."""
+        made = who.leaf(name, f"DNS:{name}")
+        for path in (made, made.with_suffix(".key")):
+            aside = certificates / "aside"
+            aside.write_bytes(path.read_bytes())
+            aside.rename(certificates / path.name)
+
+    (certificates / "ca.pem").write_bytes(authority.bundle.read_bytes())
+    give(authority, "rotating")
+    trusted.write_bytes(authority.bundle.read_bytes())
+    with rig.cluster(
+        tmp_path, port=25790, certificate=server, key=server.with_suffix(".key"), ca=trusted
+    ) as alone:
+        settings = rig.agent_settings("rotating", alone.endpoints, certificates, ttl=3, interval=0.1)
+        with daemon_in(module_host, fleet__address="unix:/nowhere", **settings) as agent:
+            agent.wait_for("fleet.told")
+            # What fits nothing is told once, and not taken.
+            (certificates / "rotating.key").write_bytes(
+                new.leaf("other", "DNS:other").with_suffix(".key").read_bytes()
+            )
+            agent.wait_for("fleet.tls.refused")
+            give(new, "rotating")
+            agent.wait_for("fleet.tls.reloaded")
+            (member,) = alone.members
+            member.kill()
+            agent.wait_for("fleet.away")
+            agent.lines.clear()
+            trusted.write_bytes(new.bundle.read_bytes())
+            member.start()
+            agent.wait_for("fleet.told")
 
 
 def present(fleet: Fleet) -> bool:

@@ -13,10 +13,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
+from vmplumbd.rpc import tls
 from vmplumbd.rpc.door import Way
 from vmplumbd.rpc.seen import Seen, Tracer, Watcher
 from vmplumbd.rpc.servicer import UNREADABLE, Servicer, Unreadable
-from vmplumbd.rpc.tls import Certificates
 
 SERVICE = "vmplumb.v1.NetworkAgentService"
 REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
@@ -50,9 +50,9 @@ class Server:
         """Serve on a Unix socket. Raises RuntimeError if it cannot be bound."""
         self._new(way).add_insecure_port(f"unix:{path}")
 
-    def listen_tls(self, address: str, certificates: Certificates) -> int:
+    def listen_tls(self, address: str, certificates: tls.ServerCertificates) -> int:
         """Serve on TCP with mutual TLS; answers the port. Raises RuntimeError if it cannot be bound."""
-        return int(self._new(Way.TCP).add_secure_port(address, certificates.credentials()))
+        return int(self._new(Way.TCP).add_secure_port(address, tls.credentials(certificates)))
 
     async def start(self) -> None:
         """Begin to serve, and say to health checks that it lives."""
