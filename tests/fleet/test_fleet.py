@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +187,26 @@ def test_an_agent_that_has_new_certificates_stays_in_a_fleet_that_trusts_no_othe
             trusted.write_bytes(new.bundle.read_bytes())
             member.start()
             agent.wait_for("fleet.told")
+
+
+def test_an_agent_stays_in_its_fleet_while_its_member_of_etcd_is_lost(
+    module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
+) -> None:
+    lost = etcd.cluster.members[0]  # the one that an agent asks first
+    with member(module_host, etcd, "a", prefix), closing(fleet.watch()) as changes:
+        eventually(lambda: ids(fleet) == ["a"], "it is there")
+        # Nobody keeps this lease, and it is twice as long as the agent's.
+        lease = fleet._etcd.grant(6)
+        fleet._etcd.put(f"{prefix}/agents/witness", b'{"id": "witness"}', lease=lease)
+        lost.kill()
+        try:
+            gone = next(one for one in changes if one.agent is None)
+            assert gone.agent_id == "witness"
+            assert ids(fleet) == ["a"]
+        finally:
+            lost.start()
+            with Fleet([lost.client], tls=etcd.tls, prefix=prefix) as alone:
+                eventually(lambda: present(alone), "the member is back")
 
 
 def present(fleet: Fleet) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -155,3 +156,27 @@ def test_the_nomad_job_is_one_agent_a_host() -> None:
     job["Job"]["TaskGroups"][0]["Tasks"][0]["Kilsignal"] = "SIGTERM"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(job, NOMAD)
+
+
+def read_by_nomad(job: str, program: Path) -> subprocess.CompletedProcess[str]:
+    """What Nomad's own types of a job, those of `nomad job run -json`, make of it."""
+    if not program.exists():
+        subprocess.run(
+            ["go", "build", "-mod=readonly", "-o", str(program), "."],
+            cwd=Path(__file__).parent / "nomad", check=True, timeout=280,
+        )  # fmt: skip
+    return subprocess.run([str(program)], input=job, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parity
+def test_nomads_own_types_know_all_of_the_job(tmp_path: Path) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("no go: Nomad's types cannot be built")
+    job = (DEPLOY / "nomad/vmplumbd.json").read_text()
+    done = read_by_nomad(job, tmp_path / "nomad")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "vmplumbd system agent vmplumbd raw_exec 1m0s 1\n"
+    for was, is_ in (("KillTimeout", "KillTimeuot"), ("MaxParallel", "Maxparalel"), ('"Type"', '"Kind"')):
+        assert is_.strip('"') in read_by_nomad(job.replace(was, is_), tmp_path / "nomad").stderr
+    wrong_kind = read_by_nomad(job.replace('"Priority": 90', '"Priority": "90"'), tmp_path / "nomad")
+    assert "Priority" in wrong_kind.stderr

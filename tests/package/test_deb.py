@@ -96,7 +96,11 @@ def test_it_is_installed_works_is_removed_and_purged_without_a_trace(root: Root,
     assert root.run("getent", "group", "vmplumb").stdout.startswith("vmplumb:")
     unit = (root.merged / "usr/lib/systemd/system/vmplumbd.service").read_text()
     assert "ExecStart=/usr/bin/vmplumbd serve" in unit
-    for page, word in (("man8/vmplumbd.8", "check\\-config"), ("man1/vmplumbctl.1", "set\\-up")):
+    for page, word in (
+        ("man8/vmplumbd.8", "check\\-config"),
+        ("man8/vmplumbd.8", ".SS policy check\n"),
+        ("man1/vmplumbctl.1", "set\\-up"),
+    ):
         assert word in (root.merged / "usr/share/man" / page).read_text()
     assert "vmplumbctl" in (root.merged / "usr/share/bash-completion/completions/vmplumbctl").read_text()
     plugins = root.run("vmplumbd", "install-plugins", "/root/bin").stdout.split()

@@ -62,12 +62,7 @@ def vmplumbd(version: str) -> str:
         ".SH SYNOPSIS\n.B vmplumbd\nCOMMAND [OPTIONS]\n",
         ".SH COMMANDS\n",
     ]
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to its subcommands
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
-            for choice in action._choices_actions:  # noqa: SLF001 - as above
-                below = action.choices[choice.dest]
-                lines.append(f".SS {_escaped(choice.dest)}\n{_text(choice.help or '')}")
-                lines += _arguments(below)
+    lines += _subcommands(parser, "")
     lines.append(
         ".SH FILES\n.TP\n.I /etc/vmplumb/vmplumbd.toml\nThe configuration.\n"
         ".TP\n.I /var/lib/vmplumb\nThe journal and what is the agent's own.\n"
@@ -78,9 +73,19 @@ def vmplumbd(version: str) -> str:
     return "".join(lines)
 
 
+def _subcommands(parser: argparse.ArgumentParser, prefix: str) -> Iterator[str]:
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to its subcommands
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+            for choice in action._choices_actions:  # noqa: SLF001 - as above
+                below = action.choices[choice.dest]
+                yield f".SS {_escaped(prefix + choice.dest)}\n{_text(choice.help or '')}"
+                yield from _arguments(below)
+                yield from _subcommands(below, f"{prefix}{choice.dest} ")
+
+
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
     for action in parser._actions:  # noqa: SLF001 - as above
-        if isinstance(action, argparse._HelpAction):  # noqa: SLF001 - as above
+        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):  # noqa: SLF001 - as above
             continue
         value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
         names = ", ".join(f"{one}{value}" for one in action.option_strings) or str(
