@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -132,6 +133,29 @@ def test_the_drawing_is_of_the_import_contracts() -> None:
     rooms = {room for line in found.lines for room in line}
     there = {path.stem for path in (ROOT / "agent/vmplumbd").iterdir() if path.suffix in {"", ".py"}}
     assert there - {"__init__", "__pycache__", "py"} == rooms
+
+
+def test_what_is_written_in_a_room_of_the_drawing_stays_in_it() -> None:
+    drawing = ElementTree.fromstring(architecture.DRAWING.read_text())
+    rooms = [
+        {key: float(one.attrib[key]) for key in ("x", "y", "width", "height")}
+        for one in drawing.iter("{http://www.w3.org/2000/svg}rect")
+        if "x" in one.attrib
+    ]
+    names = [
+        one for one in drawing.iter("{http://www.w3.org/2000/svg}text") if one.get("text-anchor") == "middle"
+    ]
+    assert len(names) > len(rooms)
+    for one in names:
+        # The letters of this face are narrower than 0.54 of their size, on an average.
+        half = len(str(one.text)) * 0.54 * float(one.attrib["font-size"]) / 2
+        middle, y = float(one.attrib["x"]), float(one.attrib["y"])
+        assert any(
+            room["x"] <= middle - half
+            and middle + half <= room["x"] + room["width"]
+            and room["y"] < y < room["y"] + room["height"]
+            for room in rooms
+        ), one.text
 
 
 def test_a_room_that_is_moved_or_made_is_told() -> None:

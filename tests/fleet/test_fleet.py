@@ -468,6 +468,7 @@ def test_vmplumbctl_lists_finds_watches_and_says_where(
         assert "zone=one" in ctl("list").stdout
         assert ctl("find", "--network", "fcnet", "--label", "zone=one").returncode == 0
         assert ctl("find", "--network", "other").returncode == 8
+        assert ctl("find", "--label", "zone").returncode == 2
         (told,) = json.loads(ctl("-o", "json", "list").stdout)
         assert told["id"] == "a"
         assert "a" in ctl("top", "--rounds", "1").stdout

@@ -6,6 +6,7 @@ python -m tools.docs.architecture writes it; with --check it only says whether d
 from __future__ import annotations
 
 import sys
+import textwrap
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ DRAWING, PAGE = ROOT / "docs/architecture.svg", ROOT / "docs/architecture.md"
 
 WIDTH, LEFT, TOP = 860, 150, 66
 HEIGHT_OF_ROOM, GAP_DOWN, GAP_RIGHT, RIGHT = 40, 14, 12, 24
+# Of what stays in a room: a line of it, and the widest that a letter of it may be.
+LINE, LETTER = 13, 5.4
 ARROW = (
     "<defs><marker id='head' markerWidth='8' markerHeight='8' refX='7' refY='4' orient='auto'>"
     "<path d='M0,0 L8,4 L0,8 z' fill='#5b6b7b'/></marker></defs>"
@@ -52,7 +55,10 @@ def walls(pyproject: Path = ROOT / "pyproject.toml") -> Walls:
 
 def svg(found: Walls) -> str:
     """The drawing."""
-    height = TOP + len(found.lines) * (HEIGHT_OF_ROOM + GAP_DOWN) + 24
+    inside = [[_inside(found, room, _width(line)) for room in line] for line in found.lines]
+    # A room with one line in it is no higher than one with none.
+    heights = [HEIGHT_OF_ROOM + LINE * max(0, *(len(one) - 1 for one in line)) for line in inside]
+    height = TOP + sum(heights) + len(heights) * GAP_DOWN + 24
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' role='img'>",
         "<title>the rooms of vmplumbd</title>",
@@ -69,23 +75,33 @@ def svg(found: Walls) -> str:
         _text(84, TOP + 16, "imports", size=12),
     ]
     for number, line in enumerate(found.lines):
-        y = TOP + number * (HEIGHT_OF_ROOM + GAP_DOWN)
-        width = (WIDTH - LEFT - RIGHT - GAP_RIGHT * (len(line) - 1)) / len(line)
+        y = TOP + sum(heights[:number]) + number * GAP_DOWN
+        width = _width(line)
         for place, room in enumerate(line):
             x = LEFT + place * (width + GAP_RIGHT)
             parts.append(
-                f"<rect x='{x:.1f}' y='{y}' width='{width:.1f}' height='{HEIGHT_OF_ROOM}' rx='5'"
+                f"<rect x='{x:.1f}' y='{y}' width='{width:.1f}' height='{heights[number]}' rx='5'"
                 f" fill='{_shade(number, len(found.lines))}' stroke='#34495e'/>"
             )
-            inside = ", ".join(found.stays.get(room, ()))
+            words = inside[number][place]
             middle = x + width / 2
             parts.append(
-                _text(middle, y + (18 if inside else 25), room, size=14, weight="bold", anchor="middle")
+                _text(middle, y + (18 if words else 25), room, size=14, weight="bold", anchor="middle")
             )
-            if inside:
-                parts.append(_text(middle, y + 33, inside, size=10, style="italic", anchor="middle"))
+            parts += [
+                _text(middle, y + 33 + LINE * below, one, size=10, style="italic", anchor="middle")
+                for below, one in enumerate(words)
+            ]
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
+
+
+def _width(line: tuple[str, ...]) -> float:
+    return (WIDTH - LEFT - RIGHT - GAP_RIGHT * (len(line) - 1)) / len(line)
+
+
+def _inside(found: Walls, room: str, width: float) -> list[str]:
+    return textwrap.wrap(", ".join(found.stays.get(room, ())), int((width - 10) / LETTER))
 
 
 def _shade(number: int, count: int) -> str:

@@ -99,7 +99,12 @@ def list_agents(opened: Fleet, output: str) -> None:
 @_speaks
 def find(opened: Fleet, output: str, network: str, pairs: tuple[str, ...], limit: int) -> int | None:
     """The agents with room, the best first. Exit status 8 if there is none."""
-    labels = {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+    labels = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise click.BadParameter(f"{pair}: not K=V", param_hint="--label")
+        labels[key] = value
     found = opened.find(network, labels)
     _tell(found[:limit], output)
     return None if found else exits.EXHAUSTED
