@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from tests.conformance.reference import (
     FAILED,
+    MUTATING,
     REMOVED,
     SET_UP,
     TEAR_DOWN,
@@ -32,6 +33,7 @@ from tests.conformance.reference import (
 )
 from vmplumb.v1 import errors_pb2, vm_network_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
+from vmplumb_conformance import plugin
 
 # Rules for every RPC.
 
@@ -850,6 +852,186 @@ class TakesEveryArgs(Reference):
 
     def judge(self, request: Message) -> list[tuple[str, str, str]]:
         return [one for one in super().judge(request) if not one[1].startswith("cni_configuration.args_size")]
+
+
+# Presence, order and ids; what is easily looked at in one RPC and forgotten in the next.
+
+
+class ListsWithoutRegardToCase(Reference):
+    """ "in the order of vm_id (byte order), page by page." In the order of a dictionary."""
+
+    def listed(self, caller: Caller) -> list[Record]:
+        return sorted(super().listed(caller), key=lambda one: one.shown.vm_id.lower())
+
+
+class TakesATokenForANumber(Reference):
+    """ "reads records in the order of vm_id" A token is how many were read, so what goes moves the next page."""
+
+    def make_token(self, request: pb.ListNetworksRequest, last: str) -> str:
+        self.read = {**getattr(self, "read", {}), last: self.place(last)}
+        return super().make_token(request, last)
+
+    def place(self, vm_id: str) -> int:
+        return sum(one <= vm_id for one in self.journal.records)
+
+    def read_token(self, request: pb.ListNetworksRequest) -> str:
+        last = super().read_token(request)
+        missing = getattr(self, "read", {}).get(last, 0) - self.place(last)
+        later = sorted(one for one in self.journal.records if one > last)
+        return later[missing - 1] if 0 < missing <= len(later) else last
+
+
+class WatchesFromZeroAsFromNothing(Reference):
+    """ "Absent means "from a snapshot"." So does 0."""
+
+    async def watch(
+        self, request: pb.WatchNetworksRequest, caller: Caller
+    ) -> AsyncIterator[pb.WatchNetworksResponse]:
+        if not request.after_revision:
+            request.ClearField("after_revision")
+        async for event in super().watch(request, caller):
+            yield event
+
+
+class ForgetsTheVmsOfAResumedWatch(Reference):
+    """ "Only these VMs, at most 1000; empty means all." Of a watch that is resumed the list is not looked at."""
+
+    def wanted(self, request: pb.WatchNetworksRequest, vm_id: str) -> bool:
+        return request.HasField("after_revision") or super().wanted(request, vm_id)
+
+
+class CollectsAsOfZeroAsOfNow(Reference):
+    """ "REQUIRED. The agent's revision" 0 is taken for none, and none for now."""
+
+    def is_garbage(self, record: Record, request: pb.CollectGarbageRequest) -> bool:
+        request.as_of_revision = request.as_of_revision or self.journal.revision
+        return super().is_garbage(record, request)
+
+
+class CollectsOnlyTheReady(Reference):
+    """ "CollectGarbage tears down every network whose vm_id is not in valid_vm_ids" What failed stays."""
+
+    def is_garbage(self, record: Record, request: pb.CollectGarbageRequest) -> bool:
+        return record.shown.phase != FAILED and super().is_garbage(record, request)
+
+
+class CollectsForOthersWhenDry(Reference):
+    """ "If true, only tell what would be done." CNI GC is invoked all the same."""
+
+    async def collect(self, request: pb.CollectGarbageRequest, caller: Caller) -> pb.CollectGarbageResponse:
+        answer = await super().collect(request, caller)
+        if request.dry_run:
+            for name in answer.cni_gc_networks:
+                plugin.note(self.world.scripts / "host.log", f"GC {name}")
+        return answer
+
+
+class TakesUnknownFieldsOfACordon(Reference):
+    """ "CollectGarbage, CordonHost) with a field it does not know" Those of CordonHost are not looked for."""
+
+    def alien(self, request: Message) -> Iterator[str]:
+        return iter(()) if isinstance(request, pb.CordonHostRequest) else super().alien(request)
+
+
+class BeginsACordonAnew(Reference):
+    """ "When it began; a repeated call does not change it." It does."""
+
+    async def cordon(self, request: pb.CordonHostRequest, caller: Caller) -> pb.CordonHostResponse:
+        self.journal.cordon = None
+        return await super().cordon(request, caller)
+
+
+class ServesStrangersWhoOnlyRead(Reference):
+    """ "UNAUTHENTICATED: the caller did not say who it is" Only who would change something is asked."""
+
+    def admit(self, request: Message, caller: Caller) -> None:
+        reads = request.DESCRIPTOR.name not in MUTATING
+        super().admit(request, Caller(name="somebody") if reads and not caller.name else caller)
+
+
+class CallsEverythingRetryable(Reference):
+    """ "the same request may succeed later without a change by anyone." Every failure says so."""
+
+    def translate(self, refusal: Refuse) -> Refuse:
+        refusal.failure.retryable = True
+        return refusal
+
+
+class KeepsAFailureThatIsOver(Reference):
+    """ "With PHASE_FAILED: why." The next set-up's record has it still."""
+
+    async def undo_old(self, operation: Operation, request: pb.SetupNetworkRequest) -> None:
+        old = self.journal.records.get(operation.vm_id)
+        await super().undo_old(operation, request)
+        self.over = {**getattr(self, "over", {}), operation.uid: old}
+
+    def new_record(self, operation: Operation, request: pb.SetupNetworkRequest) -> Record:
+        record = super().new_record(operation, request)
+        old = getattr(self, "over", {}).get(operation.uid)
+        if old is not None:
+            record.shown.last_failure.CopyFrom(old.shown.last_failure)
+        return record
+
+
+class MakesARecordAtEachChange(Reference):
+    """ "When the record was made." When it was last written."""
+
+    def write(self, record: Record, phase: int) -> None:
+        record.shown.create_time.GetCurrentTime()
+        super().write(record, phase)
+
+
+class ComparesArgsAsAMap(Reference):
+    """ "Order and duplicates count" args are compared as a map."""
+
+    def spec_bytes(self, request: pb.SetupNetworkRequest) -> bytes:
+        for one in request.spec.network_interfaces.interfaces:
+            if one.HasField("cni_configuration"):
+                one.cni_configuration.args.sort(key=lambda arg: arg.key)
+        return super().spec_bytes(request)
+
+
+class LosesWhatWasAskedFor(Reference):
+    """ "the one of the request, or the one read from the CNI result. Always set." Only the tap is kept of it."""
+
+    def result(self, request: pb.SetupNetworkRequest, netns: str) -> vm_network_pb2.SetupResult:
+        result = super().result(request, netns)
+        for one in result.interfaces:
+            one.static_configuration.ClearField("ip_configuration")
+        return result
+
+
+class MarksNothingReplayedOnResume(Reference):
+    """ "True if the event happened before this call attached." A call that resumes gets everything as new."""
+
+    async def set_up(
+        self, request: pb.SetupNetworkRequest, caller: Caller
+    ) -> AsyncIterator[pb.SetupNetworkResponse]:
+        async for event in super().set_up(request, caller):
+            event.replayed = event.replayed and not request.HasField("resume")
+            yield event
+
+
+class MarksNothingOfATeardownReplayed(Reference):
+    """ "True if the event happened before this call attached." Of a teardown it is never true."""
+
+    async def tear_down(
+        self, request: pb.TeardownNetworkRequest, caller: Caller
+    ) -> AsyncIterator[pb.TeardownNetworkResponse]:
+        async for event in super().tear_down(request, caller):
+            event.replayed = False
+            yield event
+
+
+class CountsATeardownByTwo(Reference):
+    """ "Position within uid, from 1." The numbers of a teardown begin at 2."""
+
+    async def tear_down(
+        self, request: pb.TeardownNetworkRequest, caller: Caller
+    ) -> AsyncIterator[pb.TeardownNetworkResponse]:
+        async for event in super().tear_down(request, caller):
+            event.sequence += 1
+            yield event
 
 
 def mutants() -> list[type[Reference]]:

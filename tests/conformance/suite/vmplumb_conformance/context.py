@@ -52,9 +52,9 @@ class Context:
         """Another server of the stage; the check must need it."""
         return self.stage.servers[name]
 
-    def vm(self, server: Server | None = None) -> str:
-        """A new vm_id; what is set up under it is torn down after the check."""
-        made = f"{PREFIX}{uuid.uuid4().hex[:16]}"
+    def vm(self, server: Server | None = None, *, like: str = "", ending: str = "") -> str:
+        """A new vm_id, or another one with an ending; what is set up under it is torn down after the check."""
+        made = f"{like or PREFIX + uuid.uuid4().hex[:16]}{ending}"
         self._made.append((server or self.main, made))
         return made
 

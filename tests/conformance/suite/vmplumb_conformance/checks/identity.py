@@ -111,6 +111,20 @@ async def a_caller_that_does_not_say_who_it_is_is_refused(context: Context) -> N
     told.is_a("UNAUTHENTICATED", "UNAUTHENTICATED")
 
 
+@check("REQ-RULE-106", needs="server.anonymous")
+async def a_caller_that_does_not_say_who_it_is_reads_nothing(context: Context) -> None:
+    anonymous = context.server("anonymous")
+    vm_id = context.vm()
+    await context.main.set_up(context.static(vm_id))
+
+    async def watch() -> None:
+        async with watching(anonymous) as events:
+            await events.next()
+
+    for act in (anonymous.get(vm_id), anonymous.page(page_size=1), anonymous.check(vm_id), watch()):
+        (await refused(act)).is_a("UNAUTHENTICATED", "UNAUTHENTICATED")
+
+
 @check("REQ-RULE-107", needs="server.capped")
 async def a_caller_beyond_its_limit_is_told_which(context: Context) -> None:
     capped = context.server("capped")

@@ -148,6 +148,27 @@ async def a_collection_keeps_what_is_younger_than_its_list(context: Context) -> 
     same((await context.main.get(young)).phase, READY, "the phase of the younger")
 
 
+@check("REQ-COLLECT-006")
+async def a_collection_as_of_revision_0_takes_nothing(context: Context) -> None:
+    """0 is a revision, and nothing is as old."""
+    vm_id = context.vm()
+    await context.main.set_up(context.static(vm_id))
+    others = await foreign(context.main)
+    answer = await context.main.collect(valid_vm_ids=others, allow_empty=not others, as_of_revision=0)
+    same([one.vm_id for one in answer.collected], [], "what was collected")
+    same((await context.main.get(vm_id)).phase, READY, "the phase")
+
+
+@check("REQ-COLLECT-001", needs="script")
+async def a_collection_takes_what_failed_too(context: Context) -> None:
+    vm_id = context.vm()
+    context.script(vm_id, otherwise={"ADD": {"error": 100}})
+    await refused(context.main.set_up(context.scripted(vm_id)))
+    answer = await collect(context.main)
+    expect(vm_id in {one.vm_id for one in answer.collected}, "a FAILED network is not among the collected")
+    expect(await gone(context.main, vm_id), "its record is still there")
+
+
 @check("REQ-COLLECT-005")
 async def a_dry_run_tells_and_does_nothing(context: Context) -> None:
     vm_id = context.vm()
@@ -156,6 +177,19 @@ async def a_dry_run_tells_and_does_nothing(context: Context) -> None:
     answer = await collect(context.main, dry_run=True)
     expect(vm_id in {one.vm_id for one in answer.collected}, "what would be collected is not told")
     same(await context.main.get(vm_id), record, "the record")
+
+
+@check("REQ-COLLECT-005", "REQ-COLLECT-003", needs="networks.owned script")
+async def a_dry_run_invokes_no_gc(context: Context) -> None:
+    if pb.CAPABILITY_CNI_GC not in (await context.main.status()).capabilities:
+        raise Skipped("the server does not have CAPABILITY_CNI_GC")
+    owned = context.stage.networks["owned"]
+    await context.main.set_up(context.cni(context.vm(), owned))
+    log = context.scripts / "host.log"
+    log.unlink(missing_ok=True)
+    answer = await collect(context.main, dry_run=True)
+    same(list(answer.cni_gc_networks), [owned], "cni_gc_networks")
+    expect(not log.exists(), "the plugin was called")
 
 
 @check("REQ-COLLECT-002", needs="script")

@@ -19,6 +19,7 @@ from vmplumb_conformance.wire import (
     Server,
     Skipped,
     expect,
+    refusal_of,
     refused,
     same,
 )
@@ -133,6 +134,34 @@ async def a_record_passes_through_its_phases(context: Context) -> None:
     await tearing_down
 
 
+@check("REQ-RECORD-006", needs="script")
+async def what_is_ready_after_a_failure_has_none(context: Context) -> None:
+    vm_id = context.vm()
+    context.script(vm_id, otherwise={"ADD": {"error": 100}})
+    await refused(context.main.set_up(context.scripted(vm_id)))
+    expect((await context.main.get(vm_id)).HasField("last_failure"), "a FAILED record does not say why")
+    context.script(vm_id)
+    await context.main.set_up(context.scripted(vm_id))
+    record = await context.main.get(vm_id)
+    same(
+        (record.phase, record.HasField("last_failure")), (READY, False), "phase, and whether it has a failure"
+    )
+
+
+@check("REQ-GET-001", needs="script")
+async def a_record_keeps_the_time_it_was_made_at(context: Context) -> None:
+    vm_id = context.vm()
+    context.script(vm_id, ADD=[{"wait": "go"}])
+    setting_up = begin(context.main.set_up(context.scripted(vm_id)))
+    await context.called(vm_id, "ADD")
+    before = await context.main.get(vm_id)
+    context.open(vm_id, "go")
+    await setting_up
+    after = await context.main.get(vm_id)
+    same(after.create_time, before.create_time, "create_time of a record that changed")
+    expect(after.update_time.ToNanoseconds() > before.update_time.ToNanoseconds(), "update_time stands still")
+
+
 # ListNetworks.
 
 
@@ -155,6 +184,30 @@ async def pages_have_every_record_once_in_the_order_of_vm_id(context: Context) -
         expect(
             size == 0 or all(len(page.networks) <= size for page in pages), f"a page is longer than {size}"
         )
+
+
+@check("REQ-LIST-001")
+async def capitals_come_before_small_letters(context: Context) -> None:
+    stem = context.vm()
+    made = [context.vm(like=stem, ending=ending) for ending in ("a", "B", "9", "-")]
+    for vm_id in made:
+        await context.main.set_up(context.static(vm_id))
+    listed = [one.vm_id for page in await context.main.pages(page_size=3) for one in page.networks]
+    same([one for one in listed if one in made], sorted(made, key=str.encode), "vm_ids in byte order")
+
+
+@check("REQ-LIST-001", "REQ-LIST-002")
+async def what_goes_between_two_pages_hides_nothing_else(context: Context) -> None:
+    made = await some(context, 3)
+    page = await context.main.page(page_size=1)
+    while page.networks[0].vm_id != made[0]:
+        page = await context.main.page(page_size=1, page_token=page.next_page_token)
+    await context.main.tear_down(made[0])
+    rest = []
+    while page.next_page_token:
+        page = await context.main.page(page_size=1, page_token=page.next_page_token)
+        rest += [one.vm_id for one in page.networks if one.vm_id in made]
+    same(rest, made[1:], "what stayed, on the pages after it")
 
 
 @check("REQ-LIST-002")
@@ -330,6 +383,33 @@ async def a_watch_can_be_limited_to_vms(context: Context) -> None:
         await context.main.set_up(context.static(wanted))
         await watch.change(wanted, READY)
         same({one.network.vm_id for one in watch.events} - {""}, {wanted}, "vm_ids in the watch")
+
+
+@check("REQ-WATCH-003")
+async def a_resumed_watch_is_limited_to_its_vms_too(context: Context) -> None:
+    revision = (await context.main.page(page_size=1)).revision
+    wanted, other = context.vm(), context.vm()
+    for vm_id in (other, wanted):
+        await context.main.set_up(context.static(vm_id))
+    async with watching(context.main, vm_ids=[wanted], after_revision=revision) as watch:
+        await watch.change(wanted, READY)
+        same({one.network.vm_id for one in watch.events} - {""}, {wanted}, "vm_ids in the watch")
+
+
+@check("REQ-WATCH-004", "REQ-WATCH-002")
+async def a_watch_after_revision_0_is_no_snapshot(context: Context) -> None:
+    """0 is a revision. Either all that went since is told, or the place is lost."""
+    vm_id = context.vm()
+    await context.main.set_up(context.static(vm_id))
+    await context.main.tear_down(vm_id)
+    removed = (await context.main.status()).revision
+    async with watching(context.main, after_revision=0) as watch:
+        try:
+            while (event := await watch.next()).network.vm_id != vm_id or event.network.phase != REMOVED:
+                told = event.WhichOneof("event") == "bookmark" and event.revision >= removed
+                expect(not told, "a bookmark comes, and that a network is gone was not told before")
+        except grpc.RpcError as exc:
+            refusal_of(exc).is_a("OUT_OF_RANGE", "RESUME_POSITION_LOST")
 
 
 @check("REQ-WATCH-004", "REQ-WATCH-005")

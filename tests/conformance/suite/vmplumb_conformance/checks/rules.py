@@ -173,6 +173,18 @@ async def an_unknown_field_of_a_collection_is_refused(context: Context) -> None:
     told.is_a("INVALID_ARGUMENT", "UNKNOWN_FIELD")
 
 
+@check("REQ-RULE-003", "REQ-RULE-102")
+async def an_unknown_field_of_a_cordon_is_refused(context: Context) -> None:
+    status = await context.main.status()
+    if pb.CAPABILITY_CORDON not in status.capabilities:
+        raise Skipped("the server does not have CAPABILITY_CORDON")
+    # A server that takes it all the same is left as it is.
+    asked = pb.CordonHostRequest(cordoned=status.HasField("cordon"), reason=status.cordon.reason)
+    asked.MergeFromString(ALIEN)
+    told = await refused(context.main.stub.CordonHost(asked, timeout=PATIENCE))
+    told.is_a("INVALID_ARGUMENT", "UNKNOWN_FIELD")
+
+
 @check("REQ-RULE-003")
 async def a_reading_request_may_have_fields_that_the_server_does_not_know(context: Context) -> None:
     await context.main.stub.ListNetworks(pb.ListNetworksRequest.FromString(ALIEN), timeout=PATIENCE)
@@ -189,6 +201,21 @@ async def a_refusal_names_the_vm_and_carries_its_failure(context: Context) -> No
     same(told.failure.reason, errors_pb2.ERROR_REASON_VM_NOT_FOUND, "Failure.reason")
     same(told.failure.grpc_code, 5, "Failure.grpc_code")
     expect(told.failure.message, "Failure.message is empty")
+
+
+@check("REQ-RULE-101", "REQ-GET-101", "REQ-SETUP-101")
+async def what_must_be_mended_first_is_not_called_retryable(context: Context) -> None:
+    vm_id = context.vm()
+    await context.main.set_up(context.static(vm_id, "tap0"))
+    for act in (
+        context.main.set_up(three_faults(context)),
+        context.main.get(context.vm()),
+        context.main.set_up(context.static(vm_id, "tap1")),
+    ):
+        told = await refused(act)
+        told.is_whole()
+        assert told.failure is not None
+        same((told.reason, told.failure.retryable), (told.reason, False), "reason and retryable")
 
 
 @check("REQ-RULE-004")

@@ -257,6 +257,14 @@ async def resume_sends_only_what_comes_after(context: Context) -> None:
         agree(full, rest, "full and resumed")
 
 
+@check("REQ-EVENT-002")
+async def a_resumed_event_of_the_past_is_marked_replayed(context: Context) -> None:
+    asked = context.static(context.vm())
+    last = (await context.main.set_up(asked))[-1]
+    asked.resume.uid, asked.resume.sequence = last.uid, last.sequence - 1
+    same([one.replayed for one in await context.main.set_up(asked)], [True], "replayed")
+
+
 @check("REQ-SETUP-018", "REQ-SETUP-019", needs="script")
 async def resume_during_a_set_up_goes_on_where_the_stream_broke(context: Context) -> None:
     vm_id = context.vm()
@@ -392,6 +400,16 @@ async def capability_args_are_compared_byte_by_byte(context: Context) -> None:
         told.is_a("ALREADY_EXISTS", "SPEC_CONFLICT")
 
 
+@check("REQ-SPEC-001", needs="networks.plain")
+async def args_in_another_order_or_twice_are_another_spec(context: Context) -> None:
+    vm_id = context.vm()
+    args = [{"key": "IgnoreUnknown", "value": "1"}, {"key": "B", "value": "2"}, {"key": "A", "value": "1"}]
+    await context.main.set_up(context.cni(vm_id, args=args))
+    for other in ([args[0], args[2], args[1]], [*args, args[2]]):
+        told = await refused(context.main.set_up(context.cni(vm_id, args=other)))
+        told.is_a("ALREADY_EXISTS", "SPEC_CONFLICT")
+
+
 # Errors before any effect.
 
 
@@ -515,6 +533,16 @@ async def a_result_has_each_interface_in_order(context: Context) -> None:
         "taps",
     )
     same([one.firecracker_interface.iface_id for one in result.interfaces], ["1", "2", "3"], "iface_id")
+
+
+@check("REQ-RESULT-001")
+async def a_static_result_is_what_was_asked_for(context: Context) -> None:
+    asked = context.static(context.vm(), address=True)
+    static = asked.spec.network_interfaces.interfaces[0].static_configuration
+    static.ip_configuration.if_name = "eth0"
+    static.ip_configuration.nameservers.append("192.0.2.1")
+    (one,) = (await context.main.result(asked)).interfaces
+    same(one.static_configuration, static, "static_configuration")
 
 
 @check("REQ-RESULT-003", "REQ-RESULT-002")

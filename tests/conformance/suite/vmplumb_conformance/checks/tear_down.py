@@ -156,6 +156,16 @@ async def resume_of_a_teardown_goes_on_where_the_stream_broke(context: Context) 
     same(context.calls(vm_id), calls, "the plugin's calls")
 
 
+@check("REQ-TEARDOWN-010", "REQ-TEARDOWN-008", needs="script")
+async def a_full_replay_of_a_teardown_begins_at_1_and_leaves_no_number_out(context: Context) -> None:
+    vm_id = context.vm()
+    await context.main.set_up(context.scripted(vm_id))
+    uid = (await context.main.tear_down(vm_id))[-1].uid
+    events = await context.main.tear_down(vm_id, resume=pb.ResumePosition(uid=uid, sequence=0))
+    numbers = [one.sequence for one in events]
+    same(numbers, list(range(1, len(numbers) + 1)), "sequences of a replay")
+
+
 @check("REQ-TEARDOWN-010", "REQ-TEARDOWN-106")
 async def resume_of_a_teardown_that_nobody_has_is_lost_and_begins_nothing(context: Context) -> None:
     vm_id = context.vm()
