@@ -1,4 +1,5 @@
-"""Rust: `clients/rust`, a crate over tonic and prost, and `xtask`, which writes its generated code."""
+"""Rust: `clients/rust`, a crate over tonic and prost, `validation`, which judges requests, and `xtask`, which writes
+the generated code of both."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from tools.contract.image import CONTRACT
 
 CLIENT = Path("clients/rust")
 GENERATED = CLIENT / "src/gen"
+RULES = CLIENT / "validation/src/gen"
 HAND_WRITTEN_LINES = 300
 REGISTRY_TRIES = 3
 
@@ -24,15 +26,46 @@ def _cargo(shop: Workshop, *words: str, tries: int = 1) -> str:
 
 
 def generate(shop: Workshop, out: Path) -> None:
-    """Messages and client, by tonic-prost-build, which reads descriptors and runs no protoc."""
-    (out / GENERATED).mkdir(parents=True)
+    """Messages and client, by tonic-prost-build, and rules, by protovalidate-buffa's generator; both read
+    descriptors and run no protoc."""
+    for directory in (GENERATED, RULES):
+        (out / directory).mkdir(parents=True)
     _cargo(shop, "fetch", "--locked", tries=REGISTRY_TRIES)
     contract = FileDescriptorSet.FromString(shop.contract_without_rules.read_bytes())
+    xtask = ("run", "--quiet", "--locked", "--offline", "--package", "xtask", "--")
     _cargo(
         shop,
-        *("run", "--quiet", "--locked", "--offline", "--package", "xtask", "--"),
-        *(str(shop.contract_without_rules), str(out / GENERATED), *secrets(contract)),
+        *(*xtask, "client", str(shop.contract_without_rules), str(out / GENERATED)),
+        *secrets(contract),
     )
+    asked = shop.tools / "requests.binpb"
+    asked.write_bytes(
+        requests(FileDescriptorSet.FromString(shop.contract.read_bytes())).SerializeToString(
+            deterministic=True
+        )
+    )
+    _cargo(shop, *xtask, "rules", str(asked), str(out / RULES))
+
+
+def requests(contract: FileDescriptorSet) -> FileDescriptorSet:
+    """The contract without what no request has in it: answers have no rules."""
+    slim = FileDescriptorSet()
+    slim.CopyFrom(contract)
+    ours = [file for file in slim.file if file.package == CONTRACT]
+    messages = {f".{CONTRACT}.{one.name}": one for file in ours for one in file.message_type}
+    kept, left = set(), [name for name in messages if name.endswith("Request")]
+    while left:
+        kept.add(name := left.pop())
+        types = {field.type_name for field in messages[name].field} if name in messages else set()
+        left.extend(types - kept - {""})
+    for file in ours:
+        for declared in (file.message_type, file.enum_type):
+            for at in reversed(range(len(declared))):
+                if f".{CONTRACT}.{declared[at].name}" not in kept:
+                    del declared[at]
+        del file.service[:]
+        file.ClearField("source_code_info")  # it counts what is gone
+    return slim
 
 
 def secrets(contract: FileDescriptorSet) -> Iterator[str]:
@@ -56,7 +89,7 @@ def build(shop: Workshop) -> None:
     if lines > HAND_WRITTEN_LINES:
         raise Broken(f"{lines} hand-written lines of code, more than {HAND_WRITTEN_LINES}")
     _cargo(shop, "fmt", "--all", "--check")
-    _cargo(shop, "test", "--locked", "--offline", "--no-run")
+    _cargo(shop, "test", "--workspace", "--locked", "--offline", "--no-run")
 
 
 def code_lines(source: Path) -> int:
@@ -67,7 +100,7 @@ def code_lines(source: Path) -> int:
 
 def test(shop: Workshop) -> Count:
     """Every test, in a host beside a live agent."""
-    words = ("test", "--locked", "--offline", "--no-fail-fast")
+    words = ("test", "--workspace", "--locked", "--offline", "--no-fail-fast")
     said = shop.run_live("env", f"CARGO_TARGET_DIR={shop.tools}", "cargo", *words, cwd=shop.root / CLIENT)
     return count(said)
 
@@ -82,7 +115,7 @@ def count(said: str) -> Count:
 LANGUAGE = Language(
     name="rust",
     packages=("cargo",),
-    generated=(GENERATED,),
+    generated=(GENERATED, RULES),
     generate=generate,
     build=build,
     test=test,

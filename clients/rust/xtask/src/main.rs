@@ -1,30 +1,40 @@
-//! Writes the messages and the client of `vmplumb.v1` from compiled descriptors; runs no protoc.
+//! Writes the generated code of `vmplumb.v1` from compiled descriptors; runs no protoc.
 //!
-//! `xtask DESCRIPTORS OUT_DIR SECRET...`: SECRET names a message that may carry secrets. Such a one prints as its
-//! name alone, since prost knows nothing of `debug_redact`.
+//! `xtask client DESCRIPTORS OUT_DIR SECRET...`: the messages and the client. SECRET names a message that may carry
+//! secrets. Such a one prints as its name alone, since prost knows nothing of `debug_redact`.
+//!
+//! `xtask rules DESCRIPTORS OUT_DIR`: the rules of requests, and the messages that they are judged on.
 
 use std::{env, error::Error, fmt::Write, fs, path::Path};
 
-use prost::Message;
+use buffa::Message as _;
+use buffa_codegen::generated::{compiler::CodeGeneratorRequest, descriptor};
+use buffa_codegen::CodeGenConfig;
+use prost::Message as _;
 use prost_types::FileDescriptorSet;
+use protoc_gen_protovalidate_buffa::{emit, scan};
 
 const HEAD: &str = "#![allow(missing_docs, clippy::all, rustdoc::all)]\n#![cfg_attr(rustfmt, rustfmt_skip)]\n";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut words = env::args().skip(1);
-    let (Some(descriptors), Some(out_dir)) = (words.next(), words.next()) else {
-        return Err("usage: xtask DESCRIPTORS OUT_DIR SECRET...".into());
-    };
-    let secrets: Vec<String> = words.collect();
+    let words: Vec<String> = env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["client", descriptors, out_dir, secrets @ ..] => client(&fs::read(descriptors)?, out_dir, secrets),
+        ["rules", descriptors, out_dir] => rules(&fs::read(descriptors)?, Path::new(out_dir)),
+        _ => Err("usage: xtask client DESCRIPTORS OUT_DIR SECRET... | rules DESCRIPTORS OUT_DIR".into()),
+    }
+}
+
+fn client(descriptors: &[u8], out_dir: &str, secrets: &[&str]) -> Result<(), Box<dyn Error>> {
     let paths: Vec<String> = secrets.iter().map(|name| format!(".{name}")).collect();
     tonic_prost_build::configure()
         .build_server(false)
-        .out_dir(&out_dir)
+        .out_dir(out_dir)
         .skip_debug(&paths)
-        .compile_fds(FileDescriptorSet::decode(fs::read(descriptors)?.as_slice())?)?;
-    let made = Path::new(&out_dir).join("vmplumb.v1.rs");
+        .compile_fds(FileDescriptorSet::decode(descriptors)?)?;
+    let made = Path::new(out_dir).join("vmplumb.v1.rs");
     let mut text = fs::read_to_string(&made)?;
-    for name in &secrets {
+    for name in secrets {
         let message = prost_name(name.rsplit('.').next().unwrap_or(name));
         if !text.contains(&format!("pub struct {message} {{")) {
             return Err(format!("no struct {message} for {name}").into());
@@ -36,6 +46,27 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     fs::write(made, format!("{HEAD}{text}"))?;
+    Ok(())
+}
+
+fn rules(descriptors: &[u8], out_dir: &Path) -> Result<(), Box<dyn Error>> {
+    let proto_file = descriptor::FileDescriptorSet::decode_from_slice(descriptors)?.file;
+    let ours = proto_file.iter().filter(|one| one.package.as_deref() == Some("vmplumb.v1"));
+    let file_to_generate: Vec<String> = ours.filter_map(|one| one.name.clone()).collect();
+    let mut config = CodeGenConfig::default();
+    config.preserve_unknown_fields = false;
+    config.generate_with_setters = false;
+    config.emit_register_fn = false;
+    let (messages, _) = buffa_codegen::generate_with_diagnostics(&proto_file, &file_to_generate, &config)?;
+    fs::create_dir_all(out_dir.join("messages"))?;
+    for one in messages {
+        fs::write(out_dir.join("messages").join(one.name), one.content)?;
+    }
+    let request = CodeGeneratorRequest { proto_file, file_to_generate, ..Default::default() };
+    fs::create_dir_all(out_dir.join("rules"))?;
+    for one in emit::render_with_options(&scan::gather(&request)?, &emit::Options::default())? {
+        fs::write(out_dir.join("rules").join(one.name.unwrap_or_default()), one.content.unwrap_or_default())?;
+    }
     Ok(())
 }
 
