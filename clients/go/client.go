@@ -91,11 +91,9 @@ func (c *Client) Close() error { return c.conn.Close() }
 
 // CNI is the request of a VM with one interface, made by the CNI network of that name.
 func CNI(vmID, network string) *vmplumbv1.SetupNetworkRequest {
-	return &vmplumbv1.SetupNetworkRequest{VmId: vmID, Spec: &vmplumbv1.NetworkSpec{
-		NetworkInterfaces: &vmplumbv1.NetworkInterfaces{Interfaces: []*vmplumbv1.NetworkInterface{
-			{CniConfiguration: &vmplumbv1.CNIConfiguration{NetworkName: network}},
-		}},
-	}}
+	one := &vmplumbv1.NetworkInterface{CniConfiguration: &vmplumbv1.CNIConfiguration{NetworkName: network}}
+	all := &vmplumbv1.NetworkInterfaces{Interfaces: []*vmplumbv1.NetworkInterface{one}}
+	return &vmplumbv1.SetupNetworkRequest{VmId: vmID, Spec: &vmplumbv1.NetworkSpec{NetworkInterfaces: all}}
 }
 
 // SetUp makes, or finds, the network of a VM; the same request gives the same answer. `progress`, if not nil,
@@ -104,7 +102,7 @@ func CNI(vmID, network string) *vmplumbv1.SetupNetworkRequest {
 func (c *Client) SetUp(ctx context.Context, request *vmplumbv1.SetupNetworkRequest,
 	progress func(*vmplumbv1.SetupNetworkResponse)) (*vmplumbv1.SetupResult, error) {
 	asked := proto.CloneOf(request)
-	result, err := follow(ctx, c.retry, progress, func(ctx context.Context, from *vmplumbv1.ResumePosition) (
+	result, err := follow(ctx, c, progress, func(ctx context.Context, from *vmplumbv1.ResumePosition) (
 		stream[*vmplumbv1.SetupNetworkResponse], error) {
 		asked.Resume = from
 		return c.SetupNetwork(ctx, asked)
@@ -120,7 +118,7 @@ func (c *Client) SetUp(ctx context.Context, request *vmplumbv1.SetupNetworkReque
 func (c *Client) TearDown(ctx context.Context, request *vmplumbv1.TeardownNetworkRequest,
 	progress func(*vmplumbv1.TeardownNetworkResponse)) (*vmplumbv1.TeardownResult, error) {
 	asked := proto.CloneOf(request)
-	return follow(ctx, c.retry, progress, func(ctx context.Context, from *vmplumbv1.ResumePosition) (
+	return follow(ctx, c, progress, func(ctx context.Context, from *vmplumbv1.ResumePosition) (
 		stream[*vmplumbv1.TeardownNetworkResponse], error) {
 		asked.Resume = from
 		return c.TeardownNetwork(ctx, asked)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/vmplumb/vmplumb/clients/go/reason"
@@ -31,7 +32,7 @@ type event[R any] interface {
 }
 
 // follow sees one operation to its end, over as many streams as it takes.
-func follow[E event[R], R any](ctx context.Context, retry Retry, progress func(E),
+func follow[E event[R], R any](ctx context.Context, c *Client, progress func(E),
 	open func(context.Context, *vmplumbv1.ResumePosition) (stream[E], error)) (*R, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends a stream that is left before its end
 	defer cancel()
@@ -61,7 +62,7 @@ func follow[E event[R], R any](ctx context.Context, retry Retry, progress func(E
 		}
 		if err = typed(err); from != nil && errors.Is(err, reason.ResumePositionLost) {
 			from = nil // as the contract says; `seen` stays, so that a replay is known for one
-		} else if err = retry.wait(ctx, failures, err); err != nil {
+		} else if err = c.wait(ctx, failures, err); err != nil {
 			return nil, err
 		} else {
 			from = seen
@@ -71,15 +72,18 @@ func follow[E event[R], R any](ctx context.Context, retry Retry, progress func(E
 
 // wait returns nil after the time until the next try, or the error if there is to be none. Tried again is what
 // says that nobody was there; an operation that ended UNAVAILABLE has ended.
-func (r Retry) wait(ctx context.Context, failures int, err error) error {
-	if !errors.Is(err, ErrUnreachable) && !errors.Is(err, reason.AgentNotReady) || failures >= cmp.Or(r.Attempts, 6) {
+func (c *Client) wait(ctx context.Context, failures int, err error) error {
+	// A server that goes cancels what it could not answer any more.
+	dropped := errors.Is(err, context.Canceled) && ctx.Err() == nil && c.conn.GetState() != connectivity.Shutdown
+	if !dropped && !errors.Is(err, ErrUnreachable) && !errors.Is(err, reason.AgentNotReady) ||
+		failures >= cmp.Or(c.retry.Attempts, 6) {
 		return err
 	}
-	most := cmp.Or(r.Most, 5*time.Second)
-	span := min(most, cmp.Or(r.First, 100*time.Millisecond)<<min(failures-1, 16))
-	span = min(most, max(span, 2*err.(*Error).RetryAfter))
+	most := cmp.Or(c.retry.Most, 5*time.Second)
+	span := min(most, cmp.Or(c.retry.First, 100*time.Millisecond)<<min(failures-1, 16))
+	hint := min(most, err.(*Error).RetryAfter)
 	select {
-	case <-time.After(span/2 + rand.N(span/2+1)):
+	case <-time.After(max(hint, span/2+rand.N(span/2+1))):
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w, after: %w", ctx.Err(), err)
@@ -122,7 +126,7 @@ func (c *Client) Watch(ctx context.Context, request *vmplumbv1.WatchNetworksRequ
 			if errors.Is(err, reason.ResumePositionLost) &&
 				request.AfterRevision == nil && watch.asked.AfterRevision != nil {
 				watch.asked.AfterRevision = nil // made good by a new snapshot
-			} else if err = c.retry.wait(ctx, failures, err); err != nil {
+			} else if err = c.wait(ctx, failures, err); err != nil {
 				yield(Change{}, err)
 				return
 			}

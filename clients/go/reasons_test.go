@@ -58,16 +58,22 @@ func (refuser) GetNetwork(_ context.Context, request *vmplumbv1.GetNetworkReques
 
 func refusing(t *testing.T) *vmplumb.Client {
 	t.Helper()
+	return served(t, refuser{}, vmplumb.Retry{Attempts: 1})
+}
+
+// served is a client of this agent.
+func served(t *testing.T, agent vmplumbv1.NetworkAgentServiceServer, retry vmplumb.Retry) *vmplumb.Client {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "agent.sock")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := grpc.NewServer()
-	vmplumbv1.RegisterNetworkAgentServiceServer(server, refuser{})
+	vmplumbv1.RegisterNetworkAgentServiceServer(server, agent)
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
-	return dial(t, "unix://"+socket, vmplumb.Options{Retry: vmplumb.Retry{Attempts: 1}})
+	return dial(t, "unix://"+socket, vmplumb.Options{Retry: retry})
 }
 
 // constants are the values of the package reason, as its source has them.

@@ -80,8 +80,10 @@ impl From<Status> for Error {
             reason: match info {
                 Some(info) => ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason))
                     .map_or_else(|| Reason::Newer(info.reason.clone()), Reason::Agent),
-                // One with a cause was made here, when the connection broke.
-                None if status.code() == Code::Unavailable || status.source().is_some() => Reason::Unreachable,
+                // One with a cause was made here, when the connection broke; a server that goes cancels what it could
+                // not answer any more. (What this side cancels is dropped, and has no error.)
+                None if matches!(status.code(), Code::Unavailable | Code::Cancelled) => Reason::Unreachable,
+                None if status.source().is_some() => Reason::Unreachable,
                 None => Reason::Grpc,
             },
             code: status.code(),

@@ -94,10 +94,8 @@ macro_rules! operation {
                 async move { stub.$method(Self { resume, ..self }).await }
             }
             fn read(event: &v1::$event) -> (&str, u64, Option<&v1::$outcome>) {
-                let Some($kinds::Event::Result(outcome)) = &event.event else {
-                    return (&event.uid, event.sequence, None);
-                };
-                (&event.uid, event.sequence, Some(outcome))
+                let outcome = if let Some($kinds::Event::Result(it)) = &event.event { Some(it) } else { None };
+                (&event.uid, event.sequence, outcome)
             }
         }
     };

@@ -6,6 +6,7 @@ use std::{env, fs, future::Future, path::Path, pin::pin, process::Command, time:
 
 use tokio_stream::StreamExt;
 use vmplumb::tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use vmplumb::tonic::{Code, Status};
 use vmplumb::v1::{setup_network_response, watch_networks_response, CniArg, ErrorReason, Phase};
 use vmplumb::v1::{GetNetworkRequest, GetStatusRequest, SetupNetworkRequest, TeardownNetworkRequest};
 use vmplumb::{cni, Client, Error, Reason};
@@ -246,6 +247,23 @@ async fn a_watch_tells_each_change_once_over_breaks() {
     assert!(revisions.is_sorted_by(|a, b| a < b), "no change twice: {revisions:?}");
     let error = in_time(pin!(agent().watch(vec![], Some(u64::MAX))).next()).await.expect("an end");
     assert!(error.expect_err("a position that is not held").is(ErrorReason::ResumePositionLost));
+}
+
+#[tokio::test]
+async fn what_is_only_validated_is_well_and_does_nothing_or_is_refused() {
+    let only = |network| SetupNetworkRequest { validate_only: true, ..cni("rs-only", network) };
+    assert_eq!(in_time(agent().set_up(only("quick"), |_| {})).await.expect("it is well"), Default::default());
+    assert!(failure(only("nowhere")).await.is(ErrorReason::CniNetworkNotFound));
+    let nothing = in_time(agent().tear_down(teardown("rs-only"), |_| {})).await.expect("nothing there is success");
+    assert!(!nothing.existed);
+}
+
+#[test]
+fn what_a_server_that_goes_has_cancelled_is_tried_again() {
+    for code in [Code::Cancelled, Code::Unavailable] {
+        assert_eq!(Error::from(Status::new(code, "it goes")).reason, Reason::Unreachable);
+    }
+    assert_eq!(Error::from(Status::new(Code::Internal, "it fails")).reason, Reason::Grpc);
 }
 
 #[tokio::test]

@@ -217,10 +217,9 @@ export class Agent {
           // Another operation: the one before has ended, and what it did is undone or forgotten.
           if (its !== uid) [uid, sequence] = [its, 0n];
           if (event.case === "result") result = event.value;
-          if (at <= sequence) continue;
+          if (at <= sequence || event.case !== "progress") continue;
           sequence = at;
           const time = timestampDate(eventTime ?? create(TimestampSchema));
-          if (event.case !== "progress") continue;
           const told: ProgressEvent = { uid, sequence, time, replayed, progress: event.value };
           options.onProgress?.(told);
           yield told;
@@ -246,7 +245,9 @@ export class Agent {
       heard: () => (failures = 0),
       /** Wait before the next try. Throws the error if there is to be none: an operation that ended has ended. */
       after: async (error: unknown): Promise<void> => {
-        if (!(error instanceof VmplumbError && error.unreachable && ++failures < attempts)) throw error;
+        if (signal.aborted || !(error instanceof VmplumbError)) throw error;
+        // A server that goes cancels what it could not answer any more.
+        if (!(error.unreachable || error.code === status.CANCELLED) || ++failures >= attempts) throw error;
         const wait = Math.min(mostMs, firstMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
         const ms = Math.min(mostMs, Math.max(wait, error.retryAfterMs ?? 0));
         await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());

@@ -136,6 +136,15 @@ test("what breaks after the result matters to nobody", async (t) => {
   assert.deepEqual(await told(agent), ["of a"]);
 });
 
+test("what a server that goes has cancelled is taken up again", async (t) => {
+  const { agent, asked } = await scripted(t, [
+    { sends: [progress("a", 1n)], end: { code: status.CANCELLED } },
+    { sends: [progress("a", 2n), result("a", 3n)] },
+  ]);
+  assert.deepEqual(await told(agent), ["a 1", "a 2", "of a"]);
+  assert.deepEqual(asked.setUps[1]?.resume?.sequence, 1n);
+});
+
 test("an agent that drains is called again", async (t) => {
   const draining = { code: status.UNAVAILABLE, reason: "AGENT_NOT_READY", retryMs: 3 };
   const { agent } = await scripted(t, [{ sends: [], end: draining }, { sends: [result("a", 1n)] }]);

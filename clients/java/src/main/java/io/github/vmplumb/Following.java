@@ -4,6 +4,7 @@ import com.google.protobuf.Timestamp;
 import io.github.vmplumb.v1.ErrorReason;
 import io.github.vmplumb.v1.Progress;
 import io.github.vmplumb.v1.ResumePosition;
+import io.github.vmplumb.v1.SetupNetworkRequest;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
@@ -47,7 +48,8 @@ final class Following<Q, A, R> extends Call<ProgressEvent, R> {
         }
       }
     }
-    return false;
+    // What is only validated ends well without an event.
+    return how.asked instanceof SetupNetworkRequest setUp && setUp.getValidateOnly();
   }
 
   @Override

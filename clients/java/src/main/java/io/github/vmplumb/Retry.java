@@ -2,6 +2,7 @@ package io.github.vmplumb;
 
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
+import io.grpc.Context;
 import io.grpc.Deadline;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
@@ -20,7 +21,9 @@ public record Retry(int attempts, Duration first, Duration most) {
 
   /** Wait before the next try. Throws the error if there is to be none: an operation that ended has ended. */
   void pause(VmplumbException error, int failures, ManagedChannel channel, Deadline deadline) {
-    if (!error.unreachable() || channel.isShutdown() || failures >= attempts) {
+    boolean here = channel.isShutdown() || Context.current().isCancelled() || Thread.currentThread().isInterrupted();
+    // A server that goes cancels what it could not answer any more.
+    if (here || !(error.unreachable() || error.code == Status.Code.CANCELLED) || failures >= attempts) {
       throw error;
     }
     double whole = Math.min(most.toMillis(), first.toMillis() * Math.pow(2, failures - 1));

@@ -1,6 +1,7 @@
 package io.github.vmplumb;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.protobuf.Any;
@@ -134,6 +135,20 @@ class ScriptedTest extends NetworkAgentServiceGrpc.NetworkAgentServiceImplBase {
     setUp(LOST);
     setUp(null, progress("b", 1), result("b", 2));
     assertEquals(List.of("a 1", "a 2", "b 1", "of b"), told());
+  }
+
+  @Test
+  void whatAServerThatGoesHasCancelledIsTakenUpAgain() {
+    setUp(Status.CANCELLED.asException(), progress("a", 1));
+    setUp(null, progress("a", 2), result("a", 3));
+    assertEquals(List.of("a 1", "a 2", "of a"), told());
+    assertEquals(List.of("", "a 1"), asked);
+  }
+
+  @Test
+  void whatIsOnlyValidatedEndsWithoutAResult() {
+    setUp(null);
+    assertNull(agent.setUp(SetupNetworkRequest.newBuilder().setVmId("vm-1").setValidateOnly(true).build()).run());
   }
 
   @Test
