@@ -11,12 +11,16 @@ from google.protobuf import json_format
 
 from tests.contract_rules.test_rules import LIBRARY
 from tests.contract_rules.test_vectors import RULES, VECTORS
+from vmplumb import validation
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
 EXPECTED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("engines.json").read_text())
 ENGINES: dict[str, Any] = {
     "protovalidate": LIBRARY.violations,
     "vmplumbd": RULES.violations,
+    "vmplumb.validation": lambda name, wire: validation.violations(
+        getattr(pb, name.rpartition(".")[2]).FromString(wire)
+    ),
 }
 
 
@@ -29,9 +33,11 @@ def test_an_engine_finds_what_a_vector_wants_but_for_what_is_listed(engine: str)
     missed: set[str] = set()
     for vector in VECTORS:
         message = json_format.ParseDict(vector["json"], getattr(pb, vector["message"])())
-        found = [
-            one.rule for one in ENGINES[engine](message.DESCRIPTOR.full_name, message.SerializeToString())
-        ]
+        judged = list(ENGINES[engine](message.DESCRIPTOR.full_name, message.SerializeToString()))
+        assert all(one.message for one in judged)
+        found = [one.rule for one in judged]
+        if "fields" in vector and not not_found(engine) & set(vector["want"]):
+            assert sorted(one.field for one in judged) == sorted(vector["fields"]), vector["id"]
         assert sorted(found) == sorted(one for one in vector["want"] if one not in not_found(engine)), vector[
             "id"
         ]

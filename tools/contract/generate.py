@@ -1,7 +1,8 @@
 """Make everything that is generated from `protos/`; `--check` fails on a difference instead.
 
 Outputs: the Python messages and stubs of `clients/python/vmplumb/v1`, made without protovalidate's
-options, and `agent/vmplumbd/rpc/rules.binpb`, the descriptors with them.
+options, and the descriptors with them: `agent/vmplumbd/rpc/rules.binpb`, and the same for callers in
+`clients/python/vmplumb/rules.binpb`.
 
 No `validate.proto` is fetched: the protovalidate wheel of the lock carries its descriptor, and protoc
 reads imports from a descriptor set as well as from files.
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 PYTHON_OUT = Path("clients/python")
-RULES = Path("agent/vmplumbd/rpc/rules.binpb")
+RULES = (Path("agent/vmplumbd/rpc/rules.binpb"), PYTHON_OUT / "vmplumb/rules.binpb")
 PACKAGE = Path("vmplumb/v1")
 
 
@@ -58,9 +59,9 @@ def generate(full: FileDescriptorSet, out: Path) -> list[Path]:
             check=True,
         )
     (python_out / PACKAGE / "__init__.py").touch()
-    rules = out / RULES
-    rules.parent.mkdir(parents=True, exist_ok=True)
-    rules.write_bytes(image.rules(full).SerializeToString(deterministic=True))
+    for rules in RULES:
+        (out / rules).parent.mkdir(parents=True, exist_ok=True)
+        (out / rules).write_bytes(image.rules(full).SerializeToString(deterministic=True))
     return sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
 
 
