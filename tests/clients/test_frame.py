@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tools.clients import __main__ as frame
 from tools.clients import language as languages
 from tools.clients.language import Broken, Count, Language, Workshop
-from tools.clients.languages import go, java, typescript
+from tools.clients.languages import go, typescript
 
 
 @pytest.fixture
@@ -187,12 +188,22 @@ def test_nodes_tests_are_counted_by_its_closing_lines() -> None:
         typescript.count(NODE.partition("ℹ")[0])
 
 
-def test_mavens_tests_are_counted_by_its_reports(tmp_path: Path) -> None:
+def test_mavens_and_pytests_tests_are_counted_by_their_reports(tmp_path: Path) -> None:
     suite = '<testsuite name="A" tests="{}" errors="{}" skipped="{}" failures="{}"><testcase name="a"/></testsuite>'
     (tmp_path / "TEST-a.xml").write_text(suite.format(5, 1, 1, 2))
     (tmp_path / "TEST-b.xml").write_text(suite.format(2, 0, 0, 0))
-    assert java.count(tmp_path) == Count(passed=3, failed=3, skipped=1)
-    assert java.count(tmp_path / "nothing") == Count()
+    (tmp_path / "TEST-c.xml").write_text(f"<testsuites>{suite.format(4, 1, 0, 0)}</testsuites>")
+    assert languages.junit(tmp_path) == Count(passed=6, failed=4, skipped=1)
+    assert languages.junit(tmp_path / "nothing") == Count()
+
+
+def test_a_language_whose_code_others_compare_is_built_and_tested(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = {"tongue": replace(table("made otherwise\n")["tongue"], generated=())}
+    assert frame.main(["--stale"], table=bare) == 0
+    assert frame.main([], table=bare) == 0
+    assert "tongue: 3 passed, 0 failed" in capsys.readouterr().out
 
 
 def test_a_try_that_fails_is_repeated_where_a_registry_is_asked(root: Path) -> None:

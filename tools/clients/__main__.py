@@ -92,6 +92,8 @@ def differences(language: Language, fresh: Path) -> list[str]:
 
 def compare(language: Language, shop: Workshop, *, write: bool) -> str:
     """Generate and compare, or write; answers the differences as text, empty when there are none."""
+    if not language.generated:
+        return ""
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch)
         language.generate(shop, fresh)
@@ -126,6 +128,7 @@ def stale(table: Mapping[str, Language]) -> list[str]:
     return [
         name
         for name, one in table.items()
+        if one.generated
         if not (ROOT / _sum(one)).exists() or (ROOT / _sum(one)).read_text() != now
     ]
 
@@ -170,10 +173,11 @@ def main(arguments: Sequence[str], table: Mapping[str, Language] | None = None) 
     asked = parser.parse_args(arguments)
     if asked.stale:
         old = stale(table)
+        compared = ", ".join(name for name, one in table.items() if one.generated)
         print(
             f"clients' generated code: of another contract: {', '.join(old)}; make generate"
             if old
-            else f"clients' generated code is of this contract: {', '.join(table)}"
+            else f"clients' generated code is of this contract: {compared}"
         )
         return 1 if old else 0
     write_contract()

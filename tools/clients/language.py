@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,7 +158,7 @@ class Language:
     """What it needs, as `tools/system_packages.sh` names it."""
     generated: tuple[Path, ...]
     """Directories of the repository that hold generated files and nothing else. The first one also gets
-    `contract.sha256`, which says of which contract they are made."""
+    `contract.sha256`, which says of which contract they are made. Empty where others generate and compare them."""
     generate: Callable[[Workshop, Path], None]
     build: Callable[[Workshop], None]
     """Whatever needs a registry is done when it ends: tests run in a network of their own."""
@@ -165,6 +166,18 @@ class Language:
     """Raises Broken for a test that fails."""
     handwritten: tuple[str, ...] = ()
     """Globs, from the repository's root, of what is written by hand and is neither test nor example: the thin layer."""
+
+
+def junit(reports: Path) -> Count:
+    """The tests in a directory's reports in JUnit's XML: surefire's and pytest's."""
+    total = Count()
+    for path in sorted(reports.glob("TEST-*.xml")):
+        for suite in ET.parse(path).getroot().iter("testsuite"):
+            figures = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
+            failed = figures["failures"] + figures["errors"]
+            passed = figures["tests"] - failed - figures["skipped"]
+            total += Count(passed=passed, failed=failed, skipped=figures["skipped"])
+    return total
 
 
 def write_contract() -> None:

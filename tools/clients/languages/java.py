@@ -9,7 +9,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from tools.clients.language import Broken, Count, Language, Workshop
+from tools.clients.language import Broken, Count, Language, Workshop, junit
 from tools.contract import image
 
 CLIENT = Path("clients/java")
@@ -55,19 +55,7 @@ def test(shop: Workshop) -> Count:
     reports = shop.root / CLIENT / "target" / "surefire-reports"
     shutil.rmtree(reports, ignore_errors=True)
     shop.run_live(*MAVEN, "-o", "surefire:test", cwd=shop.root / CLIENT)
-    return count(reports)
-
-
-def count(reports: Path) -> Count:
-    """The tests in surefire's reports."""
-    total = Count()
-    for path in sorted(reports.glob("TEST-*.xml")):
-        suite = ET.parse(path).getroot()
-        figures = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
-        failed = figures["failures"] + figures["errors"]
-        passed = figures["tests"] - failed - figures["skipped"]
-        total += Count(passed=passed, failed=failed, skipped=figures["skipped"])
-    return total
+    return junit(reports)
 
 
 def _contract(shop: Workshop) -> Path:
