@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,20 @@ from tests.host import NETNS_DIR, Host, an_owner, says_owner
 from tests.snapshot import snapshot
 from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp, steps
 from vmplumb.v1 import network_agent_service_pb2 as pb
+from vmplumb.v1 import vm_network_pb2
 
 pytestmark = pytest.mark.host
 
 SIZE = 3
+
+# An executable that adds nothing to the result before it.
+HANDS_ON = """
+case $CNI_COMMAND in
+VERSION) echo '{"cniVersion": "1.0.0", "supportedVersions": ["1.0.0"]}';;
+ADD) sed -e 's/.*"prevResult": *//' -e 's/}$//';;
+*) cat >/dev/null;;
+esac
+"""
 
 
 @pytest.fixture
@@ -149,28 +160,61 @@ def test_members_are_adopted_over_a_kill_and_a_start(pooled: Daemon) -> None:
     assert claims(whole(pooled, "pool-1"))
 
 
-@pytest.mark.parametrize("what", ["host end", "namespace", "tap"])
-def test_a_member_that_is_not_as_it_was_made_is_never_handed_out(
-    pooled: Daemon, host: Host, what: str
+@pytest.fixture
+def stranger(pooled: Daemon, host: Host) -> Iterator[str]:
+    """A bridge of somebody else's on the host, for as long as the pool is there."""
+    host.run(["ip", "link", "add", "br-other", "type", "bridge"])
+    yield "br-other"
+    host.run(["ip", "link", "del", "br-other"])
+
+
+def host_ends(host: Host) -> list[str]:
+    """The members' devices on the host, where nobody else has a pair."""
+    links = json.loads(host.run(["ip", "-j", "link", "show", "type", "veth"]).stdout)
+    return [one["ifname"] for one in links]
+
+
+def harm(host: Host, daemon: Daemon, what: str, stranger: str) -> None:
+    """Do to every member what only another program of the host would."""
+    for path in members(daemon):
+        match what:
+            case "namespace":
+                host.run(["umount", path])
+            case "host end gone":
+                host.run(["nsenter", f"--net={path}", "ip", "link", "del", "eth0"])
+            case "tap gone":
+                host.run(["nsenter", f"--net={path}", "ip", "link", "del", "tap0"])
+    for name in host_ends(host):
+        match what:
+            case "host end up":
+                host.run(["ip", "link", "set", name, "up"])
+            case "host end on a bridge":
+                host.run(["ip", "link", "set", name, "master", stranger])
+
+
+@pytest.mark.parametrize(
+    "what", ["namespace", "host end gone", "tap gone", "host end up", "host end on a bridge"]
+)
+def test_a_member_that_is_not_as_it_was_made_is_not_adopted(
+    pooled: Daemon, host: Host, stranger: str, what: str
 ) -> None:
     victims = members(pooled)
     pooled.kill()
-    for path in victims:
-        if what == "namespace":
-            host.run(["umount", path])
-        else:
-            device = "eth0" if what == "host end" else "tap0"
-            host.run(["nsenter", f"--net={path}", "ip", "link", "del", device])
+    harm(host, pooled, what, stranger)
     pooled.start()
     full(pooled)
     assert not set(members(pooled)) & set(victims)
     assert claims(whole(pooled, "pool-1"))
 
 
-def test_a_member_that_loses_its_host_end_while_it_waits_is_a_miss(pooled: Daemon, host: Host) -> None:
-    for path in members(pooled):
-        host.run(["nsenter", f"--net={path}", "ip", "link", "del", "eth0"])
+@pytest.mark.parametrize("what", ["namespace", "host end gone", "host end up", "host end on a bridge"])
+def test_a_member_that_is_changed_while_it_waits_is_a_miss(
+    pooled: Daemon, host: Host, stranger: str, what: str
+) -> None:
+    harm(host, pooled, what, stranger)
     assert not claims(whole(pooled, "pool-1"))
+    found = pooled.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="pool-1"), timeout=20)
+    assert list(found.findings) == []
 
 
 def test_a_tap_that_is_gone_is_made_again_in_the_claimed_namespace(pooled: Daemon, host: Host) -> None:
@@ -187,6 +231,17 @@ def test_a_changed_network_gets_no_old_member(pooled: Daemon) -> None:
     assert not claims(whole(pooled, "pool-1"))
     full(pooled)
     assert not set(members(pooled)) & set(victims)
+
+
+def test_a_plugin_from_a_file_beside_the_list_is_part_of_the_network(pooled: Daemon) -> None:
+    pooled.network("fcnet", ptp())
+    beside = pooled.conf / "fcnet"
+    beside.mkdir()
+    (beside / "10-tap.conf").write_text(json.dumps(REDIRECT))
+    assert not claims(whole(pooled, "pool-1"))
+    pooled.tear_down("pool-1")
+    full(pooled)
+    assert claims(whole(pooled, "pool-1"))
 
 
 def test_the_doctor_knows_the_pool(pooled: Daemon) -> None:
@@ -207,3 +262,25 @@ def test_a_pool_is_drained_on_request_and_filled_again_by_the_next_set_up(pooled
     assert pooled.status().pools[0].depth == 0
     assert not claims(whole(pooled, "pool-1"))
     full(pooled)
+
+
+def test_members_made_in_process_are_not_for_plugins_that_are_executed_since(
+    pooled: Daemon, host: Host
+) -> None:
+    pooled.terminate()
+    host.run([sys.executable, "-m", "vmplumbd", "install-plugins", str(pooled.bin)])
+    pooled.settings["cni.prefer"] = "executable"
+    pooled.start()
+    assert pooled.status().pools[0].depth == 0
+    assert not claims(whole(pooled, "pool-1"))
+    assert pooled.get("pool-1").phase == vm_network_pb2.PHASE_READY
+
+
+def test_a_network_that_is_executed_since_has_no_members_and_its_pool_says_so(pooled: Daemon) -> None:
+    pooled.plugin("other", HANDS_ON)
+    pooled.network("fcnet", ptp(), {"type": "other"}, REDIRECT)
+    pooled.set_up("pool-1")
+    eventually(lambda: pooled.status().pools[0].depth == 0, "the members are gone")
+    (problem,) = eventually(lambda: pooled.status().problems, "the pool says why")
+    assert "ptp, tc-redirect-tap alone" in problem.message
+    pooled.network("fcnet", ptp(), REDIRECT)

@@ -107,7 +107,7 @@ def find(index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults
         attachment=Attachment(
             index=index,
             network=network.name,
-            conf_list=_self_contained(network),
+            conf_list=self_contained(network),
             if_name=cni.if_name or DEFAULT_IF_NAME,
             args=vmconf.tap_arguments(cni),
             capability_args=cni.capability_args,
@@ -350,6 +350,13 @@ def load(conf_dir: str, name: str) -> NetworkConfigList:
     return _load(conf_dir, name, confdir.signature(conf_dir, name))
 
 
+def self_contained(network: NetworkConfigList) -> bytes:
+    """The list as one document: plugins from files beside it are written into it."""
+    if len(_parsed(network.raw).plugins) == len(network.plugins):
+        return network.raw
+    return _joined(network.raw, json.dumps([dict(plugin.conf) for plugin in network.plugins]))
+
+
 @functools.lru_cache(maxsize=256)
 def _load(conf_dir: str, name: str, signature: object) -> NetworkConfigList:
     del signature  # what makes a change of the files another entry
@@ -407,13 +414,6 @@ def _parsed(raw: bytes) -> NetworkConfigList:
 @functools.lru_cache(maxsize=256)
 def _joined(raw: bytes, plugins: str) -> bytes:
     return json.dumps({**json.loads(raw), "plugins": json.loads(plugins)}).encode()
-
-
-def _self_contained(network: NetworkConfigList) -> bytes:
-    """The list as one document: plugins from files beside it are written into it."""
-    if len(_parsed(network.raw).plugins) == len(network.plugins):
-        return network.raw
-    return _joined(network.raw, json.dumps([dict(plugin.conf) for plugin in network.plugins]))
 
 
 @functools.lru_cache(maxsize=256)

@@ -29,8 +29,6 @@ from vmplumbd.plugins.ahead import MadeAhead
 _IDLE = 0.02
 # After a member could not be made: the network may be there in a while. Seconds.
 _AFTER_FAILURE = 5.0
-# How long a drain waits for a member that is being made. Seconds.
-_MAKING = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +74,13 @@ class _Counts:
     misses: int = 0
     problem: str = ""
     filling: bool = False
-    making: bool = False
 
 
 class Pools:
-    """The pools of one agent. `take` and what fills run on the set-up lane; the rest may be asked anywhere."""
+    """The pools of one agent. Members are claimed, made and discarded on the set-up lane alone, one after the other.
+
+    `take` of a chain that is executed is asked on the lane of those, where it has nothing to give.
+    """
 
     def __init__(
         self, tools: Callable[[], Tools], maker: Maker, wanted: Sequence[PoolSettings], directory: str
@@ -90,7 +90,7 @@ class Pools:
         self._wanted: Mapping[str, PoolSettings] = {one.network: one for one in wanted}
         self._directory = directory
         self._counts = {name: _Counts() for name in self._wanted}
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
         self._drained: set[str] = set()
 
     def made(self, member: Member) -> MadeAhead:
@@ -116,12 +116,14 @@ class Pools:
         )
 
     def adopt(self) -> None:
-        """At a start: keep the members that are sound, discard the rest. Blocks."""
+        """At a start: keep the members that are sound and of use, discard the rest. Blocks."""
         tools = self._tools()
         kept: dict[str, int] = {}
+        networks = {name: self._network(name) for name in self._wanted}
         for member in tools.book.members():
             size = self._wanted[member.network].size if member.network in self._wanted else 0
-            if kept.get(member.network, 0) < size and self._is_sound(member):
+            of_use = networks.get(member.network) == member.conf_list
+            if of_use and kept.get(member.network, 0) < size and self._is_sound(member):
                 kept[member.network] = kept.get(member.network, 0) + 1
             else:
                 self._discard(member)
@@ -147,8 +149,14 @@ class Pools:
         counts = self._counts.get(attachment.network)
         if counts is None:
             return None
+        tools = self._tools()
         self._drained.discard(attachment.network)
-        for member in self._tools().book.members():
+        if not tools.runs_in_process(attachment.conf_list):
+            # Members were made by plugins in process. An executable finds the devices in its way.
+            tools.lanes.submit(self._retire(attachment.network), LaneName.BUILT_IN, background=True)
+            counts.misses += 1
+            return None
+        for member in tools.book.members():
             if member.network != attachment.network or not member.ready:
                 continue
             if member.conf_list == attachment.conf_list and self._is_there(member):
@@ -177,11 +185,7 @@ class Pools:
         members = self._tools().book.members()
         if dry_run:
             return len(members)
-        self._drained.update(self._wanted)
-        with self._lock:
-            # One that is being made is seen when it is there; who waits to make the next one makes none.
-            self._lock.wait_for(lambda: not any(one.making for one in self._counts.values()), _MAKING)
-        members = self._tools().book.members()
+        self._drained.update(self._wanted)  # who waits to make the next one makes none
         for member in members:
             self._discard(member)
         self._leave_directory()  # the last ones may have been claimed
@@ -206,23 +210,33 @@ class Pools:
                     counts.problem = f"max_networks {tools.settings.max_networks} is reached"
                     yield Sleep(seconds=_AFTER_FAILURE)
                     continue
-                with self._lock:
-                    if wanted.network in self._drained:
-                        return
-                    counts.making = True
+                if wanted.network in self._drained:
+                    return
                 try:
                     counts.problem = self._make_one(wanted.network)
                 except Exception as exc:  # noqa: BLE001 - a pool that cannot be filled must not end its lane
                     counts.problem = f"{exc}"
-                finally:
-                    with self._lock:
-                        counts.making = False
-                        self._lock.notify_all()
                 if counts.problem:
                     yield Sleep(seconds=_AFTER_FAILURE)
         finally:
             with self._lock:
                 counts.filling = False
+
+    def _retire(self, network: str) -> Work:
+        """Discard what a network has, and say in the pool's state why it gets no more."""
+        for member in self._tools().book.members():
+            if member.network == network:
+                self._discard(member)
+        self.refill(network)
+        yield from ()
+
+    def _network(self, name: str) -> bytes | None:
+        """What a network is now; None if it can have no pool."""
+        try:
+            network = chain.load(self._tools().settings.defaults.conf_dir, name)
+        except AgentError:
+            return None
+        return None if self._maker.refusal(network) else chain.self_contained(network)
 
     def _make_one(self, name: str) -> str:
         """Make a member; answers what is in the way, empty if it is there. Raises AgentError, nothing left."""
@@ -234,7 +248,7 @@ class Pools:
             Member(
                 member_id=0,
                 network=name,
-                conf_list=network.raw,
+                conf_list=chain.self_contained(network),
                 boot_id=tools.book.boot_id,
                 path=f"{self._directory}/{secrets.token_hex(16)}",
             )
@@ -271,17 +285,22 @@ class Pools:
         return [one for one in self._tools().book.members() if one.network == network and not one.ready]
 
     def _is_there(self, member: Member) -> bool:
-        """Whether namespace and host device are those that were made: what is cheap to ask."""
+        """Whether namespace and host device are those that were made, and untouched: what is cheap to ask."""
         tools = self._tools()
         if member.boot_id != tools.book.boot_id:
             return False
         name, index = member.host_device
         try:
-            found = tools.kernel.host().device(name)
+            found = tools.kernel.host().link(name=name)
         except KernelFault:
             return False
-        return (found.index, found.mac.hex(":")) == (index, member.host_mac) and namespace.is_ours(
-            tools.kernel, member.path, member.netns_device, member.netns_inode
+        made = (found.index, found.mac.hex(":")) == (index, member.host_mac)
+        # Down and alone until it is claimed: else somebody has plans of his own for it.
+        untouched = not found.up and not found.master
+        return (
+            made
+            and untouched
+            and namespace.is_ours(tools.kernel, member.path, member.netns_device, member.netns_inode)
         )
 
     def _is_sound(self, member: Member) -> bool:
