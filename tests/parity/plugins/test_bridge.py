@@ -234,6 +234,220 @@ MADE = [
     ),
 ]
 
+
+def static(*addresses: dict[str, Any] | str, **more: Any) -> dict[str, Any]:
+    """The IPAM plugin that says what is written down."""
+    written = [{"address": each} if isinstance(each, str) else each for each in addresses]
+    return {"type": "static", "addresses": written, **more}
+
+
+EMPTY_TRUNKS: list[list[dict[str, int]]] = [[], [{}]]
+NEW_BRIDGE = run("ip", "link", "add", "br0", "type", "bridge")
+
+
+def address(text: str) -> Step:
+    return run("ip", "addr", "add", text, "dev", "br0")
+
+
+COMBINED = [
+    Case(
+        name="macs checked and masqueraded, dual stack",
+        conf=bridge(V4, V6, isDefaultGateway=True, macspoofchk=True, ipMasq=True, ipMasqBackend="nftables"),
+        steps=LIFE,
+        cni_version="1.1.0",
+    ),
+    Case(
+        name="macs checked, mac given",
+        conf=bridge(isGateway=True, macspoofchk=True),
+        steps=(Step(args="IgnoreUnknown=1;MAC=02:00:00:00:00:01"), Step(command=CHECK), Step(command=DEL)),
+    ),
+    Case(
+        name="left down, isolated, macs checked",
+        conf=layer2(
+            portIsolation=True, disableContainerInterface=True, macspoofchk=True, mtu=1400, isGateway=True
+        ),
+        steps=(Step(), Step(command=DEL)),
+    ),
+    Case(
+        name="an uplink on the bridge, which has its address",
+        conf=bridge(isGateway=True),
+        steps=(
+            NEW_BRIDGE,
+            run("ip", "link", "add", "up0", "address", "02:00:00:00:00:31", "type", "veth", "peer", "up1"),
+            run("ip", "link", "set", "up0", "master", "br0", "up"),
+            run("ip", "link", "set", "up1", "up"),
+            address("10.200.0.1/16"),
+            *LIFE,
+        ),
+    ),
+    Case(
+        name="the gateway's address with another prefix, forced",
+        conf=bridge(isGateway=True, forceAddress=True),
+        steps=(NEW_BRIDGE, address("10.200.0.1/24"), *LIFE),
+    ),
+    Case(
+        name="the gateway's address behind another of its subnet, forced",
+        conf=bridge(isGateway=True, forceAddress=True),
+        steps=(NEW_BRIDGE, address("10.200.0.5/16"), address("10.200.0.1/16"), Step()),
+        # The reference takes the first address away, the second goes with it, and nobody is the gateway.
+        on_purpose=frozenset({"/0/world/host/addresses", "/0/world/host/routes4", "/0/world/host/fdb"}),
+    ),
+    Case(
+        name="several addresses of one subnet in the way, forced",
+        conf=bridge(isGateway=True, forceAddress=True),
+        steps=(NEW_BRIDGE, address("10.9.0.5/16"), address("10.9.0.6/16"), Step()),
+        # The second is gone already when the reference takes it away.
+        on_purpose=frozenset({"/0/"}),
+        text="could not remove IP address",
+    ),
+    Case(
+        name="an overlapping ipv6 subnet, forced",
+        conf=bridge(V6, isGateway=True, forceAddress=True),
+        steps=(NEW_BRIDGE, address("2001:db8:1::5/48"), *LIFE),
+    ),
+    *(
+        Case(
+            name=f"an empty trunk, bridge there: {trunk}",
+            conf=bridge(vlanTrunk=trunk),
+            steps=(NEW_BRIDGE, *LIFE),
+        )
+        for trunk in EMPTY_TRUNKS
+    ),
+    Case(name="an empty trunk", conf=bridge(vlanTrunk=[]), steps=(Step(),), text="could not add"),
+    Case(name="no trunk", conf=bridge(vlanTrunk=None, preserveDefaultVlan=True), steps=LIFE),
+    *(Case(name=f"mtu {mtu}", conf=bridge(isGateway=True, mtu=mtu), steps=LIFE) for mtu in (-5, 68, 65535)),
+    Case(name="mtu beyond the bridge's", conf=bridge(mtu=9000), steps=(NEW_BRIDGE, *LIFE)),
+    Case(
+        name="a smaller mtu comes later",
+        conf=bridge(isGateway=True),
+        steps=(Step(), Step(vm="vm2", if_name="eth1", conf={"mtu": 1300}), Step(command=DEL)),
+    ),
+    Case(
+        name="promiscuous by somebody else",
+        conf=bridge(),
+        steps=(NEW_BRIDGE, run("ip", "link", "set", "br0", "promisc", "on"), *LIFE),
+        text="configured Promisc Mode false doesn't match current state: true",
+    ),
+    Case(
+        name="gateways written down and not",
+        conf=layer2(
+            isGateway=True,
+            forceAddress=True,
+            ipam=static(
+                {"address": "10.3.0.9/24", "gateway": "10.3.0.77"},
+                "10.4.0.9/24",
+                {"address": "2001:db8:9::7/64", "gateway": "2001:db8:9::1"},
+            ),
+        ),
+        steps=LIFE,
+    ),
+    *(
+        Case(
+            name=f"no room for a gateway: {address}",
+            conf=layer2(isDefaultGateway=True, ipam=static(address)),
+            steps=(Step(), Step(command=DEL)),
+        )
+        for address in ("10.3.0.8/31", "10.3.0.9/31", "2001:db8::8/127")
+    ),
+    Case(
+        name="a gateway of the other family",
+        conf=layer2(isGateway=True, ipam=static({"address": "10.3.0.9/24", "gateway": "2001:db8::1"})),
+        steps=(Step(),),
+        # The reference's bridge has no address that a VM could reach.
+        on_purpose=frozenset({"/0/"}),
+        text="2001:db8::1 is no gateway for 10.3.0.9/24",
+    ),
+    Case(
+        name="a default route of another table",
+        conf=bridge(
+            isDefaultGateway=True,
+            ipam={"routes": [{"dst": "0.0.0.0/0", "gw": "10.200.0.9", "table": 100}]},
+        ),
+        steps=(Step(), Step(command=DEL)),
+        cni_version="1.1.0",
+    ),
+    *(
+        Case(
+            name=f"routes without a gateway: {name}",
+            conf=layer2(ipam=static("10.3.0.9/24", routes=[{"dst": "192.0.2.0/24", **route}])),
+            steps=LIFE,
+            cni_version="1.1.0",
+        )
+        for name, route in {
+            "plain": {},
+            "of the host": {"scope": 254},
+            "of the link": {"scope": 253, "priority": 2**31},
+            "main table": {"table": 0, "mtu": 1400, "advmss": 1360},
+        }.items()
+    ),
+    Case(
+        name="a route of a table beyond a byte",
+        conf=layer2(ipam=static("10.3.0.9/24", routes=[{"dst": "192.0.2.0/24", "table": 70000}])),
+        steps=(Step(), Step(command=DEL)),
+        cni_version="1.1.0",
+    ),
+    *(
+        Case(
+            name=f"a route's {key} of {number}",
+            conf=layer2(ipam=static("10.3.0.9/24", routes=[{"dst": "192.0.2.0/24", key: number}])),
+            steps=(Step(),),
+            cni_version="1.1.0",
+            # The reference takes what is left of it.
+            on_purpose=frozenset({"/0/"}),
+            text="ERANGE",
+        )
+        for key, number in (("scope", 512), ("table", 2**32 + 5), ("table", -1), ("priority", 2**32 + 7))
+    ),
+    Case(
+        name="two paths",
+        conf=layer2(
+            ipam=static(
+                "10.3.0.9/24", routes=[{"dst": "192.0.2.0/24", "gw": f"10.3.0.{each}"} for each in (1, 2)]
+            )
+        ),
+        steps=LIFE,
+    ),
+    Case(
+        name="two paths, ipv6",
+        conf=layer2(
+            ipam=static(
+                "2001:db8::7/64",
+                routes=[{"dst": "2001:db8:7::/64", "gw": f"2001:db8::{each}"} for each in (1, 2)],
+            )
+        ),
+        steps=LIFE,
+        # The kernel makes one route of them, in which the reference's CHECK does not look.
+        on_purpose=frozenset({"/1/code"}),
+        text="Expected Route",
+    ),
+    Case(
+        name="a route with host bits",
+        conf=bridge(isGateway=True, ipam={"routes": [{"dst": "192.0.2.7/24"}]}),
+        steps=(Step(),),
+        on_purpose=frozenset({"/0/"}),
+        text="failed to add route",
+    ),
+    Case(
+        name="a route with host bits, ipv6",
+        conf=bridge(V6, isGateway=True, ipam={"routes": [{"dst": "2001:db8:7::7/64"}]}),
+        steps=LIFE,
+        on_purpose=frozenset({"/1/code"}),
+        text="Expected Route",
+    ),
+    Case(
+        name="gc keeps what is valid, among strangers",
+        conf=bridge(isGateway=True)
+        | {
+            "cni.dev/valid-attachments": [
+                {"containerID": "vm1", "ifname": "eth0"},
+                {"containerID": "x", "ifname": "y"},
+            ]
+        },
+        steps=(Step(), Step(command=GC), Step(command=CHECK), Step(command=DEL)),
+        cni_version="1.1.0",
+    ),
+]
+
 HARMED = [
     Case(
         name="check after harm",
@@ -334,6 +548,7 @@ REFUSED = [
         text="failed to setup vlan tag on interface",
         on_purpose=LEFT,
     ),
+    refused("a gateway out of reach", layer2(isDefaultGateway=True, ipam=static("10.3.0.9/32")), "add route"),
     Case(
         name="no bridge of that name",
         conf=bridge(bridge="lo"),
@@ -373,6 +588,6 @@ def bin_path() -> str:
     return found
 
 
-@pytest.mark.parametrize("case", [*MADE, *HARMED, *REFUSED], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*MADE, *COMBINED, *HARMED, *REFUSED], ids=lambda case: case.name)
 def test_bridge_is_as_the_reference_s(case: Case, bin_path: str) -> None:
     sides.assert_same(case, bin_path)

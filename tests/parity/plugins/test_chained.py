@@ -39,6 +39,18 @@ PREV: dict[str, Any] = {
     "routes": [{"dst": "0.0.0.0/0"}],
     "dns": {"nameservers": ["1.1.1.1"]},
 }
+MANY: dict[str, Any] = {
+    **PREV,
+    "interfaces": [
+        {"name": "br0", "mac": "02:00:00:00:00:01"},
+        *PREV["interfaces"],
+        {"name": "eth1", "sandbox": NETNS, "mac": "02:00:00:00:00:22"},
+        {"name": "eth0", "sandbox": "/run/netns/other", "mac": "02:00:00:00:00:33"},
+        {"name": "tap0", "sandbox": "vm1", "mac": MAC},
+    ],
+    "ips": [{"interface": 2, "address": "10.0.0.2/24"}, {"interface": 3, "address": "2001:db8::2/64"}],
+}
+SET = ("ip", "link", "set", "eth0")
 DATA_DIR = Path("/run/cni/tuning")
 FORWARD = "net/ipv4/ip_forward"
 SYSCTLS = (FORWARD, "net/ipv4/conf/eth0/rp_filter", "net/ipv6/conf/eth0/accept_ra", "net/core/somaxconn")
@@ -178,6 +190,55 @@ TUNING = [
         text="Tuning configured Ethernet of eth0",
         on_purpose=frozenset({"/1/code"}),
     ),
+    *(
+        tuning(f"sysctl {name}", steps, sysctl=sysctl)
+        for name, steps, sysctl in (
+            ("written in hexadecimal", WHOLE, {"net.ipv4.ip_forward": "0x1"}),
+            ("that is a list", WHOLE, {"net.ipv4.ip_local_port_range": "20000\t30000"}),
+            ("with two slashes", WHOLE, {"net//ipv4/ip_forward": "1"}),
+            ("with a slash before it", WHOLE, {"/net/ipv4/ip_forward": "1"}),
+            ("with its whole path", ONCE, {"/proc/sys/net/ipv4/ip_forward": "1"}),
+            ("that leads elsewhere", ONCE, {"net/../kernel/hostname": "x"}),
+            ("with a name and no value", ONCE, {"net.ipv4.ip_forward": None}),
+            ("without a name", ONCE, {"": "1"}),
+            ("of no family", ONCE, {"net": "1"}),
+            ("in capitals", ONCE, {"NET.ipv4.ip_forward": "1"}),
+            ("of the interface, twice", ONCE, {"net.ipv4.conf.IFNAME.IFNAME": "1"}),
+            ("with blanks around it", ONCE, {"net.ipv4.ip_forward": " 1 "}),
+        )
+    ),
+    refused(
+        "a sysctl that is read only",
+        "/nf_conntrack_count: permission denied",
+        sysctl={"net.netfilter.nf_conntrack_count": "1"},
+    ),
+    refused(
+        "a sysctl of all namespaces", "/rmem_max: permission denied", sysctl={"net.core.rmem_max": "212993"}
+    ),
+    tuning("mtu taken back by args", mtu=1400, args={"cni": {"mtu": 0, "mac": ""}}, mac=NEW_MAC),
+    tuning("args of null", mtu=1400, args={"cni": {"mtu": None, "promisc": None}}),
+    tuning("promisc taken back by args", promisc=True, args={"cni": {"promisc": False}}),
+    tuning("promisc before it", (inside(*SET, "promisc", "on"), *WHOLE), promisc=True),
+    tuning("promisc of somebody else", (inside(*SET, "promisc", "on"), *WHOLE), mtu=1400),
+    tuning("allmulti before it", (inside(*SET, "allmulticast", "on"), *WHOLE), allmulti=False),
+    tuning("mac among many interfaces", mac=NEW_MAC, prev=MANY),
+    tuning("nothing among many interfaces", prev=MANY, cni_version="1.1.0"),
+    tuning("everything of a link that is up", (inside(*SET, "up"), *WHOLE), mac=NEW_MAC, mtu=1300, txQLen=7),
+    *(
+        tuning(
+            f"{name}",
+            (Call(command=ADD),),
+            # The reference has the kernel set what is left of it.
+            text="invalid",
+            on_purpose=frozenset({"/0/"}),
+            **more,
+        )
+        for name, more in (
+            ("a queue of less than nothing", {"txQLen": -1}),
+            ("a queue beyond 31 bits", {"txQLen": 2**31}),
+            ("a mac of eight bytes", {"mac": "02:00:00:00:00:00:00:01"}),
+        )
+    ),
     refused("no previous result", "", prev=None, mtu=1400),
     refused("no namespace", "failed to Statfs", netns="/run/netns/none", mtu=1400),
     refused(
@@ -302,6 +363,26 @@ BANDWIDTH = [
         # The reference looks at the device alone, which nothing reaches.
         text="Failed to find redirect from vethhost to bwp",
         on_purpose=frozenset({"/1/code"}),
+    ),
+    limits("the slowest rate", ingressRate=15, ingressBurst=89, on_purpose=FREED),
+    limits("a burst of gigabytes", ingressRate=10**9, ingressBurst=2**34 - 8, on_purpose=FREED),
+    limits("a rate of 400 gigabits", egressRate=400 * 10**9, egressBurst=10**10, on_purpose=FREED),
+    limits("many interfaces", **BOTH, prev=MANY, on_purpose=FREED),
+    limits("none, many interfaces", prev=MANY, cni_version="1.1.0"),
+    limits("of the runtime, empty", runtimeConfig={"bandwidth": {}}),
+    limits("its own null before the runtime's", ingressRate=None, **RUNTIME),
+    limits(
+        "an ingress qdisc of somebody else",
+        (tc("qdisc", "add", "dev", "vethhost", "clsact"), *ONCE[:1]),
+        **INGRESS,
+    ),
+    limits("another interface's del", (*ONCE[:1], Call(command=DEL, options={"if_name": "eth7"})), **INGRESS),
+    refused(
+        "half of a request's",
+        "",
+        limits,
+        runtimeConfig={"bandwidth": {"egressRate": 8000}},
+        on_purpose=DEL_DONE,
     ),
     refused("rate alone", "", limits, ingressRate=8_000, on_purpose=DEL_DONE),
     refused("burst alone", "", limits, egressBurst=8_000, on_purpose=DEL_DONE),

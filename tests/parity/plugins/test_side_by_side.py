@@ -548,7 +548,297 @@ HOST_LOCAL = [
     refused("host-local bad pair", host_local(), "", args="IP=10.200.0.3;"),
 ]
 
+
+def of_range(**range_: str) -> dict[str, Any]:
+    """host-local with one range, as it is written."""
+    return host_local(ranges=[[range_]])
+
+
+def vms(count: int) -> tuple[Step, ...]:
+    return tuple(Step(vm=f"vm{number}") for number in range(count))
+
+
+SUBNET = "10.1.2.0/29"
+PARTS = [
+    {"subnet": "10.3.0.0/24", "rangeStart": "10.3.0.8", "rangeEnd": "10.3.0.9"},
+    {"subnet": "10.3.0.0/24", "rangeStart": "10.3.0.2", "rangeEnd": "10.3.0.3"},
+]
+EVERY_KEY = {"dst": "192.0.2.7/24", "gw": "10.1.2.3", "mtu": 1400, "advmss": 1360, "priority": 7}
+EVERY_KEY |= {"table": 99, "scope": 253}
+
+EDGES = [
+    # To the last address and one further.
+    *(
+        Case(name=f"host-local edge: {name}", conf=of_range(**written), steps=vms(count + 1))
+        for name, count, written in (
+            ("network's address", 6, {"subnet": SUBNET, "rangeStart": "10.1.2.0"}),
+            ("broadcast address", 6, {"subnet": SUBNET, "rangeEnd": "10.1.2.7"}),
+            ("one address", 1, {"subnet": SUBNET, "rangeStart": "10.1.2.3", "rangeEnd": "10.1.2.3"}),
+            ("gateway in the middle", 5, {"subnet": SUBNET, "gateway": "10.1.2.4"}),
+            ("gateway at the end", 5, {"subnet": SUBNET, "gateway": "10.1.2.6"}),
+            ("gateway outside", 6, {"subnet": SUBNET, "gateway": "10.9.9.9"}),
+            ("gateway of the other family", 6, {"subnet": SUBNET, "gateway": "2001:db8::1"}),
+            ("the last ipv4 addresses", 6, {"subnet": "255.255.255.248/29", "rangeEnd": "255.255.255.255"}),
+            ("the last ipv6 addresses", 6, {"subnet": "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff8/125"}),
+            ("an ipv6 subnet of four", 2, {"subnet": "2001:db8::/126"}),
+        )
+    ),
+    *(
+        Case(
+            name=f"host-local edge: {name}",
+            conf=of_range(**written),
+            steps=(Step(), Step(command=CHECK), Step(command=DEL)),
+        )
+        for name, written in {
+            "all of ipv4": {"subnet": "0.0.0.0/0"},
+            "all of ipv6": {"subnet": "::/0"},
+            "only the gateway": {"subnet": SUBNET, "rangeEnd": "10.1.2.1"},
+            "a point to point subnet": {"subnet": "10.1.2.0/31"},
+            "one address alone": {"subnet": "10.1.2.0/32"},
+            "ends in turn": {"subnet": SUBNET, "rangeStart": "10.1.2.5", "rangeEnd": "10.1.2.4"},
+            "end before the first": {"subnet": SUBNET, "rangeEnd": "10.1.2.0"},
+            "start of the other family": {"subnet": SUBNET, "rangeStart": "2001:db8::1"},
+            "end of the other family": {"subnet": SUBNET, "rangeEnd": "2001:db8::1"},
+            "ipv4 within ipv6": {"subnet": "::ffff:10.1.2.0/120"},
+            "start as ipv4 within ipv6": {"subnet": SUBNET, "rangeStart": "::ffff:10.1.2.4"},
+            "zeros before the numbers": {"subnet": "010.1.2.0/29"},
+            "a mask": {"subnet": "10.1.2.0/255.255.255.0"},
+        }.items()
+    ),
+    Case(
+        name="host-local parts of a subnet, the higher first",
+        conf=host_local(ranges=[PARTS]),
+        steps=(*vms(4), Step(command=DEL, vm="vm0"), Step(command=DEL, vm="vm2"), *vms(3)),
+    ),
+    Case(
+        name="host-local a range within another",
+        conf=host_local(ranges=[[PARTS[0], {"subnet": "10.3.0.0/24"}]]),
+    ),
+    Case(
+        name="host-local the second of two is full",
+        conf=host_local(ranges=[[{"subnet": SUBNET}], [{"subnet": "10.3.0.0/30", "rangeEnd": "10.3.0.1"}]]),
+        steps=(Step(), Step(command=CHECK), Step(command=DEL)),
+    ),
+    Case(
+        name="host-local an old range before the others",
+        conf=host_local(ranges=[[{"subnet": "10.3.0.0/24"}]], subnet=SUBNET, rangeStart="10.1.2.4"),
+    ),
+    Case(
+        name="host-local another subnet since",
+        conf=of_range(subnet=SUBNET),
+        steps=(
+            Step(),
+            Step(command=CHECK, conf={"ipam": of_range(subnet="10.9.0.0/24")["ipam"]}),
+            Step(conf={"ipam": of_range(subnet="10.9.0.0/24")["ipam"]}),
+            Step(command=DEL),
+        ),
+    ),
+    *(
+        Case(
+            name=f"host-local requested: {args}",
+            conf=of_range(subnet=SUBNET),
+            steps=(Step(args=args), Step(command=CHECK), Step(command=DEL)),
+        )
+        for args in (
+            "IP=10.1.2.0",
+            "IP=10.1.2.7",
+            "IP=10.1.2.3/8",
+            "IP=10.1.2.3/33",
+            "IP=::ffff:10.1.2.3",
+            "IP=10.1.2.3;IP=10.1.2.4",
+            "IP=",
+            "ip=10.1.2.3",
+            "IP= 10.1.2.3",
+        )
+    ),
+    *(
+        Case(
+            name=f"host-local requested by config: {' '.join(ips)}",
+            conf={**of_range(subnet=SUBNET), "args": {"cni": {"ips": ips}}},
+            steps=(Step(), Step(command=CHECK), Step(command=DEL)),
+        )
+        for ips in (["10.1.2.3", "10.1.2.3/29"], ["10.1.2.3", "10.1.2.4"], [""])
+    ),
+    Case(
+        name="host-local requested by arguments and by the runtime",
+        conf={
+            **host_local(ranges=[[{"subnet": SUBNET}], [{"subnet": "10.3.0.0/24"}]]),
+            "runtimeConfig": {"ips": ["10.3.0.7"]},
+        },
+        steps=(Step(args="IP=10.1.2.4"), Step(command=CHECK), Step(command=DEL)),
+    ),
+    Case(
+        name="host-local requested again by the same",
+        conf=of_range(subnet=SUBNET),
+        steps=(
+            Step(args="IP=10.1.2.4"),
+            Step(args="IP=10.1.2.4"),
+            Step(args="IP=10.1.2.5"),
+            Step(command=DEL),
+        ),
+    ),
+    Case(name="host-local its own directory", conf=host_local(dataDir="/var/lib/cni/other/")),
+    *(
+        Case(
+            name=f"host-local every key of a route, {version}",
+            conf=of_range(subnet=SUBNET)
+            | {"ipam": {**of_range(subnet=SUBNET)["ipam"], "routes": [EVERY_KEY]}},
+            steps=(Step(), Step(command=DEL)),
+            cni_version=version,
+        )
+        for version in ("0.2.0", "0.4.0", "1.0.0", "1.1.0")
+    ),
+]
+
+
+def over_static(address: str, gateway: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "ptp",
+        "ipam": {"type": "static", "addresses": [{"address": address, "gateway": gateway}]},
+        **more,
+    }
+
+
+def inside(*words: str) -> Step:
+    return Step(run=("ip", "-n", sides.NAME, *words))
+
+
+HOST_END_DOWN = "ip link set $(ip -o link show type veth | sed 's/.*\\(veth[0-9a-f]*\\).*/\\1/') down"
+
+PTP_EDGES = [
+    *(
+        Case(name=f"ptp over static: {address} by {gateway}", conf=over_static(address, gateway), steps=CALLS)
+        for address, gateway in (
+            ("10.3.0.9/31", "10.3.0.8"),
+            ("10.3.0.10/30", "10.3.0.9"),
+            ("2001:db8::9/128", "2001:db8::1"),
+            ("2001:db8::9/127", "2001:db8::8"),
+        )
+    ),
+    Case(
+        name="ptp over static: an address without a subnet",
+        conf=over_static("10.3.0.9/32", "169.254.1.1"),
+        steps=(Step(),),
+        text=" delete route ",
+        on_purpose=LINK_STAYS,
+    ),
+    *(Case(name=f"ptp mtu {mtu}", conf=ptp(mtu=mtu), steps=CALLS) for mtu in (-1, 68, 65535)),
+    *(
+        Case(
+            name=f"ptp interface {name}",
+            conf=ptp(V4, V6),
+            steps=tuple(Step(command=each, if_name=name) for each in (ADD, CHECK, DEL)),
+        )
+        for name in ("eth0.1", "a23456789012345")
+    ),
+    *(
+        Case(
+            name=f"ptp dns: {name}",
+            conf=ptp(ipam={"resolvConf": RESOLV_CONF}, dns=dns),
+            steps=(Step(),),
+            cni_version=version,
+        )
+        for name, version, dns in (
+            (
+                "everything",
+                "1.0.0",
+                {"nameservers": ["1.1.1.1"], "domain": "d", "search": ["s"], "options": ["o"]},
+            ),
+            ("everything, 0.2.0", "0.2.0", {"nameservers": ["1.1.1.1"], "domain": "d", "search": ["s"]}),
+            ("an empty list", "1.0.0", {"search": []}),
+            ("a list that is null", "1.0.0", {"nameservers": None, "domain": "d"}),
+        )
+    ),
+    *(
+        Case(
+            name=f"ptp after harm: {name}",
+            conf=ptp(ipam={"routes": [{"dst": "192.0.2.0/24"}]}),
+            steps=(Step(), *harm, Step(command=CHECK), Step(command=DEL)),
+            text=text,
+        )
+        for name, text, harm in (
+            (
+                "another mac",
+                "doesn't match container Mac",
+                [inside("link", "set", "eth0", "address", "02:00:00:00:00:05")],
+            ),
+            ("no route", "Expected Route", [inside("route", "del", "192.0.2.0/24")]),
+            ("no route to the subnet", "Failed to find Gateway", [inside("route", "del", "10.200.0.0/16")]),
+            (
+                "no reservation",
+                "Failed to find address",
+                [Step(run=("rm", "/var/lib/cni/networks/net/10.200.0.2"))],
+            ),
+            ("host end down", "", [Step(run=("sh", "-c", HOST_END_DOWN))]),
+        )
+    ),
+    Case(
+        name="ptp gc keeps what is valid, among strangers",
+        conf=masq()
+        | {
+            "cni.dev/valid-attachments": [
+                {"containerID": "vm1", "ifname": "eth0"},
+                {"containerID": "x", "ifname": "y"},
+            ]
+        },
+        steps=(Step(), Step(command=Command.GC), Step(command=CHECK), Step(command=DEL)),
+        cni_version="1.1.0",
+    ),
+    Case(
+        name="ptp gc of nobody",
+        conf=ptp() | {"cni.dev/valid-attachments": None},
+        steps=(Step(), Step(command=Command.GC)),
+        cni_version="1.1.0",
+        on_purpose=frozenset({"/1/world/files"}),
+    ),
+    *(
+        Case(
+            name=f"ptp status: {name}",
+            conf=conf,
+            steps=(Step(command=STATUS),),
+            cni_version="1.1.0",
+            text="no plugin name provided" if "ipam" not in conf else "",
+        )
+        for name, conf in {
+            "no address left": ptp("10.7.0.0/30", ipam={"rangeEnd": "10.7.0.1"}),
+            "no ipam": {"type": "ptp"},
+        }.items()
+    ),
+]
+
 LOOPBACK = [
+    *(
+        Case(
+            name=f"loopback chained, {before} in {version}",
+            conf={"type": "loopback", "prevResult": {"cniVersion": before, "dns": {"domain": "d"}}},
+            cni_version=version,
+            steps=(Step(),),
+            # The reference reads a result of another family of versions for nobody.
+            on_purpose=frozenset({"/0/"}),
+            text="could not parse prevResult",
+        )
+        for before, version in (("0.4.0", "1.0.0"), ("1.1.0", "0.4.0"), ("0.2.0", "0.3.1"))
+    ),
+    Case(
+        name="loopback chained, 1.0.0 in 1.1.0",
+        conf={
+            "type": "loopback",
+            "prevResult": {
+                "cniVersion": "1.0.0",
+                "interfaces": [
+                    {"name": "a"},
+                    {"name": "b", "mac": "x", "sandbox": "/s", "mtu": 9, "pciID": "q"},
+                ],
+                "ips": [{"address": "10.0.0.1/24"}, {"address": "2001:db8::1/64", "interface": 1}],
+                "routes": [
+                    {"dst": "0.0.0.0/0", "mtu": 7, "advmss": 8, "priority": 9, "table": 5, "scope": 3}
+                ],
+                "dns": {"nameservers": ["1.1.1.1"], "options": ["o"]},
+            },
+        },
+        cni_version="1.1.0",
+        steps=(Step(),),
+    ),
     Case(name="loopback", conf={"type": "loopback"}),
     Case(
         name="loopback 0.2.0",
@@ -593,6 +883,8 @@ def bin_path() -> str:
     return found
 
 
-@pytest.mark.parametrize("case", [*PTP, *IPV6, *MASQ, *HOST_LOCAL, *LOOPBACK], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [*PTP, *PTP_EDGES, *IPV6, *MASQ, *HOST_LOCAL, *EDGES, *LOOPBACK], ids=lambda case: case.name
+)
 def test_ours_is_as_theirs(case: Case, bin_path: str) -> None:
     sides.assert_same(case, bin_path)

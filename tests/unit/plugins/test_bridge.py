@@ -520,6 +520,12 @@ def test_a_gateway_s_address_stands_alone(
     assert (tuple(map(str, change.gone)), tuple(map(str, change.new))) == outcome
 
 
+def test_the_last_of_all_addresses_has_none_after_it_for_a_gateway(bench: Bench) -> None:
+    asked = {"type": "static", "addresses": [{"address": "255.255.255.255/32"}]}
+    with pytest.raises(CniError, match="no address for a gateway of 255"):
+        bench.call(Command.ADD, layer2(isGateway=True, ipam=asked))
+
+
 def test_what_only_the_executable_can_do_is_known(bench: Bench) -> None:
     plugin = bench.invoker.plugin("bridge")
     rows: list[tuple[bytes, str | None]] = [

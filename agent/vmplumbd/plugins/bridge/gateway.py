@@ -42,7 +42,7 @@ def layer3(parsed: BridgeConf, leased: Result) -> Layer3:
         family = ip.address.version
         gateway = ip.gateway
         if gateway is None and parsed.is_gateway:
-            gateway = ip.address.network.network_address + 1
+            gateway = _first_of(ip.address.network)
         ips.append(dataclasses.replace(ip, gateway=gateway, interface=CONTAINER))
         if parsed.is_default_gateway and family not in settled:
             settled.add(family)
@@ -60,12 +60,22 @@ def layer3(parsed: BridgeConf, leased: Result) -> Layer3:
     )
 
 
+def _first_of(subnet: net.Network) -> net.Address:
+    try:
+        return subnet.network_address + 1
+    except ipaddress.AddressValueError as exc:
+        raise PluginFault(
+            f"failed to set bridge addr: there is no address for a gateway of {subnet}"
+        ) from exc
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressChange:
-    """What makes a link's addresses those of a gateway: some go, then some come."""
+    """What makes a link's addresses those of a gateway: some go, then some come. `kept` are there already."""
 
     gone: tuple[net.Interface, ...]
     new: tuple[net.Interface, ...]
+    kept: tuple[net.Interface, ...] = ()
 
 
 def address_change(
@@ -87,7 +97,8 @@ def address_change(
         if address not in now:
             now.append(address)
             new.append(address)
-    return AddressChange(gone=tuple(gone), new=tuple(new))
+    kept = tuple(each for each in wanted if each in now and each not in new)
+    return AddressChange(gone=tuple(gone), new=tuple(new), kept=kept)
 
 
 def _in_the_way(present: Sequence[net.Interface], address: net.Interface) -> Iterator[net.Interface]:

@@ -354,11 +354,14 @@ def _gateway_change(
 
 
 def _set_gateway(host: Netns, link: net.LinkInfo, change: gateway.AddressChange) -> None:
+    new = change.new
     if change.gone:
-        # An address may have gone with the first of its subnet.
+        # An address may have gone with the first of its subnet, one that is to stay too.
         with suppress(NotFound):
             host.apply([net.DelAddress(index=link.index, address=each) for each in change.gone])
-    for address in change.new:
+        present = {each.address for each in host.addresses(link.index)}
+        new = (*(each for each in change.kept if each not in present), *new)
+    for address in new:
         # Without duplicate address detection, in which a gateway would not answer its first packets.
         add = net.AddAddress(
             index=link.index,
@@ -374,7 +377,7 @@ def _set_gateway(host: Netns, link: net.LinkInfo, change: gateway.AddressChange)
             raise PluginFault(
                 f'failed to set bridge addr: could not add IP address {address} to "{link.name}": {exc}'
             ) from exc
-    if change.new:
+    if new:
         # A bridge whose MAC is not set takes its lowest port's, and changes it as ports come and go. One
         # that has lost its last port has none, which nobody may be given.
         mac = link.mac if any(link.mac) else veth.random_mac()

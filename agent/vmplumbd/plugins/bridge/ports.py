@@ -67,7 +67,8 @@ def ensure(host: Netns, parsed: BridgeConf) -> net.LinkInfo:
 
 def refuse_without_vlans(parsed: BridgeConf, bridge: net.LinkInfo) -> None:
     """Raises Unsupported if VLANs are asked of a bridge whose kernel has none."""
-    if parsed.filters_vlans and bridge.default_vlan is None:
+    # A trunk of nothing makes a new bridge filter, and asks nothing of one that is there.
+    if (parsed.vlan or parsed.trunk) and bridge.default_vlan is None:
         raise Unsupported(
             f"failed to setup vlan tag on interface of bridge {bridge.name}: this kernel does not filter VLANs",
             hint="is the kernel built with CONFIG_BRIDGE_VLAN_FILTERING?",

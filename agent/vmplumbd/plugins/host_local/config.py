@@ -208,6 +208,9 @@ def _range(draft: _Draft) -> Range:
     subnet: net.Network = given.network
     if subnet.prefixlen > subnet.max_prefixlen - 2:
         raise Malformed(f"Network {given} too small to allocate from")
+    if isinstance(given, ipaddress.IPv6Interface) and given.ip.ipv4_mapped is not None:
+        # An IPv4 address written as IPv6: Go makes it IPv4, and not its mask.
+        raise Malformed("IPNet IP and Mask version mismatch")
     if given.ip != subnet.network_address:
         raise Malformed(
             f"Network has host bits set. For a subnet mask of length {subnet.prefixlen} "
