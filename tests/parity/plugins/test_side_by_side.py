@@ -677,6 +677,24 @@ EDGES = [
             Step(command=DEL),
         ),
     ),
+    *(
+        Case(
+            name=f"host-local {what[-1]} in the way",
+            conf=of_range(subnet=SUBNET),
+            steps=(
+                Step(),
+                Step(run=("sh", "-c", f"cd /var/lib/cni/networks/net && {' '.join(what[:-1])}")),
+                *(Step(command=command, vm="vm2") for command in (ADD, CHECK, DEL)),
+                *vms(5)[1:],
+            ),
+        )
+        for what in (
+            ("mkdir 10.1.2.3", "a directory"),
+            ("ln -s 10.1.2.2 10.1.2.3", "a link"),
+            ("mkdir backup", "another directory"),
+            ("cp 10.1.2.2 10.1.2.2~", "a copy"),
+        )
+    ),
     Case(name="host-local its own directory", conf=host_local(dataDir="/var/lib/cni/other/")),
     *(
         Case(

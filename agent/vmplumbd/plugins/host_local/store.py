@@ -36,6 +36,7 @@ LOCK_HINT = "which program holds it (lslocks), and does it hang?"
 
 # How far back a stamp lies: more than the coarsest clock a file system writes (2 s).
 _STAMP_AGE_NS = 10_000_000_000
+_NO_FILE = frozenset({errno.EISDIR, errno.ELOOP})
 _NO_TMPFILE = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
 
 
@@ -176,15 +177,22 @@ class Store:
         return found
 
     def read(self, name: str) -> str | None:
-        """What a file says, stripped as the reference strips it; None if there is no such file."""
+        """What a file says, stripped as the reference strips it; None if there is nothing of that name.
+
+        A directory or a link is in the way as a file is, and says nothing: "".
+        """
         try:
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._dir)
+            try:
+                return os.read(fd, 65536).decode(errors="surrogateescape").strip()
+            finally:
+                os.close(fd)
         except FileNotFoundError:
             return None
-        try:
-            return os.read(fd, 65536).decode(errors="surrogateescape").strip()
-        finally:
-            os.close(fd)
+        except OSError as exc:
+            if exc.errno not in _NO_FILE:
+                raise
+            return ""
 
     def create(self, name: str, content: str) -> Signature | None:
         """Make a file that says `content`. None if the name is taken. Raises OSError, leaving nothing."""
