@@ -177,8 +177,8 @@ def build(
         lambda: holder[0],
         Warm(kernel, invoker),
         [
-            PoolSettings(network=name, size=size, rate=config.pool.refill_rate)
-            for name, size in config.pool.members().items()
+            PoolSettings(network=name, size=size, rate=rate)
+            for name, (size, rate) in config.pool.by_network().items()
         ],
         look.pool_directory(made),
     )

@@ -28,6 +28,8 @@ DEFAULT_FILE = "/etc/vmplumb/vmplumbd.toml"
 ENVIRONMENT_PREFIX = "VMPLUMBD_"
 # Some lines, so that a rotation has something to keep.
 _LEAST_AUDIT = 64 << 10
+# Members a second: beyond it the wait between two is nothing.
+_FASTEST_REFILL = 10_000
 FORMATS = ("auto", "json", "text", "journald")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -146,20 +148,31 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Warm pools: `sizes` are "NETWORK=MEMBERS". `refill_rate` is how many a second a network's pool gets at most."""
+    """Warm pools: `sizes` are "NETWORK=MEMBERS", or "NETWORK=MEMBERS@RATE" for a refill rate of the network's own.
+
+    `refill_rate` is how many a second the pool of a network without one gets at most.
+    """
 
     sizes: tuple[str, ...] = ()
     refill_rate: float = 50.0
 
-    def members(self) -> dict[str, int]:
-        """Members by network; a network named twice counts as its last. Raises ValueError."""
-        found: dict[str, int] = {}
+    def by_network(self) -> dict[str, tuple[int, float]]:
+        """Members and refill rate; a network named twice counts as its last. Raises ValueError."""
+        found: dict[str, tuple[int, float]] = {}
         for each in self.sizes:
-            name, equals, number = each.rpartition("=")
-            if not name or not equals or not number.isdecimal() or not number.isascii():
-                raise ValueError(f'"{each}" is not NETWORK=MEMBERS')
-            found[name] = int(number)
+            name, _, asked = each.rpartition("=")
+            members, own, rate = asked.partition("@")
+            if not name or not members.isdecimal() or not members.isascii():
+                raise ValueError(f'"{each}" is not NETWORK=MEMBERS or NETWORK=MEMBERS@RATE')
+            found[name] = int(members), _refill_rate(rate) if own else self.refill_rate
         return found
+
+
+def _refill_rate(given: str | float) -> float:
+    rate = float(given)
+    if not 0 < rate <= _FASTEST_REFILL:
+        raise ValueError(f"a refill rate must be above 0 and at most {_FASTEST_REFILL}")
+    return rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -539,13 +552,13 @@ def _check(config: Config, wrong: list[Violation]) -> None:
     )
     _check_fleet(config, wrong)
     try:
-        config.pool.members()
+        config.pool.by_network()
     except ValueError as exc:
         wrong.append(Violation(field="pool.sizes", rule="form", message=str(exc)))
-    if not 0 < config.pool.refill_rate <= 10_000:
-        wrong.append(
-            Violation(field="pool.refill_rate", rule="range", message="must be above 0 and at most 10000")
-        )
+    try:
+        _refill_rate(config.pool.refill_rate)
+    except ValueError as exc:
+        wrong.append(Violation(field="pool.refill_rate", rule="range", message=str(exc)))
     wrong.extend(
         Violation(field=f"limits.{name}", rule="positive", message="must be above 0")
         for name in (

@@ -34,7 +34,11 @@ def pooled(host: Host) -> Iterator[Daemon]:
     """A daemon with a full pool, its networks and its pool gone afterwards."""
     before, there = snapshot(), names(host)
     with daemon_in(
-        host, pool__sizes=f"fcnet={SIZE}", pool__refill_rate="1000", limits__first_retry="0.01"
+        # The rate of all others would take a quarter of an hour for a member.
+        host,
+        pool__sizes=f"fcnet={SIZE}@1000",
+        pool__refill_rate="0.001",
+        limits__first_retry="0.01",
     ) as made:
         full(made)
         yield made

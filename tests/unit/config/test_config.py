@@ -103,6 +103,11 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
     )
 
 
+def test_a_pool_has_the_common_refill_rate_or_its_own() -> None:
+    found = load(None, {}, {"pool.sizes": "a=3:b=8@0.5:a=4@200:c=0", "pool.refill_rate": "7"})
+    assert found.pool.by_network() == {"a": (4, 200.0), "b": (8, 0.5), "c": (0, 7.0)}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -118,6 +123,13 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         ("[metrics]\nlisten = '127.0.0.1'", "loopback"),
         ("[metrics]\nlisten = '127.0.0.1:70000'", "loopback"),
         ("[traces]\nsample = 1.5", "range"),
+        ("[pool]\nrefill_rate = 0.0", "range"),
+        ("[pool]\nsizes = ['a']", "form"),
+        ("[pool]\nsizes = ['=3']", "form"),
+        ("[pool]\nsizes = ['a=-3']", "form"),
+        ("[pool]\nsizes = ['a=3@']", "form"),
+        ("[pool]\nsizes = ['a=3@0']", "form"),
+        ("[pool]\nsizes = ['a=3@nan']", "form"),
         ("[traces]\nendpoint = 'collector:4317'", "form"),
         ("[limits]\nmax_networks = -1", "positive"),
         ("[limits]\nexec_threads = 1.5", "type"),
