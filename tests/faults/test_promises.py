@@ -228,3 +228,18 @@ def test_who_hears_of_an_end_may_call_again_at_once(seam: Seam, place: FakePlace
         assert [one.log.error for one in (first, torn, *again)] == [None] * 3
         made.finish()
         assert made.seen() == before
+
+
+def test_a_cordoned_host_fills_no_pool_also_after_a_start_and_does_when_it_serves_again(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=False, pool=1) as made:
+        made.agent.set_cordon(cordoned=True)
+        made.drain()
+        made.stop()
+        made.start()
+        made.settle()
+        assert made.tools.book.members() == []
+        made.agent.set_cordon(cordoned=False)
+        made.fill()
+        assert len(made.tools.book.members()) == 1

@@ -101,6 +101,8 @@ class Agent:
         if cordon != self.cordon:
             self.tools.book.set_cordon(cordon)
             self.tools.note("cordon" if cordoned else "uncordon", {"reason": reason, "by": by.identity})
+            if not cordoned:
+                self.tools.pools.fill()
         if self.cordoned is not None:
             self.cordoned()
         return cordon

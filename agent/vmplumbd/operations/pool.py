@@ -128,6 +128,11 @@ class Pools:
             else:
                 self._discard(member)
         self._leave_directory()
+        self.fill()
+
+    def fill(self) -> None:
+        """Begin to fill every pool, drained ones too. Does not block."""
+        self._drained.clear()
         for name in self._wanted:
             self.refill(name)
 
@@ -168,12 +173,12 @@ class Pools:
         return None
 
     def refill(self, network: str) -> None:
-        """Begin to fill a network's pool, unless that is under way. Does not block."""
+        """Begin to fill a network's pool, unless that is under way, or nobody is to come. Does not block."""
         counts = self._counts.get(network)
-        if counts is None:
+        if counts is None or self._is_closed(network):
             return
         with self._lock:
-            if counts.filling or network in self._drained:
+            if counts.filling:
                 return
             counts.filling = True
         self._tools().lanes.submit(
@@ -194,7 +199,7 @@ class Pools:
     def _fill(self, wanted: PoolSettings, counts: _Counts) -> Work:
         tools = self._tools()
         try:
-            while self._lacks(wanted) and wanted.network not in self._drained:
+            while self._lacks(wanted) and not self._is_closed(wanted.network):
                 yield Sleep(seconds=1.0 / wanted.rate)
                 if stale := self._stale(wanted.network):
                     # It could not be made and not be taken back: a full disk under the journal does that.
@@ -210,7 +215,7 @@ class Pools:
                     counts.problem = f"max_networks {tools.settings.max_networks} is reached"
                     yield Sleep(seconds=_AFTER_FAILURE)
                     continue
-                if wanted.network in self._drained:
+                if self._is_closed(wanted.network):
                     return
                 try:
                     counts.problem = self._make_one(wanted.network)
@@ -279,6 +284,10 @@ class Pools:
     def _lacks(self, wanted: PoolSettings) -> bool:
         members = [one for one in self._tools().book.members() if one.network == wanted.network]
         return len(members) < wanted.size or not all(one.ready for one in members)
+
+    def _is_closed(self, network: str) -> bool:
+        """Whether members would wait for nobody: the pool was drained, or the host is cordoned."""
+        return network in self._drained or self._tools().book.cordon is not None
 
     def _stale(self, network: str) -> list[Member]:
         """Members that are not ready though none is being made: asked by who makes them."""

@@ -77,7 +77,7 @@ class Reaper(Protocol):
 
 
 class Pools(Protocol):
-    """Namespaces that were made ahead. `take`, and what fills a pool, run on the set-up lane."""
+    """Namespaces that were made ahead. `take`, `drain`, and what fills a pool, run on the set-up lane."""
 
     def would_miss(self, spec: NetworkSpec) -> bool:
         """Whether the request will most likely need a namespace that is not there yet. Pure."""
@@ -91,8 +91,11 @@ class Pools(Protocol):
     def refill(self, network: str) -> None:
         """Begin to fill a network's pool. Does not block."""
 
+    def fill(self) -> None:
+        """Begin to fill every pool, drained ones too. Does not block."""
+
     def drain(self, *, dry_run: bool = False) -> int:
-        """Discard every member; answers how many. A network's next set-up fills its pool again. Blocks."""
+        """Discard every member; answers how many. A network's next set-up, or `fill`, fills it again. Blocks."""
 
 
 def needs_netns(spec: NetworkSpec) -> bool:
@@ -115,6 +118,9 @@ class NoPools:
         raise AssertionError(f"there is no pool that {member.path} could be of")
 
     def refill(self, network: str) -> None:
+        """Nothing to fill."""
+
+    def fill(self) -> None:
         """Nothing to fill."""
 
     def drain(self, *, dry_run: bool = False) -> int:
