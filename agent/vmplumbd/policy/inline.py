@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from vmplumbd.errors import Violation
 
-# Keys that lead a plugin to files, sockets or settings of the host, in any plugin.
+# Keys that lead a plugin to files, sockets or settings of the host, in any plugin, and those that the runtime
+# writes: what a rule says of a caller's capability arguments holds for runtimeConfig.
 _OF_ANY = frozenset(
     {
         "bindir",
@@ -25,6 +26,7 @@ _OF_ANY = frozenset(
         "logfile",
         "prevresult",
         "resolvconf",
+        "runtimeconfig",
         "socketpath",
         "sysctl",
     }
@@ -51,8 +53,7 @@ def violations(
     allowed = frozenset(_folded(key) for key in rules.keys)
     found: list[Violation] = []
     for index, plugin in enumerate(plugins):
-        kind = str(plugin.get("type", ""))
-        for place, key, value, owner in _walk(plugin, kind):
+        for place, key, value, owner in _walk(plugin):
             where = f"{field}.plugins[{index}]{place}"
             folded = _folded(key)
             if folded == "type" and isinstance(value, str):
@@ -72,17 +73,16 @@ def violations(
     return tuple(found)
 
 
-def _walk(plugin: Mapping[str, object], kind: str) -> Iterator[tuple[str, str, object, str]]:
+def _walk(plugin: Mapping[str, object]) -> Iterator[tuple[str, str, object, str]]:
     """Every member of every object, with its place and the type of the plugin that reads it.
 
     A member of a list has the key of the list.
     """
-    waiting: list[tuple[str, str, object, str]] = [("", "", plugin, kind)]
+    waiting: list[tuple[str, str, object, str]] = [("", "", plugin, "")]
     while waiting:
         place, key, value, owner = waiting.pop()
         if isinstance(value, Mapping):
-            named = value.get("type")
-            reader = named if isinstance(named, str) and named else owner
+            reader = _type(value) or owner
             for name, below in value.items():
                 yield f"{place}.{name}", str(name), below, reader
                 if isinstance(below, Mapping | list):
@@ -93,6 +93,11 @@ def _walk(plugin: Mapping[str, object], kind: str) -> Iterator[tuple[str, str, o
                     waiting.append((f"{place}[{number}]", key, below, owner))
                 else:
                     yield f"{place}[{number}]", key, below, owner
+
+
+def _type(value: Mapping[str, object]) -> str:
+    found = (one for key, one in value.items() if _folded(key) == "type")
+    return next((one for one in found if isinstance(one, str)), "")
 
 
 def _is_path(value: str) -> bool:

@@ -35,6 +35,8 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
     "another type": ({"type": "evil"}, ["type"]),
     "a type in another case of the key": ({"type": "ptp", "Type": "evil"}, ["Type"]),
     "a key by its plugin": ({"type": "bridge", "bridge": "b", "vlan": 5}, ["bridge", "vlan"]),
+    "a key by a plugin whose type has another case": ({"TYPE": "bridge", "bridge": "b"}, ["bridge"]),
+    "what the runtime writes": ({"type": "ptp", "RuntimeConfig": {"portMappings": []}}, ["RuntimeConfig"]),
     "a key of the IPAM plugin": ({"type": "ptp", "ipam": {"type": "host-local", "dataDir": "x"}}, ["ipam.dataDir"]),
     "the Kelvin sign": ({"type": "ptp", "\u212aubeconfig": "x"}, ["\u212aubeconfig"]),
     "a path by its value": ({"type": "ptp", "x": "/etc"}, ["x"]),
