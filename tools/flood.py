@@ -4,10 +4,10 @@
 
 A process of its own (niced, since the flood is somebody else's machine) sends what must be refused as fast as it is
 answered, over so many connections: names and paths that are no good, JSON of 60 000 levels, half a megabyte of
-arguments, unknown fields, networks of somebody else, bytes that are no message. Another sets a network up, reads it,
-and tears it down, again and again. What is printed: the honest caller's errors and latencies, before, during and after
-the flood, the refusals by reason, and memory, descriptors and threads of the agent. Without `--no-limit` the flooding
-identity has a rule's default rate.
+arguments, thirty thousand interfaces, unknown fields, networks of somebody else, bytes that are no message. Another
+sets a network up, reads it, and tears it down, again and again. What is printed: the honest caller's errors and
+latencies, before, during and after the flood, the refusals by reason, and memory, descriptors and threads of the
+agent. Without `--no-limit` the flooding identity has a rule's default rate.
 
 Exit status 0: the honest caller had no error, no attack got through, memory stayed within its bound, and a second after
 the flood all is as before; 1: not so; 2: this machine cannot run it.
@@ -70,6 +70,9 @@ def bad_requests() -> tuple[tuple[str, bytes], ...]:
     """(RPC, request): each is refused."""
     deep = b'{"x":' + b"[" * 60_000
     long_args = [{"key": f"K{number}", "value": "v" * 60_000} for number in range(8)]
+    # Two bytes each, and several rules to judge.
+    crowd = pb.SetupNetworkRequest(vm_id="flood")
+    crowd.spec.network_interfaces.MergeFromString(b"\x0a\x00" * 30_000)
     inline = pb.SetupNetworkRequest(vm_id="flood")
     cni = inline.spec.network_interfaces.interfaces.add().cni_configuration
     cni.network_config.json = b'{"name":"x","plugins":' + b"[" * 100_000
@@ -81,6 +84,7 @@ def bad_requests() -> tuple[tuple[str, bytes], ...]:
         ("SetupNetwork", request("flood").SerializeToString() + b"\xfa\x3f\x01x"),
         ("SetupNetwork", request("flood", bin_path=["/tmp"]).SerializeToString()),
         ("SetupNetwork", inline.SerializeToString()),
+        ("SetupNetwork", crowd.SerializeToString()),
         ("SetupNetwork", b"\xff" * 1000),
         ("GetNetwork", pb.GetNetworkRequest(vm_id="honest-0").SerializeToString()),
         ("DescribeNetwork", pb.DescribeNetworkRequest(vm_id="honest-0").SerializeToString()),

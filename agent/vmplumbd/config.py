@@ -78,8 +78,8 @@ class Paths:
 class Limits:
     """Bounds. Times in seconds. `max_networks` 0 is a default from the host's memory.
 
-    `max_calls` counts open calls of everybody, `max_connections` those over TCP. `json_depth` bounds JSON of
-    requests. No set-up begins beyond `journal_bytes`; teardowns do.
+    `max_calls` counts open calls of everybody, `max_connections` those over TCP. `list_items` bounds all
+    lists of a request together, `json_depth` its JSON. No set-up begins beyond `journal_bytes`; teardowns do.
     """
 
     max_networks: int = 0
@@ -87,6 +87,7 @@ class Limits:
     max_calls: int = 2000
     max_connections: int = 256
     message_bytes: int = 1 << 20
+    list_items: int = 20_000
     json_depth: int = 32
     journal_bytes: int = 1 << 30
     exec_threads: int = 16
@@ -292,6 +293,7 @@ RELOADED = frozenset(
         "limits.max_calls",
         "limits.message_bytes",
         "limits.json_depth",
+        "limits.list_items",
         "limits.journal_bytes",
         "limits.operation_timeout",
         "limits.undo_timeout",
@@ -563,7 +565,7 @@ def _check(config: Config, wrong: list[Violation]) -> None:
         Violation(field=f"limits.{name}", rule="positive", message="must be above 0")
         for name in (
             *("max_operations", "exec_threads", "operation_timeout", "undo_timeout", "attempts"),
-            *("max_calls", "max_connections", "message_bytes", "json_depth", "journal_bytes"),
+            *("max_calls", "max_connections", "message_bytes", "list_items", "json_depth", "journal_bytes"),
         )
         if getattr(limits, name) <= 0
     )

@@ -350,6 +350,7 @@ def _door_limits(config: Config) -> DoorLimits:
         max_calls=limits.max_calls,
         max_watches=config.listen.max_watches,
         message_bytes=limits.message_bytes,
+        list_items=limits.list_items,
         json_depth=limits.json_depth,
     )
 
@@ -387,6 +388,7 @@ async def _serve(
     server = Server(
         lambda way: Servicer(daemon.agent, rules, key=key, door=door, way=way, auditor=auditor),
         knows=door.knows,
+        longest=lambda: door.limits.message_bytes,
         max_connections=limits.max_connections,
         watchers=watch.watchers,
         tracer=watch.tracer,

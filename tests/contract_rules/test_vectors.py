@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumbd.errors import Violation
 from vmplumbd.model.spec import MOST_ARGS_BYTES
-from vmplumbd.rpc.validation import RequestRules, unknown_fields
+from vmplumbd.rpc.validation import MOST_TOLD, MOST_UNKNOWN_BYTES, RequestRules, unknown_fields
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text())
 RULES = RequestRules.load()
@@ -259,6 +259,20 @@ def test_the_go_sdks_own_cases_are_judged_in_its_words(
     assert [each.rule for each in found] == [rule for rule, _ in want]
     for each, (_, text) in zip(found, want, strict=True):
         assert each.message.startswith(text)
+
+
+def test_so_many_violations_are_told_and_no_more() -> None:
+    arg = {"key": "", "value": "a;b"}
+    assert len(judge(cni_request(args=[arg] * 127))) == 2 * 127
+    assert len(judge(cni_request(args=[arg] * 129))) == MOST_TOLD
+
+
+def test_unknown_fields_that_are_too_long_are_not_taken_apart() -> None:
+    request = cni_request()
+    request.MergeFromString(b"\xf8\x07\x01" * (MOST_UNKNOWN_BYTES // 3))
+    assert unknown_fields(request) == ("#127",) * MOST_TOLD
+    request.MergeFromString(b"\xf8\x07\x01")
+    assert unknown_fields(request) == ("",)
 
 
 def test_unknown_fields_are_found_wherever_they_are() -> None:

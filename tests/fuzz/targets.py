@@ -64,7 +64,7 @@ def request(data: bytes) -> None:
     except DecodeError:
         return
     try:
-        validation.refuse_too_much(asked, message_bytes=1 << 20, json_depth=64)
+        validation.refuse_too_much(asked, list_items=20_000, json_depth=64)
         unknown = validation.unknown_fields(asked)
         broken = _rules().violations(asked.DESCRIPTOR.full_name, asked.SerializeToString())
         if unknown or broken:

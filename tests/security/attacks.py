@@ -376,6 +376,17 @@ def _inline_lists() -> Iterator[Attack]:
     yield _inline("whose view has 33 plugins", INVALID, good, plugins=[{"type": "ptp"}] * 33)
     yield _inline("whose view's type is a path", INVALID, good, plugins=[{"type": "/bin/sh"}])
     yield _inline("of 256 KiB and a byte", INVALID, b" " * (262145 - len(good)) + good)
+    yield _inline("of 33 plugins", MISMATCH, conflist("inline", *[ptp()] * 33))
+    for name, plugin in (
+        ("joins a bridge of the host", {"type": "bridge", "bridge": "br-mgmt"}),
+        ("joins a bridge of the host, its type in another case", {"Type": "bridge", "bridge": "br-mgmt"}),
+        ("writes reservations elsewhere", {**ptp(), "ipam": {"type": "host-local", "dataDir": "x"}}),
+        ("sets the host's sysctls", {"type": "tuning", "SysCtl": {"net.ipv4.ip_forward": "0"}}),
+        ("gives itself capability arguments", {**ptp(), "runtimeConfig": {"mac": "02:00:00:00:00:01"}}),
+        ("runs another program", {"type": "evil"}),
+        ("leads a plugin to a file", {**ptp(), "note": "/etc/shadow"}),
+    ):
+        yield _inline(f"that {name}", DENIED, conflist("inline", plugin))
     yield _inline("of a version that is none", NO_PLUGIN, conflist("inline", ptp(), version="9.9.x"))
 
 
@@ -397,6 +408,8 @@ def _numbers() -> Iterator[Attack]:
     )
     yield Attack("phase that is none", "ListNetworks", lambda _: b"\x1a\x01\x63", INVALID)
     yield Attack("17 phases", "ListNetworks", lambda _: b"\x1a\x11" + b"\x02" * 17, INVALID)
+    yield Attack("half a million phases", "ListNetworks", lambda _: _field(3, b"\x02" * 500_000), LIMIT)
+    yield Attack("half a million VMs to watch", "WatchNetworks", lambda _: b"\x0a\x00" * 500_000, LIMIT)
     yield Attack(
         "1001 VMs to watch",
         "WatchNetworks",
@@ -482,6 +495,19 @@ def _shapes() -> Iterator[Attack]:
         ("a guest's interface that ends ip= early", ip(if_name="eth0:off")),
     ):
         yield Attack(f"spec with {name}", "SetupNetwork", make, INVALID)
+    for name, inside in (
+        ("interfaces", b"\x0a\x00" * 500_000),
+        ("arguments", _field(1, _field(2, b"\x2a\x00" * 500_000))),
+        ("views of plugins", _field(1, _field(2, _field(2, b"\x32\x00" * 500_000)))),
+    ):
+        raw = _wire(1, "attacker") + _field(2, _field(1, inside))
+        yield Attack(f"spec with half a million {name}", "SetupNetwork", _always(raw), LIMIT)
+    yield Attack(
+        "half a million unknown fields of a set-up",
+        "SetupNetwork",
+        lambda _: request("attacker").SerializeToString() + b"\xf8\x3f\x01" * 300_000,
+        UNKNOWN,
+    )
     deep = "spec.network_interfaces.interfaces.cni_configuration"
     unknown = b"\xfa\x3f\x01x"
     yield Attack(
@@ -583,6 +609,12 @@ def _bytes() -> Iterator[Attack]:
     yield Attack("groups in groups", "SetupNetwork", lambda _: b"\x7b" * 200, INVALID)
     yield Attack("a vm_id that is not UTF-8", "SetupNetwork", lambda _: b"\x0a\x02\xc3\x28", INVALID)
     yield Attack("a megabyte and more", "SetupNetwork", lambda _: _wire(3, "a" * (1 << 20)), LIMIT)
+    yield Attack(
+        "two million interfaces",
+        "SetupNetwork",
+        lambda _: _field(2, _field(1, b"\x0a\x00" * 2_000_000)),
+        LIMIT,
+    )
     yield Attack("five megabytes", "SetupNetwork", lambda _: _wire(3, "a" * (5 << 20)), TOO_LONG)
     yield Attack("an RPC that is none", "Reboot", lambda _: b"", NO_SUCH_RPC)
     yield Attack(
@@ -631,7 +663,15 @@ def _collection(option: str) -> Make:
 
 def _wire(number: int, text: str) -> bytes:
     """A string field as it stands on the wire."""
-    raw = text.encode()
+    return _field(number, text.encode())
+
+
+def _always(raw: bytes) -> Make:
+    return lambda _: raw
+
+
+def _field(number: int, raw: bytes) -> bytes:
+    """A field of bytes, or a message in a message, as it stands on the wire."""
     size, prefix = len(raw), bytearray()
     while True:
         byte, size = size & 0x7F, size >> 7

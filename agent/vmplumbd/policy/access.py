@@ -6,6 +6,7 @@ callers of the Unix socket that no rule is about: its mode and group decide.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -129,11 +130,13 @@ class Ask:
 
 
 NOTHING = Ask()
+# A list of ports has thousands of entries, and an answer no room for as many refusals.
+_MOST_TOLD = 256
 
 
 def denials(rule: Rule, rpc: str, ask: Ask = NOTHING) -> tuple[Violation, ...]:
-    """All that the rule does not allow of a request; empty if it may be served."""
-    return tuple(_denials(rule, rpc, ask))
+    """What the rule does not allow of a request, the first 256 of it; empty if it may be served."""
+    return tuple(itertools.islice(_denials(rule, rpc, ask), _MOST_TOLD))
 
 
 def _denials(rule: Rule, rpc: str, ask: Ask) -> Iterator[Violation]:

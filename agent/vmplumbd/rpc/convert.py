@@ -32,6 +32,8 @@ from vmplumbd.rpc import redact
 # cni:pkg/utils/utils.go ValidateNetworkName; its length is CNIConfiguration.network_name's.
 _NETWORK_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
 _NETWORK_NAME_BYTES = 128
+# NetworkConfigList.plugins has no more.
+_MOST_PLUGINS = 32
 # The name of a file, and of nothing else.
 _PLUGIN_TYPE = re.compile(r"(?!\.{1,2}\Z)[!-.0-~]{1,255}")
 
@@ -304,7 +306,15 @@ def _inline(message: cni_pb2.NetworkConfigList, field: str) -> bytes:
                 message=f"{parsed.name[:128]!r} is no name of a network",
             )
         )
-    for index, plugin in enumerate(parsed.plugins):
+    if (count := len(parsed.plugins)) > _MOST_PLUGINS:
+        wrong.append(
+            Violation(
+                field=f"{field}.json",
+                rule="network_config_list.plugins",
+                message=f"{count} plugins, and {_MOST_PLUGINS} are the most there may be",
+            )
+        )
+    for index, plugin in enumerate(parsed.plugins[:_MOST_PLUGINS]):
         ipam = next((value for key, value in plugin.conf.items() if key.casefold() == "ipam"), None)
         kinds = [plugin.type]
         if isinstance(ipam, dict):

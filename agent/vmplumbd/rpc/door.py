@@ -56,6 +56,7 @@ class DoorLimits:
     max_calls: int = 2000
     max_watches: int = 256
     message_bytes: int = 1 << 20
+    list_items: int = 20_000
     json_depth: int = 32
 
 

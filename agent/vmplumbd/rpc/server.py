@@ -16,11 +16,13 @@ from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
 from vmplumbd.rpc import tls
 from vmplumbd.rpc.door import Way
 from vmplumbd.rpc.seen import Seen, Tracer, Watcher
-from vmplumbd.rpc.servicer import UNREADABLE, Servicer, Unreadable
+from vmplumbd.rpc.servicer import Servicer, Unreadable
 
 SERVICE = "vmplumb.v1.NetworkAgentService"
 REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 _SIDE_STREAMS = 256
+# What gRPC takes in at all, so that a request that is a little too long is refused with its reason.
+_MOST_RECEIVED = 4 * 1024 * 1024
 # More of one connection wait in the caller's own library.
 _STREAMS_OF_A_CONNECTION = 128
 
@@ -33,12 +35,14 @@ class Server:
         servicer_on: Callable[[Way], Servicer],
         *,
         knows: Callable[[Way, Any], bool] = lambda *_: True,
+        longest: Callable[[], int] = lambda: _MOST_RECEIVED,
         max_connections: int = 256,
         watchers: Sequence[Watcher] = (),
         tracer: Tracer | None = None,
     ) -> None:
         self._servicer_on = servicer_on
         self._few = _Few(knows)
+        self._longest = longest
         self._max_connections = max_connections
         self._watchers = watchers
         self._tracer = tracer
@@ -74,7 +78,7 @@ class Server:
         options: list[tuple[str, int]] = [
             # A second agent on the same address must not share it silently.
             ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+            ("grpc.max_receive_message_length", _MOST_RECEIVED),
         ]
         if way is Way.TCP:
             options += [
@@ -86,7 +90,7 @@ class Server:
         # One for each server: it keeps the handlers that it has seen, and those know their way in.
         seen = (Seen(self._watchers, self._tracer),) if self._watchers or self._tracer else ()
         server = grpc.aio.server(options=options, interceptors=seen)
-        lenient: Any = _Lenient(server)
+        lenient: Any = _Lenient(server, self._longest)
         pb_grpc.add_NetworkAgentServiceServicer_to_server(self._servicer_on(way), lenient)
         health_pb2_grpc.add_HealthServicer_to_server(_Health(self._health, self._few, way), server)
         names = (SERVICE, health.SERVICE_NAME, REFLECTION)
@@ -98,8 +102,9 @@ class Server:
 class _Lenient:
     """A server whose handlers get a request that cannot be read as such: gRPC alone would answer without details."""
 
-    def __init__(self, server: grpc.aio.Server) -> None:
+    def __init__(self, server: grpc.aio.Server, longest: Callable[[], int]) -> None:
         self._server = server
+        self._longest = longest
 
     def add_generic_rpc_handlers(self, _: object) -> None:
         """What generated code for older servers calls as well."""
@@ -107,18 +112,25 @@ class _Lenient:
     def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
         """The handlers of a service."""
         made = {
-            name: handler._replace(request_deserializer=_lenient(handler.request_deserializer))
+            name: handler._replace(request_deserializer=reader(handler.request_deserializer, self._longest))
             for name, handler in handlers.items()
         }
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, made),))
 
 
-def _lenient(read: Callable[[bytes], Message]) -> Callable[[bytes], Message | Unreadable]:
+def reader(
+    read: Callable[[bytes], Message], longest: Callable[[], int]
+) -> Callable[[bytes], Message | Unreadable]:
+    """As `read`, with Unreadable for what is no message or longer than `longest`."""
+
     def lenient(raw: bytes) -> Message | Unreadable:
+        # gRPC reads before anybody is asked who calls, and two million empty messages take a second.
+        if len(raw) > longest():
+            return Unreadable(size=len(raw))
         try:
             return read(raw)
         except DecodeError:
-            return UNREADABLE
+            return Unreadable(size=len(raw))
 
     return lenient
 

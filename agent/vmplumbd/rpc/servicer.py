@@ -47,7 +47,7 @@ from vmplumbd.rpc.audit import MUTATING, Auditor
 from vmplumbd.rpc.door import Door, Visit, Way
 from vmplumbd.rpc.figures import status_response
 from vmplumbd.rpc.seen import SPAN
-from vmplumbd.rpc.validation import RequestRules, refuse_too_much, unknown_fields
+from vmplumbd.rpc.validation import RequestRules, refuse_too_long, refuse_too_much, unknown_fields
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Message, Message]"
 
@@ -59,11 +59,11 @@ PAGE_BYTES = 3 * 1024 * 1024
 _BOOKMARK_EVERY = 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """In the place of a request that could not be read."""
+    """In the place of a request of so many bytes that could not be read, or was too long to be."""
 
-
-UNREADABLE = Unreadable()
+    size: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -363,8 +363,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             with contextlib.ExitStack() as open_call:
                 async with self._door.turn(visit):
                     open_call.enter_context(self._door.entered(visit, rpc))
-                    if isinstance(request, Message):
-                        self._door.weigh(visit, request.ByteSize())
+                    self._door.weigh(visit, _size(request))
                     self._check(request, mutates=rpc in MUTATING)
                     if visit.rule is not None and isinstance(request, Message):
                         visit.permit(rpc, wants.ask_of(request))
@@ -374,9 +373,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
             raise
         except AgentError as exc:
             error = exc
-            size = request.ByteSize() if isinstance(request, Message) else 0
             let_in = served.visit is not None
-            await self._door.slow_down(self._way, context, exc, let_in=let_in, size=size)
+            await self._door.slow_down(self._way, context, exc, let_in=let_in, size=_size(request))
             await _abort(context, exc, request)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a status that says so
             error = failures.as_agent_error(exc)
@@ -411,14 +409,16 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         )
 
     def _check(self, request: Message | Unreadable, *, mutates: bool) -> None:
+        limits = self._door.limits
+        refuse_too_long(_size(request), limits.message_bytes)
         if isinstance(request, Unreadable):
             wrong = Violation(field="", rule="wire", message="not a message of the contract")
             raise InvalidSpec("the request is no message of the contract, or its text is not UTF-8", (wrong,))
-        limits = self._door.limits
-        refuse_too_much(request, message_bytes=limits.message_bytes, json_depth=limits.json_depth)
+        refuse_too_much(request, list_items=limits.list_items, json_depth=limits.json_depth)
         if mutates and (unknown := unknown_fields(request)):
+            names = ", ".join(unknown) or "too many to be named"
             raise UnknownField(
-                f"the request has fields this agent does not know: {', '.join(unknown)}",
+                f"the request has fields this agent does not know: {names}",
                 tuple(
                     Violation(field=path, rule="unknown_field", message="this agent does not know the field")
                     for path in unknown
@@ -466,6 +466,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
 
     def _network(self, record: Record) -> vm_network_pb2.VMNetwork:
         return convert.network(record, self._agent.outcome(record), key=self._key)
+
+
+def _size(request: Message | Unreadable) -> int:
+    return request.ByteSize() if isinstance(request, Message) else request.size
 
 
 async def _abort(context: Context, error: AgentError, request: object) -> None:

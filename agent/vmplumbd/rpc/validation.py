@@ -7,6 +7,7 @@ once more, into a message of a private pool that has them, and judged there.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from google.protobuf import unknown_fields as unknown
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import FieldDescriptor
     from google.protobuf.message import Message
+
+# What is told of a request: more than an answer's details have room for, and soon said.
+MOST_TOLD = 256
+# Fields that nobody knows are looked into for their names up to so many bytes: protobuf takes all apart at once.
+MOST_UNKNOWN_BYTES = 2048
 
 _NANOSECONDS = 1_000_000_000
 
@@ -37,21 +43,30 @@ class RequestRules:
         return cls(rules.load())
 
     def violations(self, full_message_name: str, serialized: bytes) -> tuple[Violation, ...]:
-        """All rules the request breaks, in the order of its fields; empty if it breaks none.
+        """The rules the request breaks, in the order of its fields, MOST_TOLD at most; empty if it breaks none.
 
         Raises KeyError for a message that is no request of the contract, and protobuf's DecodeError.
         """
         request, judge = self._requests[full_message_name]
         message = request.FromString(serialized)
-        return (*judge.violations(message), *_beyond_cel(message))
+        found = itertools.chain(judge.violations(message), _beyond_cel(message))
+        return tuple(itertools.islice(found, MOST_TOLD))
 
 
-def refuse_too_much(message: Message, *, message_bytes: int, json_depth: int) -> None:
-    """Raises LimitExceeded for a request that is too long, or whose JSON is too deep. Before all else."""
-    if (size := message.ByteSize()) > message_bytes:
+def refuse_too_long(size: int, message_bytes: int) -> None:
+    """Raises LimitExceeded for a request of too many bytes. Before all else."""
+    if size > message_bytes:
         raise LimitExceeded(
             f"the request has {size} bytes, the limit is {message_bytes}", limit="limits.message_bytes"
         )
+
+
+def refuse_too_much(message: Message, *, list_items: int, json_depth: int) -> None:
+    """Raises LimitExceeded for a request whose lists have too many items, or whose JSON is too deep.
+
+    Before anything looks at each item: an empty one is two bytes to send, and many rules to judge.
+    """
+    _refuse_lists(message, list_items)
     spec = getattr(message, "spec", None)
     if spec is None:
         return
@@ -70,8 +85,35 @@ def refuse_too_much(message: Message, *, message_bytes: int, json_depth: int) ->
 
 
 def unknown_fields(message: Message) -> tuple[str, ...]:
-    """Paths of the fields, anywhere in `message`, that this build does not know: "spec.#7" is field 7."""
-    return tuple(_unknown_paths(message, ""))
+    """Paths of the fields, anywhere in `message`, that this build does not know: "spec.#7" is field 7.
+
+    MOST_TOLD at most, and one empty path where they are too long to be looked into.
+    """
+    known = type(message)()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()  # type: ignore[attr-defined, unused-ignore]  # not in every release's stubs
+    size = message.ByteSize() - known.ByteSize()
+    if not size:
+        return ()
+    if size > MOST_UNKNOWN_BYTES:
+        return ("",)
+    return tuple(itertools.islice(_unknown_paths(message, ""), MOST_TOLD))
+
+
+def _refuse_lists(message: Message, most: int) -> None:
+    found = 0
+    waiting = [message]
+    while waiting:
+        for descriptor, value in waiting.pop().ListFields():
+            if descriptor.is_repeated:
+                found += len(value)
+                if found > most:
+                    raise LimitExceeded(
+                        f"the lists of the request have {found} items or more, the limit is {most}",
+                        limit="limits.list_items",
+                    )
+            if descriptor.message_type is not None:
+                waiting.extend(value if descriptor.is_repeated else (value,))
 
 
 def _beyond_cel(message: Message) -> Iterator[Violation]:

@@ -14,6 +14,8 @@ from vmplumbd.model.secrets import Secrets
 from vmplumbd.policy import json_text
 from vmplumbd.policy.access import NOTHING, PATH_FIELDS, Ask
 
+# NetworkInterfaces.interfaces has no more.
+_MOST_INTERFACES = 32
 _TAP_UID, _TAP_GID = "TC_REDIRECT_TAP_UID", "TC_REDIRECT_TAP_GID"
 
 
@@ -28,12 +30,12 @@ def ask_of(request: Message) -> Ask:
 
 
 def networks_of(request: object) -> tuple[str, ...]:
-    """Names of the CNI networks a set-up is about."""
+    """Names of the CNI networks a set-up is about, also of one that broke rules."""
     if not isinstance(request, pb.SetupNetworkRequest):
         return ()
     return tuple(
         name
-        for interface in request.spec.network_interfaces.interfaces
+        for interface in request.spec.network_interfaces.interfaces[:_MOST_INTERFACES]
         if interface.HasField("cni_configuration")
         and (name := _network_name(interface.cni_configuration)) is not None
     )

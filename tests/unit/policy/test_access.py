@@ -219,6 +219,13 @@ def test_a_rule_allows_what_it_lists_and_tells_all_that_it_does_not(
     assert [one.rule for one in found] == [f"policy.{key}" for key in denied]
 
 
+def test_what_a_rule_does_not_allow_is_told_so_often_and_no_more() -> None:
+    rule = document.parse(POLICY, RPCS).rule_of(SPIFFE)
+    assert rule is not None
+    asked = Ask(host_ports=(("p", 22),) * 10_000)
+    assert len(access.denials(rule, "SetupNetwork", asked)) == 256
+
+
 @pytest.mark.parametrize(
     ("who", "rule", "allowed"),
     [
