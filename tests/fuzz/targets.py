@@ -30,7 +30,7 @@ from vmplumbd.errors import AgentError
 from vmplumbd.kernel import links, nft
 from vmplumbd.kernel.rtnl import Channel, Message
 from vmplumbd.model.ids import VmId
-from vmplumbd.operations import chain
+from vmplumbd.operations import chain, places
 from vmplumbd.operations.chain import ChainDefaults
 from vmplumbd.plugins.builtin import BuiltinInvoker
 from vmplumbd.plugins.host_local.plugin import HostLocal
@@ -76,7 +76,7 @@ def request(data: bytes) -> None:
             assert not any(pair.value for pair in interface.cni_configuration.args)
             assert not interface.cni_configuration.capability_args
             assert not interface.cni_configuration.network_config.json
-        for index, each in enumerate(spec.interfaces):
+        for index, each in enumerate(places.settled(spec, DEFAULTS.policy).interfaces):
             if each.cni is not None:
                 chain.find(index, each.cni, VmId(asked.vm_id), DEFAULTS)
     except AgentError as exc:

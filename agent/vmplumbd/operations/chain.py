@@ -39,7 +39,6 @@ from vmplumbd.errors import (
     HostLimitReached,
     NotAllowed,
     OperationTimeout,
-    PathNotAllowed,
     PluginError,
     PluginFailed,
     PluginUnavailable,
@@ -55,7 +54,7 @@ from vmplumbd.model.ids import VmId
 from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import PluginCall
 from vmplumbd.model.spec import BUILT_IN_PLUGINS, DEFAULT_CACHE_ROOT, DEFAULT_IF_NAME, CniConfiguration
-from vmplumbd.policy import inline, paths
+from vmplumbd.policy import inline
 from vmplumbd.policy.inline import InlineRules
 from vmplumbd.policy.paths import PathPolicy
 
@@ -91,11 +90,10 @@ class Chain:
 
 
 def find(index: int, cni: CniConfiguration, vm_id: VmId, defaults: ChainDefaults) -> Chain:
-    """Find the chain of interface `index` and check its paths. Reads files, touches nothing.
+    """Find the chain of interface `index`, whose paths are settled. Reads files, touches nothing.
 
-    Raises PathNotAllowed, NotAllowed, NetworkNotFound, ConfigListMismatch.
+    Raises NotAllowed, NetworkNotFound, ConfigListMismatch.
     """
-    _check_paths(index, cni, defaults.policy)
     bin_path = cni.bin_path or defaults.bin_path
     if cni.network_config is not None:
         network = _parse_inline(index, cni.network_config)
@@ -464,23 +462,3 @@ def _del_failed(exc: CniError, network: str) -> PluginFailed:
         stderr_tail=exc.stderr_tail,
     )
     return DelFailed(told.message, error, hint=told.hint)
-
-
-def _check_paths(index: int, cni: CniConfiguration, policy: PathPolicy) -> None:
-    prefix = f"spec.network_interfaces.interfaces[{index}].cni_configuration"
-    wrong: list[Violation] = []
-    for number, directory in enumerate(cni.bin_path):
-        if not paths.is_listed(os.path.realpath(directory), _resolved(policy.bin_path)):
-            wrong.append(paths.violation(f"{prefix}.bin_path[{number}]", directory, policy.bin_path))
-    if cni.conf_dir and not paths.is_listed(os.path.realpath(cni.conf_dir), _resolved(policy.conf_dirs)):
-        wrong.append(paths.violation(f"{prefix}.conf_dir", cni.conf_dir, policy.conf_dirs))
-    if cni.cache_dir:
-        resolved, roots = os.path.realpath(cni.cache_dir), _resolved(policy.cache_roots)
-        if not paths.is_listed(resolved, roots) and not paths.is_below(resolved, roots):
-            wrong.append(paths.violation(f"{prefix}.cache_dir", cni.cache_dir, policy.cache_roots))
-    if wrong:
-        raise PathNotAllowed(wrong[0].message, tuple(wrong))
-
-
-def _resolved(directories: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(os.path.realpath(directory) for directory in directories)

@@ -10,20 +10,9 @@ import os
 from collections.abc import Iterable
 
 from vmplumbd.abc import Held, Kernel
-from vmplumbd.errors import AgentError, KernelFault, NetnsSetupFailed, NotANetns, NotFound, PathNotAllowed
+from vmplumbd.errors import AgentError, KernelFault, NetnsSetupFailed, NotANetns, NotFound
 from vmplumbd.model import net
 from vmplumbd.policy import paths
-from vmplumbd.policy.paths import PathPolicy
-
-
-def check_path(path: str, policy: PathPolicy) -> None:
-    """Raises PathNotAllowed unless `path` lies below an allowed root once links are resolved."""
-    resolved = f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}"  # noqa: PTH119, PTH120
-    roots = tuple(os.path.realpath(root) for root in policy.netns_roots)
-    dots = os.path.basename(path) in {".", ".."}  # noqa: PTH119 - text in, text out
-    if dots or not paths.is_below(resolved, roots) or os.path.islink(path):  # noqa: PTH114 - text in, text out
-        wrong = paths.violation("spec.netns_path", path, policy.netns_roots)
-        raise PathNotAllowed(wrong.message, (wrong,))
 
 
 def find(kernel: Kernel, path: str) -> net.NetnsIdentity | None:

@@ -42,7 +42,7 @@ from vmplumbd.model.progress import (
 from vmplumbd.model.record import Member, Record
 from vmplumbd.model.spec import NetworkSpec
 from vmplumbd.model.trace import TraceContext
-from vmplumbd.operations import addresses, apart, chain, failures, foreign, namespace, reap, reconcile
+from vmplumbd.operations import addresses, apart, chain, failures, foreign, namespace, places, reap, reconcile
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.cancel import Bounds, Deadline
 from vmplumbd.operations.chain import Chain
@@ -80,7 +80,7 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller = LOCAL) ->
 
     Raises what `chain.find` raises, PathNotAllowed and NotANetns for the namespace.
     """
-    chains = find_chains(tools, vm_id, spec, by)
+    spec, chains = find_chains(tools, vm_id, spec, by)
     netns_path = spec.netns_path
     owned = False
     if chains:
@@ -99,13 +99,14 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller = LOCAL) ->
     )
 
 
-def find_chains(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller) -> tuple[Chain, ...]:
-    """The CNI chains of a request, its paths checked. Touches nothing. Raises as `prepare` does."""
+def find_chains(
+    tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller
+) -> tuple[NetworkSpec, tuple[Chain, ...]]:
+    """The request with its paths settled, and its CNI chains. Touches nothing. Raises as `prepare` does."""
     defaults = tools.settings.defaults
-    if spec.netns_path:
-        namespace.check_path(spec.netns_path, defaults.policy)
+    spec = places.settled(spec, defaults.policy)
     apart.check(tools, vm_id, spec, by)
-    return tuple(
+    return spec, tuple(
         chain.find(index, interface.cni, vm_id, defaults)
         for index, interface in enumerate(spec.interfaces)
         if interface.cni is not None

@@ -10,17 +10,12 @@ from vmplumbd.errors import Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathPolicy:
-    """Resolved, absolute directories. `netns_roots` and `cache_roots` allow what lies below them too."""
+    """The operator's directories. `netns_roots` and `cache_roots` allow what lies below them too."""
 
     bin_path: tuple[str, ...]
     conf_dirs: tuple[str, ...]
     cache_roots: tuple[str, ...]
     netns_roots: tuple[str, ...]
-
-
-def is_listed(resolved: str, listed: Iterable[str]) -> bool:
-    """Whether a resolved path is one of a list."""
-    return resolved in tuple(listed)
 
 
 def is_below(resolved: str, roots: Iterable[str]) -> bool:
