@@ -1,12 +1,11 @@
-"""Files below a root that a caller's words can not lead out of, and paths compared by where they lead."""
+"""Files below a root, opened so that no link below it is followed: what a caller's words cannot lead out of."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from vmplumbd.kernel import syscalls
 
@@ -105,26 +104,6 @@ def _make_directories(path: str) -> bool:
         _make_directories(path.rpartition("/")[0] or "/")
         return _make_directories(path)
     return True
-
-
-def resolve(path: str) -> str:
-    """Where `path` leads, as far as it exists: absolute, without links and `..`. Raises OSError at a loop."""
-    try:
-        place = str(Path(path).resolve(strict=False))
-    except RuntimeError as exc:  # Python's word for a loop of links up to 3.12; since 3.13 it says nothing
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from exc
-    try:
-        os.stat(path)  # noqa: PTH116 - beside the other plain calls
-    except OSError as exc:
-        if exc.errno == errno.ELOOP:
-            raise
-    return place
-
-
-def is_beneath(path: str, roots: Iterable[str]) -> bool:
-    """Whether `path` leads to one of the roots or below one. Decides on names as they are now."""
-    place = Path(resolve(path))
-    return any(place.is_relative_to(resolve(root)) for root in roots)
 
 
 def _link_or_file(directory: int, name: str) -> OSError:

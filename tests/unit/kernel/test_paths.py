@@ -81,30 +81,6 @@ def test_no_descriptor_is_left(root: Path, open_: Open) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-@pytest.mark.parametrize(
-    ("path", "beneath"),
-    [
-        ("one/two", True),
-        ("", True),
-        ("one/../one/none", True),
-        ("linked/two", True),
-        ("link", False),
-        ("../root-beside", False),
-        ("..", False),
-        ("absolute", False),
-    ],
-)
-def test_a_path_is_judged_by_where_it_leads(root: Path, path: str, beneath: bool) -> None:
-    assert paths.is_beneath(str(root / path), ["/nonexistent", str(root)]) is beneath
-
-
-def test_a_loop_of_links_leads_nowhere(root: Path) -> None:
-    (root / "loop").symlink_to("loop")
-    with pytest.raises(OSError, match="loop") as caught:
-        paths.resolve(str(root / "loop"))
-    assert caught.value.errno == errno.ELOOP
-
-
 def test_a_directory_is_made_below_its_root_and_said_to_be_new(root: Path) -> None:
     for path, new in ((root / "a" / "b", True), (root / "a" / "b", False), (root, False)):
         fd, made = paths.open_directory([str(root)], str(path), make=True)
