@@ -44,27 +44,48 @@ class Secrets:
         """The text without them."""
         if self._too_many:
             return HIDDEN if text else text
+        may_be_cut = len(text) >= _CUT
         for one in self._texts:
             text = text.replace(one, HIDDEN)
-        if len(text) >= _CUT:
-            text = self._hide_ends(text)
-        return text
+        return self._hide_ends(text) if may_be_cut else text
 
     def _hide_ends(self, text: str) -> str:
         """The text without what is left of one where somebody has cut it off."""
         for one in self._texts:
-            for size in range(min(len(one) - 1, len(text), _LONGEST_END), _SHORTEST - 1, -1):
-                if text.startswith(one[-size:]):
-                    text = HIDDEN + text[size:]
-                    break
-            for size in range(min(len(one) - 1, len(text), _LONGEST_END), _SHORTEST - 1, -1):
-                if text.endswith(one[:size]):
-                    text = text[:-size] + HIDDEN
-                    break
+            if size := _left_of_end(one, text):
+                text = HIDDEN + text[size:]
+            if size := _left_of_beginning(one, text):
+                text = text[:-size] + HIDDEN
         return text
 
 
 NOTHING = Secrets(())
+
+
+def _left_of_end(one: str, text: str) -> int:
+    """How long the longest end of `one` is that `text` begins with; 0 for one that is too short to tell.
+
+    Looked for by its first letters: most are nowhere in `one`.
+    """
+    first = text[:_SHORTEST]
+    place = one.find(first, max(1, len(one) - _LONGEST_END))
+    while place >= 0:
+        if text.startswith(one[place:]):
+            return len(one) - place if len(one) - place >= _SHORTEST else 0
+        place = one.find(first, place + 1)
+    return 0
+
+
+def _left_of_beginning(one: str, text: str) -> int:
+    """As `_left_of_end`, of a beginning of `one` that `text` ends with."""
+    last = text[-_SHORTEST:]
+    place = one.rfind(last, 0, min(len(one) - 1, _LONGEST_END))
+    while place >= 0:
+        size = place + len(last)
+        if text.endswith(one[:size]):
+            return size if size >= _SHORTEST else 0
+        place = one.rfind(last, 0, size - 1)
+    return 0
 
 
 def of_spec(spec: NetworkSpec) -> Secrets:

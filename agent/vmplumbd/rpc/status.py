@@ -5,6 +5,7 @@ A status's details stay below 6 KiB: a bigger trailer begins to fail calls with 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import grpc
@@ -20,6 +21,8 @@ from vmplumbd.rpc.redact import hide_in
 DOMAIN = "vmplumb.v1"
 MAX_DETAILS = 6 * 1024
 _MAX_TEXT = 1024
+# What is looked at of a longer text: the rest is cut off, and to look for secrets takes its time.
+_LOOKED_AT = 4 * _MAX_TEXT
 # What the wrapping of details, and a delay to retry after, may add.
 _ENVELOPE = 256
 _RETRY_AFTER_SECONDS = 1
@@ -72,7 +75,8 @@ def code_of(reason: Reason) -> grpc.StatusCode:
 def status_of(
     error: AgentError, *, vm_id: str = "", hide: Callable[[str], str] = str
 ) -> tuple[grpc.StatusCode, str, bytes]:
-    """Code, message and the bytes of grpc-status-details-bin. Every text of the error passes through `hide`."""
+    """Code, message and the bytes of grpc-status-details-bin. Every text of the error passes through `hide`, once."""
+    hide = functools.cache(lambda text, hidden=hide: hidden(text[:_LOOKED_AT]))
     code = code_of(error.reason)
     message = _head(hide(str(error)), _MAX_TEXT)
     proto = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=message)
@@ -84,6 +88,8 @@ def status_of(
     _add(proto, info)
     room = MAX_DETAILS - proto.ByteSize() - _ENVELOPE
     failure = convert.failure_of(error)
+    if failure.HasField("cni_error"):
+        failure.cni_error.stderr_tail = _tail(failure.cni_error.stderr_tail, _LOOKED_AT)
     hide_in(failure, hide)
     _add(proto, _fitting(failure, room))
     if error.retry_after is not None:

@@ -6,6 +6,8 @@ import json
 from dataclasses import fields, is_dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vmplumbd.cni.args import RuntimeConf
 from vmplumbd.cni.config import parse_list
@@ -54,6 +56,31 @@ def test_what_is_left_of_one_where_a_text_was_cut_is_hidden_too() -> None:
     hidden = secrets.of_texts((("K", "begin-middle-end"),)).hide
     told = hidden("middle-end; " + "x" * 2000 + "; begin-mid")
     assert told == f"{HIDDEN}; " + "x" * 2000 + f"; {HIDDEN}"
+    # Also where little of the text is left by then.
+    assert hidden("begin-middle-end" * 100 + "begin-mid") == HIDDEN * 101
+
+
+@given(
+    texts=st.lists(st.text("ab", min_size=4, max_size=12), min_size=1, max_size=3),
+    begin=st.text("ab", max_size=14),
+    end=st.text("ab", max_size=14),
+)
+def test_the_longest_piece_at_either_end_of_a_long_text_is_hidden(
+    texts: list[str], begin: str, end: str
+) -> None:
+    want = begin + "x" * 2000 + end
+    known = sorted(set(texts), key=len, reverse=True)
+    for one in known:
+        want = want.replace(one, HIDDEN)
+    for one in known:
+        pieces = range(len(one) - 1, 3, -1)
+        if size := next((size for size in pieces if want.startswith(one[-size:])), 0):
+            want = HIDDEN + want[size:]
+        if size := next((size for size in pieces if want.endswith(one[:size])), 0):
+            want = want[:-size] + HIDDEN
+    # In the order of the secrets' own: those of one length are looked for as a set yields them.
+    if len({len(one) for one in known}) == len(known):
+        assert secrets.of_texts((), json.dumps(texts).encode()).hide(begin + "x" * 2000 + end) == want
 
 
 def test_an_operators_own_list_is_no_secret() -> None:

@@ -152,3 +152,17 @@ def test_no_text_makes_a_status_too_big(text: str, times: int, leftovers: int) -
         Leftover(kind=ResourceKind.LINK, what=long, where=long, cause=long) for _ in range(leftovers)
     )
     assert len(status.status_of(error, vm_id="v" * 64)[2]) <= status.MAX_DETAILS
+
+
+def test_a_text_is_looked_at_for_secrets_once_and_no_further_than_it_is_told() -> None:
+    long = "x" * 100_000
+    error = InvalidSpec(long, tuple(Violation(field=f"f{each}", rule="r", message=long) for each in range(9)))
+    looked_at: list[str] = []
+
+    def hide(text: str) -> str:
+        looked_at.append(text)
+        return text
+
+    code, message, _ = status.status_of(error, hide=hide)
+    assert (code, message) == (grpc.StatusCode.INVALID_ARGUMENT, "x" * 1024)
+    assert [len(one) for one in looked_at] == [4096]
