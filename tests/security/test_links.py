@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from tests.host import Host
 from tests.snapshot import snapshot
-from tests.system.daemon import REDIRECT, Daemon, daemon_in, ptp
+from tests.system.daemon import REDIRECT, Daemon, daemon_in, ptp, refused
 from tests.system.test_bad_plugins import FRAME
 
 pytestmark = pytest.mark.host
@@ -82,3 +83,16 @@ def test_a_teardown_removes_no_cache_that_the_callers_link_leads_to_by_then(
     daemon.tear_down(VM)
     assert precious.exists()
     assert not (host.cni_state / VM).exists()
+
+
+def test_a_namespace_lies_where_nobody_else_can_plant_a_link(daemon: Daemon, host: Host) -> None:
+    shared = host.netns_dir / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    told = refused(lambda: daemon.set_up(VM, netns_path=str(shared / "vm")))
+    assert (told.code, told.reason) == (grpc.StatusCode.PERMISSION_DENIED, "PATH_NOT_ALLOWED")
+    assert told.violations == (("spec.netns_path", "path.not_allowed"),)
+    shared.chmod(0o755)
+    assert daemon.result(VM, netns_path=str(shared / "vm")).netns_path == str(shared / "vm")
+    daemon.tear_down(VM)
+    shared.rmdir()

@@ -3,12 +3,16 @@
 A path counts by where it leads. What leads there may be a link of the caller's, and lead elsewhere an hour later,
 when the chain is taken back: so it is looked at once, and what was compared with the operator's lists is what is
 opened, recorded and told to plugins.
+
+Plugins that are executed open the namespace by its path, so that only who may write to its directory could plant a
+link there: one that others may write to is no place for it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import stat
 from collections.abc import Iterable
 
 from vmplumbd.errors import PathNotAllowed, Violation
@@ -28,6 +32,9 @@ def settled(spec: NetworkSpec, policy: PathPolicy) -> NetworkSpec:
         netns_path = _namespace(netns_path, policy.netns_roots)
         if not netns_path:
             wrong.append(paths.violation("spec.netns_path", spec.netns_path, policy.netns_roots))
+        elif open_to_others := _open_to_others(os.path.dirname(netns_path), policy.netns_roots):  # noqa: PTH120 - text in, text out
+            told = f"{open_to_others} may be written to by others than root"
+            wrong.append(Violation(field="spec.netns_path", rule="path.not_allowed", message=told))
     interfaces = tuple(
         one if one.cni is None else dataclasses.replace(one, cni=_settled(index, one.cni, policy, wrong))
         for index, one in enumerate(spec.interfaces)
@@ -73,3 +80,20 @@ def _below(path: str, roots: Iterable[str], *, more: bool) -> str:
             as_written = f"{root.rstrip('/')}{rest}" or "/"
             return path if path in {as_written, resolved} else resolved
     return ""
+
+
+def _open_to_others(directory: str, roots: Iterable[str]) -> str:
+    """The first of a directory below a root, and of those above it up to the root, that others may write to."""
+    stops = {os.path.realpath(root) for root in roots}
+    here = os.path.realpath(directory)
+    while True:
+        try:
+            found = os.stat(here)  # noqa: PTH116 - beside the other plain calls
+        except OSError:
+            pass  # what is not there the agent makes, 0755; of all else it is told when it does
+        else:
+            if found.st_uid not in {0, os.geteuid()} or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return here
+        if here in stops or here == "/":
+            return ""
+        here = os.path.dirname(here)  # noqa: PTH120 - text in, text out

@@ -107,3 +107,15 @@ def test_all_that_is_not_allowed_is_told_at_once(tmp_path: Path, policy: PathPol
         "spec.netns_path",
         *(f"{INTERFACE}.{one}" for one in ("bin_path[1]", "conf_dir", "cache_dir")),
     ]
+
+
+@pytest.mark.parametrize("below", ["real", "real/deep"])
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
+def test_a_directory_that_others_may_write_to_is_no_place_for_a_namespace(
+    tmp_path: Path, policy: PathPolicy, below: str, mode: int
+) -> None:
+    spec = NetworkSpec(netns_path=f"{tmp_path}/root/deep/none/vm")
+    assert places.settled(spec, policy) == spec
+    (tmp_path / below).chmod(mode)
+    with pytest.raises(PathNotAllowed, match=f"{tmp_path}/{below} may be written to by others than root"):
+        places.settled(spec, policy)
