@@ -344,6 +344,12 @@ class Running:
             self._daemon.log.warning("config.needs_restart", settings=sorted(left))
 
 
+def _take_policy(door: Door, daemon: Daemon, file: str) -> None:
+    door.policy = load_policy(file, RPCS)
+    # Who watches may have to stop.
+    daemon.tools.book.wake_watchers()
+
+
 def _door_limits(config: Config) -> DoorLimits:
     limits = config.limits
     return DoorLimits(
@@ -401,7 +407,7 @@ async def _serve(
     running = Running(config, reread or (lambda: config), daemon, door)
     reloads.add("config", running.again)
     if config.policy.file:
-        reloads.add("policy", lambda: setattr(door, "policy", load_policy(config.policy.file, RPCS)))
+        reloads.add("policy", lambda: _take_policy(door, daemon, config.policy.file))
     if audit is not None:
         reloads.add("audit", audit.reopen)
     loop.add_signal_handler(signal.SIGHUP, reloads.run)

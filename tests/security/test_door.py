@@ -190,6 +190,45 @@ def test_a_policy_is_read_again_at_sighup_and_a_bad_one_is_not_taken(here: Site)
     assert told(here.caller("b", B).call("GetStatus")) == ("OK", "")
 
 
+WATCHER = """
+[[rule]]
+name = "watcher"
+who = ["unix"]
+rpcs = ["*"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ("", "the policy has changed what this caller sees"),
+        (WATCHER + "administrator = true\n", "the policy has changed what this caller sees"),
+        (WATCHER.replace("*", "GetStatus"), 'rule "watcher" does not allow WatchNetworks'),
+    ],
+    ids=["no rule any more", "an administrator now", "not this RPC"],
+)
+def test_a_watch_ends_when_the_policy_allows_it_no_more(
+    host: Host, tmp_path: Path, policy: str, told: str
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(WATCHER)
+    with daemon_in(host, policy__file=str(file)) as daemon:
+        assert daemon.process is not None
+        watch = daemon.stub.WatchNetworks(pb.WatchNetworksRequest(), timeout=60)
+        assert next(iter(watch)).HasField("bookmark")
+        # Another policy that allows it: it goes on.
+        file.write_text(WATCHER + "max_networks = 7\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("reloaded", what="policy")
+        daemon.lines.clear()
+        file.write_text(policy)
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("reloaded", what="policy")
+        answer = refused(lambda: watch)
+        assert (answer.code, answer.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ACCESS_DENIED")
+        assert answer.message.startswith(told)
+
+
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_1", "-tls1"])
 def test_tls_before_1_3_ends_in_the_handshake(here: Site, version: str) -> None:
     pem = here.authority.leaf("a", A)

@@ -84,7 +84,10 @@ class _Gate:
 
 
 class Door:
-    """What all ways in share. `policy` may be replaced at any time; a call keeps the rule it came in by."""
+    """What all ways in share. `policy` may be replaced at any time.
+
+    A call keeps the rule it came in by; one that has no end of its own looks again.
+    """
 
     def __init__(
         self,
@@ -247,6 +250,16 @@ class Door:
         if rule is None:
             raise AccessDenied(access.no_rule(who), hint="does the policy name this identity?")
         return Visit(caller=caller_of(rule, who), way=way, peer=peer.peer(), rule=rule)
+
+    def look_again(self, visit: Visit, rpc: str, peer: Peer) -> None:
+        """Raises AccessDenied if the policy as it is now does not let a call go on that it let in."""
+        now = self.visit(visit.way, peer)
+        if now.rule is not None:
+            _refuse(access.denials(now.rule, rpc))
+        if now.caller.sees_all != visit.caller.sees_all:
+            raise AccessDenied(
+                "the policy has changed what this caller sees", hint="what does it see of a new call?"
+            )
 
 
 _ORDINARY = Caller(sees_all=False)

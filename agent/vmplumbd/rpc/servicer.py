@@ -219,6 +219,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
         async with self._serving(context, "WatchNetworks", request) as served:
             with self._door.watching():
                 wanted = set(request.vm_ids)
+                policy = self._door.policy
                 book = self._agent.tools.book
                 bell = progress.Bell()
                 stop = self._agent.watch(bell.ring)
@@ -232,6 +233,10 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                                 yield self._change(record)
                         yield pb.WatchNetworksResponse(revision=position, bookmark=pb.WatchBookmark())
                     while True:
+                        if policy is not self._door.policy:
+                            policy = self._door.policy
+                            assert served.visit is not None
+                            self._door.look_again(served.visit, "WatchNetworks", context)
                         changes = book.changes_after(position)
                         if changes is None:
                             raise ResumePositionLost(f"changes after revision {position} are no longer held")
