@@ -394,6 +394,7 @@ async def _serve(
     server = Server(
         lambda way: Servicer(daemon.agent, rules, key=key, door=door, way=way, auditor=auditor),
         knows=door.knows,
+        beside=door.beside,
         longest=lambda: door.limits.message_bytes,
         max_connections=limits.max_connections,
         watchers=watch.watchers,

@@ -372,6 +372,9 @@ def test_streams_of_side_services_are_for_callers_of_the_policy(here: Site) -> N
     reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
     assert stranger.call(reflection).code == "PERMISSION_DENIED"
     assert here.caller("a", A).call(health + "Check").code == "OK"
+    slow = here.caller("slow", "URI:spiffe://test.example/slow")
+    codes = [slow.call(health + "Check").code for _ in range(4)]
+    assert codes == ["OK", "OK", "OK", "RESOURCE_EXHAUSTED"]
 
 
 def test_so_many_connections_are_served_and_no_more(host: Host, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from typing import Protocol
 from vmplumbd.errors import AccessDenied, AgentError, LimitExceeded, Unauthenticated, Violation, first_of
 from vmplumbd.model.caller import LOCAL, LOCAL_OWNER, Caller
 from vmplumbd.operations import failures
-from vmplumbd.policy import access, identity
+from vmplumbd.policy import access, document, identity
 from vmplumbd.policy.access import Ask, Policy, Rule
-from vmplumbd.policy.rate import Buckets
+from vmplumbd.policy.rate import Buckets, Rate
 from vmplumbd.rpc import tls
 
 # What a request may be long and still count as one call: to read and judge a longer one takes its time.
@@ -29,6 +29,8 @@ _MOST_WAITING = 64
 # Long beside a call, short for somebody who called once too often. Seconds.
 _WAIT = 0.5
 _APART = 0.01
+# Health checks of a certificate that no rule is about.
+_STRANGERS_RATE = Rate(per_second=document.DEFAULT_RATE, burst=int(document.DEFAULT_RATE))
 
 
 class Way(enum.Enum):
@@ -106,6 +108,7 @@ class Door:
         self._watches = 0
         self._waiting: collections.Counter[str] = collections.Counter()
         self._gates: dict[str, _Gate] = {}
+        self._aside: dict[str, _Gate] = {}
         self._buckets = Buckets()
 
     @property
@@ -160,7 +163,7 @@ class Door:
         who = visit.caller.identity
         rule = visit.rule
         if rule is not None:
-            self._take(who, rule, 1.0)
+            self._take(who, rule.rate, 1.0)
             if rule.max_streams is not None and self._open[who] >= rule.max_streams:
                 raise _too_many_open(who, self._open[who], rule.max_streams)
             _refuse(access.denials(rule, rpc))
@@ -185,7 +188,7 @@ class Door:
     def weigh(self, visit: Visit, size: int) -> None:
         """A long request counts as several calls. Raises LimitExceeded."""
         if visit.rule is not None and size >= _BYTES_OF_A_CALL:
-            self._take(visit.caller.identity, visit.rule, size / _BYTES_OF_A_CALL)
+            self._take(visit.caller.identity, visit.rule.rate, size / _BYTES_OF_A_CALL)
 
     async def slow_down(self, way: Way, peer: Peer, error: AgentError, *, let_in: bool, size: int) -> None:
         """Let a caller that calls too often, or may not call at all, wait a little for its refusal.
@@ -208,10 +211,39 @@ class Door:
             if not self._waiting[who]:
                 del self._waiting[who]
 
-    def _take(self, who: str, rule: Rule, tokens: float) -> None:
-        if rule.rate is not None and (wait := self._buckets.take(who, rule.rate, self._clock(), tokens)):
+    async def beside(self, way: Way, peer: Peer) -> None:
+        """One call more to health or reflection, by whoever has a certificate. Raises LimitExceeded, after a while."""
+        if way is not Way.TCP:
+            return
+        who = self.who(way, peer)
+        rule = self.policy.rule_of(who)
+        try:
+            self._take(who, _STRANGERS_RATE if rule is None else rule.rate, 1.0)
+        except LimitExceeded as exc:
+            await self.slow_down(way, peer, exc, let_in=rule is not None, size=0)
+            raise
+
+    @contextlib.asynccontextmanager
+    async def aside(self, visit: Visit) -> AsyncIterator[None]:
+        """Wait until nothing else that a call of the same identity asks is looked for on a thread beside the lanes.
+
+        Such a thread takes its time from the loop.
+        """
+        who = visit.caller.identity
+        gate = self._aside.setdefault(who, _Gate())
+        gate.calls += 1
+        try:
+            async with gate.lock:
+                yield
+        finally:
+            gate.calls -= 1
+            if not gate.calls:
+                del self._aside[who]
+
+    def _take(self, who: str, rate: Rate | None, tokens: float) -> None:
+        if rate is not None and (wait := self._buckets.take(who, rate, self._clock(), tokens)):
             raise LimitExceeded(
-                f"{who} calls more often than {rule.rate.per_second:g} times a second",
+                f"{who} calls more often than {rate.per_second:g} times a second",
                 limit=_RATE,
                 retry_after=wait,
             )

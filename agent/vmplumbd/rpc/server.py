@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import network_agent_service_pb2_grpc as pb_grpc
+from vmplumbd.errors import LimitExceeded
 from vmplumbd.rpc import tls
 from vmplumbd.rpc.door import Way
 from vmplumbd.rpc.seen import Seen, Tracer, Watcher
@@ -35,13 +36,14 @@ class Server:
         servicer_on: Callable[[Way], Servicer],
         *,
         knows: Callable[[Way, Any], bool] = lambda *_: True,
+        beside: Callable[[Way, Any], Awaitable[None]] | None = None,
         longest: Callable[[], int] = lambda: _MOST_RECEIVED,
         max_connections: int = 256,
         watchers: Sequence[Watcher] = (),
         tracer: Tracer | None = None,
     ) -> None:
         self._servicer_on = servicer_on
-        self._few = _Few(knows)
+        self._few = _Few(knows, beside)
         self._longest = longest
         self._max_connections = max_connections
         self._watchers = watchers
@@ -138,13 +140,25 @@ def reader(
 class _Few:
     """Streams that belong to no RPC of the contract: so many are open, for callers that may do anything at all."""
 
-    def __init__(self, knows: Callable[[Way, Any], bool]) -> None:
+    def __init__(
+        self, knows: Callable[[Way, Any], bool], beside: Callable[[Way, Any], Awaitable[None]] | None
+    ) -> None:
         self._knows = knows
+        self._beside = beside
         self._open = 0
+
+    async def count(self, way: Way, context: Any) -> None:  # noqa: ANN401 - of any service
+        """One call more, or an abort."""
+        if self._beside is not None:
+            try:
+                await self._beside(way, context)
+            except LimitExceeded as exc:
+                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(exc))
 
     @contextlib.asynccontextmanager
     async def one_more(self, way: Way, context: Any) -> AsyncIterator[None]:  # noqa: ANN401 - of any service
         """One more, or an abort."""
+        await self.count(way, context)
         if not self._knows(way, context):
             await context.abort(
                 grpc.StatusCode.PERMISSION_DENIED, "no rule of the policy is about this caller"
@@ -162,11 +176,19 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc, unused-igno
     """gRPC's health service, with few watches."""
 
     def __init__(self, inner: Any, few: _Few, way: Way) -> None:  # noqa: ANN401 - untyped
-        self.Check = inner.Check
-        self.List = getattr(inner, "List", None)
         self._inner = inner
         self._few = few
         self._way = way
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802 - gRPC's name
+        """Health of a service."""
+        await self._few.count(self._way, context)
+        return await self._inner.Check(request, context)
+
+    async def List(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802 - gRPC's name
+        """Health of all services."""
+        await self._few.count(self._way, context)
+        return await self._inner.List(request, context)
 
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: ANN401, N802 - gRPC's name
         """Follow a service's health."""
@@ -196,7 +218,8 @@ class _Reflection(grpc.GenericRpcHandler):  # type: ignore[type-arg, unused-igno
 
             async def info(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:  # noqa: ANN401
                 async with self._few.one_more(self._way, context):
-                    async for response in servicer.ServerReflectionInfo(requests, context):
+                    counted = self._counted(requests, context)
+                    async for response in servicer.ServerReflectionInfo(counted, context):
                         yield response
 
             self._handler = grpc.stream_stream_rpc_method_handler(
@@ -205,3 +228,8 @@ class _Reflection(grpc.GenericRpcHandler):  # type: ignore[type-arg, unused-igno
                 response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
             )
         return self._handler
+
+    async def _counted(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - untyped
+        async for request in requests:
+            await self._few.count(self._way, context)
+            yield request

@@ -75,10 +75,15 @@ class Served:
     uid: str = ""
 
     @property
+    def let_in(self) -> Visit:
+        """How it came in."""
+        assert self.visit is not None
+        return self.visit
+
+    @property
     def caller(self) -> Caller:
         """Who the agent deals with."""
-        assert self.visit is not None
-        return self.visit.caller
+        return self.let_in.caller
 
 
 class Servicer(pb_grpc.NetworkAgentServiceServicer):
@@ -119,7 +124,8 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                 trace=SPAN.get(),
             )
             if request.validate_only:
-                await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash, served.caller)
+                async with self._door.aside(served.let_in):
+                    await asyncio.to_thread(self._agent.validate, vm_id, spec, order.spec_hash, served.caller)
                 return
             resume = _resume(request)
             operation = self._agent.set_up(vm_id, order, resume, served.caller)
@@ -235,8 +241,7 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
                     while True:
                         if policy is not self._door.policy:
                             policy = self._door.policy
-                            assert served.visit is not None
-                            self._door.look_again(served.visit, "WatchNetworks", context)
+                            self._door.look_again(served.let_in, "WatchNetworks", context)
                         changes = book.changes_after(position)
                         if changes is None:
                             raise ResumePositionLost(f"changes after revision {position} are no longer held")
@@ -274,8 +279,9 @@ class Servicer(pb_grpc.NetworkAgentServiceServicer):
     ) -> pb.DescribeNetworkResponse:
         """Show the devices between the VM and the host."""
         async with self._serving(context, "DescribeNetwork", request) as served:
-            record = self._agent.get(VmId(request.vm_id), served.caller)
-            description = await asyncio.to_thread(describe, self._agent.tools, record)
+            async with self._door.aside(served.let_in):
+                record = self._agent.get(VmId(request.vm_id), served.caller)
+                description = await asyncio.to_thread(describe, self._agent.tools, record)
             response = convert.description(description)
             response.network.CopyFrom(self._network(record))
             return response

@@ -9,6 +9,7 @@ import pytest
 
 from vmplumbd.errors import AccessDenied, LimitExceeded, Unauthenticated
 from vmplumbd.policy import document
+from vmplumbd.policy.access import Policy
 from vmplumbd.rpc.door import Door, DoorLimits, Way
 from vmplumbd.rpc.names import RPCS
 
@@ -111,6 +112,40 @@ def test_only_so_many_of_one_wait_and_one_that_gives_up_holds_nobody() -> None:
             pass
 
     asyncio.run(calls())
+
+
+def test_of_one_identity_one_call_is_looked_at_on_a_thread_at_a_time() -> None:
+    one_door = door()
+    inside: list[str] = []
+    most: list[tuple[str, ...]] = []
+
+    async def call(name: str) -> None:
+        async with one_door.aside(one_door.visit(Way.TCP, named(name))):
+            inside.append(name)
+            await asyncio.sleep(0)
+            most.append(tuple(sorted(inside)))
+            inside.remove(name)
+
+    async def calls() -> None:
+        await asyncio.gather(*map(call, ("a.example", "a.example", "b.example", "a.example")))
+
+    asyncio.run(calls())
+    assert ("a.example", "b.example") in most
+    assert not any(one.count("a.example") > 1 for one in most)
+
+
+def test_health_checks_have_a_rate_whoever_asks() -> None:
+    one_door = door()
+
+    async def checks(name: str, count: int) -> None:
+        for _ in range(count):
+            await one_door.beside(Way.TCP, named(name))
+        with pytest.raises(LimitExceeded, match="more often than"):
+            await one_door.beside(Way.TCP, named(name))
+
+    asyncio.run(checks("a.example", 4))
+    one_door.policy = Policy()
+    asyncio.run(checks("b.example", 200))
 
 
 def test_calls_are_counted_while_they_are_open() -> None:
