@@ -88,6 +88,9 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller = LOCAL) ->
         owned = namespace.find(tools.kernel, netns_path) is None
     elif netns_path and namespace.find(tools.kernel, netns_path) is None:
         raise failures.no_such_netns(netns_path)
+    if netns_path and not owned:
+        # It may have come since it was asked whose it is; a record is written before what it is about is made.
+        apart.check(tools, vm_id, spec, by)
     return Prepared(
         plan=Plan(
             netns_path=netns_path,

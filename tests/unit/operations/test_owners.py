@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.faults.bench import VM, Bench, FakePlace, bench
 from tests.faults.seam import Seam, standing
-from vmplumbd.errors import AgentError, LimitExceeded, ResumePositionLost, SpecConflict, VmNotFound
+from vmplumbd.errors import (
+    AgentError,
+    LimitExceeded,
+    PathNotAllowed,
+    ResumePositionLost,
+    SpecConflict,
+    VmNotFound,
+)
 from vmplumbd.model.caller import Caller
 from vmplumbd.model.ids import VmId
+from vmplumbd.model.lifecycle import Phase
 from vmplumbd.operations.agent import Resume
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.collect import CollectOrder
+from vmplumbd.operations.set_up import prepare
 from vmplumbd.operations.tear_down import TearDownOrder
 
 MINE = Caller(identity="spiffe://td/mine", sees_all=False)
@@ -122,6 +133,33 @@ def test_a_collection_takes_what_is_the_callers(made: Bench) -> None:
     assert call.collected is not None
     assert [one.vm_id for one in call.collected.fates] == ["vm-2"]
     assert made.stands()
+
+
+class Meanwhile:
+    """A kernel in which something happens right after the first look at a namespace."""
+
+    def __init__(self, kernel: Any, act: Callable[[], object]) -> None:
+        self._kernel = kernel
+        self._acts = [act]
+
+    def netns_identity(self, path: str) -> object:
+        try:
+            return self._kernel.netns_identity(path)
+        finally:
+            if self._acts:
+                self._acts.pop()()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kernel, name)
+
+
+def test_a_namespace_that_another_makes_while_it_is_judged_is_not_moved_into(made: Bench) -> None:
+    made.order = replace(made.order, spec=replace(made.order.spec, netns_path="/run/netns/one-name"))
+    kernel: Any = Meanwhile(made.tools.kernel, lambda: set_up(made, MINE))
+    tools = replace(made.tools, kernel=kernel)
+    with pytest.raises(PathNotAllowed):
+        prepare(tools, VmId("vm-2"), made.order.spec, OTHER)
+    assert made.agent.get(VM, MINE).phase is Phase.READY
 
 
 def test_networks_and_operations_of_one_identity_are_bounded(made: Bench) -> None:
