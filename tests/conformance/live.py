@@ -233,7 +233,7 @@ def agents(host: Host) -> Iterator[Stage]:
         (place / "elsewhere").mkdir()
         read_only = Path("/run/netns/conf-read-only")
         read_only.mkdir()
-        host.run(["mount", "-t", "tmpfs", "-o", "ro", "read-only", str(read_only)])
+        host.run(["mount", "-t", "tmpfs", "-o", "ro,mode=0755", "read-only", str(read_only)])
         (Path("/run/netns") / "conf-link").symlink_to(place / "elsewhere")
         crowd(host)
         strangers = {role: _tls(pem, name) for role, name in {**CALLERS, "anonymous": "anonymous"}.items()}
