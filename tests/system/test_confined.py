@@ -111,7 +111,7 @@ def test_a_plugin_inherits_three_descriptors_and_a_small_environment(module_host
         names = {line.partition("=")[0] for line in (daemon.directory / "env").read_text().splitlines()}
         cni = {"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"}
         # These are the shell's own.
-        assert names - {"PWD", "_", "OLDPWD", "SHLVL"} <= cni | {"PATH", "VMPLUMB_CALL"}
+        assert names - {"PWD", "_", "OLDPWD", "SHLVL"} <= cni | {"PATH", "VMPLUMB_CALL", "GOMAXPROCS"}
         watch.cancel()
         daemon.tear_down("v")
         daemon.quiet()
