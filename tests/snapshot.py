@@ -14,10 +14,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
+import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +41,16 @@ PASSING = frozenset(
     | {"forward_delay_timer", "hold_timer", "message_age_timer"}
 )
 
+# States of links that are up, of which the kernel has not told yet that they have a carrier, or have it no more.
+NOT_YET = {"veth": ("DOWN", "LOWERLAYERDOWN", "UNKNOWN"), "tun": ("UNKNOWN", "UP")}
+SETTLE_SECONDS = 60.0
+
 # One process for each set of options: every command of a batch answers with a document of its own.
 IP_BATCHES = {
     (): {"links": "link show", "addresses": "addr show"},
     ("-4",): {"routes4": "route show table all", "rules4": "rule show"},
     ("-6",): {"routes6": "route show table all", "rules6": "rule show"},
 }
-
-# How long the kernel may take to say a link is up, after its carrier has come. Seconds.
-_LINK_SECONDS = 10.0
 
 
 def snapshot(*, bridges: Collection[str] = (), state_dirs: Collection[str] = STATE_DIRS) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def snapshot(*, bridges: Collection[str] = (), state_dirs: Collection[str] = STA
     for key in ("routes4", "routes6", "qdiscs"):
         world[key] = [row for row in world[key] if row.get("dev") not in bridges]
     ingress = [row["dev"] for row in world["qdiscs"] if row.get("kind") in ("ingress", "clsact")]
-    world["filters"] = {dev: _json(["tc", "-j", "filter", "show", "dev", dev, "ingress"]) for dev in ingress}
+    world["filters"] = {dev: _filters(dev) for dev in ingress}
     world["nft"] = _nft()
     world["sysctls"] = _sysctls(bridges)
     world["namespaces"] = _namespaces()
@@ -91,25 +95,31 @@ def differences(one: Any, other: Any, names: tuple[str, str] = ("was", "now"), w
     return [] if one == other else [f"{where}: {names[0]} {one!r}, {names[1]} {other!r}"]
 
 
-def _ip(*where: str) -> dict[str, Any]:
-    deadline = time.monotonic() + _LINK_SECONDS
-    while True:
-        found = _read_ip(*where)
-        if not any(map(is_under_way, found["links"])) or time.monotonic() > deadline:
-            return found
-        time.sleep(0.01)
+def settled(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `look`, one of the two above, sees in a world where networks stand, once the kernel is done with them.
 
-
-def is_under_way(link: dict[str, Any]) -> bool:
-    """Whether a link's carrier has come or gone and the kernel has not drawn its conclusions.
-
-    A worker does that, up to a second later (Linux, net/core/link_watch.c), for operstate and the routes' linkdown.
+    Of a carrier it tells up to a second later, a link-local address comes after that, and then it looks whether
+    another has it. A pair must be up at both ends, and a tap held by nobody. Raises AssertionError after a minute.
     """
-    flags = link.get("flags", ())
-    return "UP" in flags and ("LOWER_UP" in flags) == ("NO-CARRIER" in flags)
+    end, pause, last = time.monotonic() + SETTLE_SECONDS, threading.Event(), dict[str, Any]()
+    while _under_way(found := look()) or found != last:
+        if time.monotonic() > end:
+            raise AssertionError(f"not settled in {SETTLE_SECONDS} s: {found['links']} {found['addresses']}")
+        last = found
+        pause.wait(0.05)
+    return found
 
 
-def _read_ip(*where: str) -> dict[str, Any]:
+def _under_way(world: dict[str, Any]) -> bool:
+    addresses = [one for link in world["addresses"] for one in link.get("addr_info", ())]
+    return any(one.get("tentative") for one in addresses) or any(
+        "UP" in link["flags"]
+        and link["operstate"] in NOT_YET.get(link.get("linkinfo", {}).get("info_kind"), ())
+        for link in world["links"]
+    )
+
+
+def _ip(*where: str) -> dict[str, Any]:
     found = {}
     for options, commands in IP_BATCHES.items():
         said = _output(
@@ -122,6 +132,17 @@ def _read_ip(*where: str) -> dict[str, Any]:
             position = end + len(said[end:]) - len(said[end:].lstrip())
             found[key] = _lasting(value)
     return found
+
+
+def _filters(device: str) -> Any:
+    """A device's filters; none of one that has gone since it was listed."""
+    try:
+        return _json(["tc", "-j", "filter", "show", "dev", device, "ingress"])
+    except AssertionError:
+        with suppress(OSError):
+            socket.if_nametoindex(device)
+            raise
+        return []
 
 
 def _json(argv: list[str]) -> Any:
@@ -168,9 +189,9 @@ def _sysctls(bridges: Collection[str]) -> dict[str, str]:
             continue
         for device in sorted({entry.name for entry in root.iterdir()} - set(bridges)):
             for key in keys:
-                setting = root / device / key
-                if setting.exists():
-                    found[f"{family}/{device}/{key}"] = setting.read_text("ascii").strip()
+                # A key that this kernel has not, or a device that goes meanwhile.
+                with suppress(FileNotFoundError):
+                    found[f"{family}/{device}/{key}"] = (root / device / key).read_text("ascii").strip()
     return found
 
 
@@ -209,8 +230,9 @@ def _files(root: Path) -> dict[str, str]:
             path = Path(folder, name)
             if name == RESIDUE_FILES[0] or name.startswith(RESIDUE_FILES[1]):
                 continue
-            regular = stat.S_ISREG(path.lstat().st_mode)
-            found[str(path.relative_to(root))] = (
-                path.read_text("utf-8", "replace") if regular else "not a file"
-            )
+            with suppress(FileNotFoundError):  # gone since it was listed
+                regular = stat.S_ISREG(path.lstat().st_mode)
+                found[str(path.relative_to(root))] = (
+                    path.read_text("utf-8", "replace") if regular else "not a file"
+                )
     return found

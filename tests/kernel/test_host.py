@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import host as hosts
-from tests.snapshot import differences, is_under_way, snapshot
+from tests.snapshot import differences, snapshot
 
 
 def identity() -> int:
@@ -85,29 +85,6 @@ def test_a_snapshot_leaves_out_what_may_stay(host: hosts.Host) -> None:
     (networks / "lock").touch()
     (networks / "last_reserved_ip.0").write_text("10.9.9.2", "ascii")
     assert snapshot(bridges=["cni0"]) == before
-
-
-def test_a_snapshot_waits_until_the_kernel_has_said_that_a_link_is_up(host: hosts.Host) -> None:
-    for number in range(10):
-        near, far = f"near{number}", f"far{number}"
-        host.run(["ip", "link", "add", near, "up", "type", "veth", "peer", "name", far])
-        host.run(["ip", "link", "set", far, "up"])
-        states = {link["operstate"] for link in snapshot()["links"] if link["ifname"] in (near, far)}
-        assert states == {"UP"}
-
-
-@pytest.mark.parametrize(
-    ("flags", "under_way"),
-    [
-        (["UP", "LOWER_UP"], False),
-        (["NO-CARRIER", "UP"], False),
-        (["BROADCAST"], False),
-        (["NO-CARRIER", "UP", "LOWER_UP"], True),
-        (["UP"], True),
-    ],
-)
-def test_a_link_is_under_way_while_carrier_and_state_disagree(flags: list[str], under_way: bool) -> None:
-    assert is_under_way({"flags": flags}) is under_way
 
 
 def test_differences_name_their_places() -> None:

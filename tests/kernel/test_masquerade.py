@@ -12,7 +12,7 @@ from ipaddress import ip_interface
 import pytest
 
 from tests.host import Host
-from tests.snapshot import snapshot
+from tests.snapshot import settled, snapshot
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.cni.invoke import Command, Invocation
 from vmplumbd.errors import NotFound
@@ -78,7 +78,7 @@ def test_packets_leave_under_the_host_s_address(kernel: LinuxKernel, host: Host)
     )
     assert mirror.stdout is not None
     assert mirror.stdout.readline() == "ready\n"
-    before = snapshot()
+    before = settled(snapshot)
     body = {
         "cniVersion": "1.0.0",
         "name": "net",

@@ -13,7 +13,7 @@ from tests.security.attacks import POLICY, VICTIM, Attack, World, attacks
 from tests.security.authority import Authority
 from tests.security.caller import calling
 from tests.security.test_door import ROOT, TARGET, Site, site
-from tests.snapshot import differences, snapshot
+from tests.snapshot import differences, settled, snapshot
 from tests.system.daemon import request
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
@@ -59,6 +59,7 @@ def world(made: Site) -> tuple[object, object, object]:
 
 @pytest.fixture(scope="module")
 def peace(besieged: tuple[Site, World]) -> Peace:
+    settled(snapshot)
     return Peace(world(besieged[0]))
 
 

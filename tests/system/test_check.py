@@ -11,7 +11,7 @@ import pytest
 
 from tests.host import Host
 from tests.snapshot import snapshot
-from tests.system.daemon import REDIRECT, Daemon, ptp, refused, request, static_request
+from tests.system.daemon import REDIRECT, Daemon, eventually, ptp, refused, request, static_request
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
 
@@ -143,7 +143,13 @@ def test_describe_names_who_holds_the_tap(daemon: Daemon, module_host: Host, whe
 
 def test_describe_shows_the_path_from_tap_to_host(daemon: Daemon) -> None:
     result = daemon.result("path")
-    told = daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="path"), timeout=60)
+
+    def described() -> pb.DescribeNetworkResponse:
+        return daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="path"), timeout=60)
+
+    # The kernel may tell of a carrier up to a second late.
+    eventually(lambda: all(one.carrier for one in described().devices[1:]), "both ends have carrier")
+    told = described()
     assert told.netns_exists
     assert told.network.vm_id == "path"
     tap, inside, outside = told.devices

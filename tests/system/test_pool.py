@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.host import NETNS_DIR, Host, an_owner, says_owner
-from tests.snapshot import snapshot
+from tests.snapshot import namespace_snapshot, settled, snapshot
 from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp, steps
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
@@ -85,13 +85,10 @@ def whole(daemon: Daemon, vm_id: str, **fields: Any) -> list[pb.SetupNetworkResp
 
 def shape(host: Host, name: str) -> object:
     """What a namespace looks like, but for names and numbers that differ anyway."""
-    links = json.loads(host.run(["ip", "-n", name, "-d", "-j", "link"]).stdout)
+    links = settled(lambda: namespace_snapshot(str(NETNS_DIR / name)))["links"]
     for link in links:
         for key in ("ifindex", "address", "link_index", "link_netnsid"):
             link.pop(key, None)
-        if link["ifname"].startswith("tap"):
-            # That nobody has the tap open shows a moment later.
-            del link["operstate"], link["flags"]
     routes = json.loads(host.run(["ip", "-n", name, "-j", "route"]).stdout)
     filters = [
         json.loads(host.run(["tc", "-n", name, "-j", "qdisc", "show", "dev", one["ifname"]]).stdout)

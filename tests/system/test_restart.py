@@ -9,16 +9,18 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from tests.host import Host
-from tests.snapshot import snapshot
+from tests.snapshot import settled, snapshot
 from tests.system.daemon import (
     REDIRECT,
     Daemon,
     daemon_in,
     eventually,
     ptp,
+    refusal,
     refused,
     request,
     reservations,
@@ -38,7 +40,7 @@ def fresh(host: Host) -> Iterator[Daemon]:
 
 def test_networks_stay_while_the_agent_is_away_and_are_adopted(host: Host, fresh: Daemon) -> None:
     before = fresh.set_up("vm-1")
-    there = snapshot()
+    there = settled(snapshot)
     assert fresh.terminate() == 0
     assert snapshot() == there
     fresh.start()
@@ -164,9 +166,20 @@ def test_a_teardown_names_who_still_lives_in_the_namespace(host: Host, fresh: Da
     eventually(
         lambda: Path(f"/proc/{lodger.pid}/comm").read_text().strip() == "sleep", "it lives in the namespace"
     )
-    order = pb.TeardownNetworkRequest(vm_id="vm-1", wait_for_devices=True)
-    order.operation_timeout.FromMilliseconds(300)
-    result = list(fresh.stub.TeardownNetwork(order, timeout=30))[-1].result
+
+    def torn_down(milliseconds: int) -> pb.TeardownResult | None:
+        """None where the machine is so busy that the time was over before the wait for the devices."""
+        order = pb.TeardownNetworkRequest(vm_id="vm-1", wait_for_devices=True)
+        order.operation_timeout.FromMilliseconds(milliseconds)
+        try:
+            return list(fresh.stub.TeardownNetwork(order, timeout=60))[-1].result
+        except grpc.RpcError as exc:
+            if refusal(exc).reason != "OPERATION_TIMEOUT":
+                raise
+            return None
+
+    result = torn_down(300) or torn_down(10_000)
+    assert result is not None
     assert not result.devices_gone
     assert [(one.pid, one.command) for one in result.holders] == [(lodger.pid, "sleep")]
     assert reservations(host) != {}

@@ -19,7 +19,7 @@ import grpc
 import pytest
 
 from tests.host import Host
-from tests.snapshot import snapshot
+from tests.snapshot import settled, snapshot
 from tests.system.daemon import (
     REDIRECT,
     Daemon,
@@ -141,7 +141,7 @@ def test_a_full_disk_under_the_journal(host: Host) -> None:
     before = snapshot()
     with journal_on_a_small_disk(host) as (daemon, place):
         daemon.set_up("stands")
-        there = snapshot()
+        there = settled(snapshot)
         with full(host, place):  # before the first effect
             told = refused(lambda: daemon.set_up("early"))
             assert (told.code, told.reason) == (grpc.StatusCode.UNAVAILABLE, "JOURNAL_FAILED")
@@ -237,7 +237,7 @@ def test_the_journal_s_file_system_becomes_read_only_while_the_agent_runs(
         daemon.set_up("stands")
         daemon.tear_down("gone")
         failing_disk.sync()
-        there = snapshot()
+        there = settled(snapshot)
         (daemon.directory / "fail").touch()
         # Between the first effect and the commit.
         told = refused(lambda: daemon.set_up("late", "failing"))
