@@ -8,6 +8,7 @@ itself tries again must be enough.
 from __future__ import annotations
 
 import enum
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -340,6 +341,7 @@ def all_broken(
     Answers what was broken, with the fault that broke it.
     """
     found: list[str] = []
+    gc.collect()  # what other tests left in cycles, descriptors too, must not go while ours are counted
     for turn, fault in enumerate(faults):
         for retry in (True, False) if both else (turn % 2 == 0,):
             broken: list[str] = []

@@ -26,6 +26,7 @@ from vmplumbd.operations.lanes import LaneName, Lanes, Sleep, Work
 
 @pytest.fixture
 def kernel(host: hosts.Host) -> Iterator[LinuxKernel]:
+    gc.collect()  # what other tests left in cycles, descriptors too, must not go while ours are counted
     made = LinuxKernel()
     yield made
     made.close()
