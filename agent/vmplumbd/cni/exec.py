@@ -392,11 +392,11 @@ class _Watched:
                 if killed_by is not None:
                     self.kill()
                     stop_at = now + _REAP_SECONDS
-            if stop_at is not None and now >= stop_at:
-                break
+            # This thread may come here long after the plugin has ended: what it left is looked for once more.
+            late = stop_at is not None and now >= stop_at
             for fd, _ in self._poll.poll(_poll_milliseconds(now, stop_at, invocation)):
                 if fd == self._pidfd:
-                    running = False
+                    running = late = False
                     self._poll.unregister(fd)
                     if self._failed():
                         self.kill()
@@ -408,6 +408,8 @@ class _Watched:
                         stop_at = min(stop_at, max(invocation.deadline, time.monotonic() + 0.05))
                 else:
                     self._take(fd)
+            if late:
+                break
         if running:
             self._invoker._leave_unreaped(self._pid)  # noqa: SLF001 - one class in two parts
             self._reaped = True

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import host as hosts
-from tests.unit.cni.test_exec import gone
+from tests.unit.cni.test_exec import gone, late
 from vmplumbd.cni import cells, orphans
 from vmplumbd.cni.cells import Cells
 from vmplumbd.cni.error import PluginFailed, PluginTimedOut
@@ -48,7 +48,7 @@ def plugin(tmp_path: Path) -> Plugin:
     return write
 
 
-def invocation(directory: Path, *, seconds: float = 30.0) -> Invocation:
+def invocation(directory: Path, *, seconds: float = 120.0) -> Invocation:
     return Invocation(
         command=Command.DEL,
         plugin="p",
@@ -75,8 +75,12 @@ def test_the_deadline_takes_a_grandchild_of_another_session_along(
     plugin: Plugin, groups: Path, tmp_path: Path
 ) -> None:
     told = plugin("exec sleep 600")
-    with pytest.raises(PluginTimedOut):
-        ExecInvoker(cells=Cells(str(groups))).invoke(invocation(tmp_path, seconds=5.0))
+
+    def attempt(seconds: float) -> None:
+        with pytest.raises(PluginTimedOut):
+            ExecInvoker(cells=Cells(str(groups))).invoke(invocation(tmp_path, seconds=seconds))
+
+    late(told, attempt)
     assert gone(int(told.read_text()))
 
 
@@ -96,7 +100,7 @@ def test_what_a_plugin_leaves_on_purpose_stays_in_a_group_for_such(
 def test_what_a_call_of_a_dead_agent_left_running_ends_at_the_next_start(groups: Path) -> None:
     dead = Cells(str(groups))
     pid = dead.open().spawn(lambda: os.posix_spawn("/bin/sleep", ["sleep", "600"], {}))
-    assert Cells(str(groups)).sweep() == 1
+    assert Cells(str(groups)).sweep(60.0) == 1
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     assert Cells(str(groups)).sweep() == 0
 
@@ -248,15 +252,29 @@ def as_subreaper(directory: Path, seconds: float, *more: str) -> subprocess.Pope
     )
 
 
-@pytest.mark.parametrize(
-    ("then", "seconds", "said"), [("exit 1", 30.0, "PluginFailed"), ("exec sleep 600", 5.0, "PluginTimedOut")]
-)
-def test_a_subreaper_finds_what_left_the_group_by_its_mark(
-    plugin: Plugin, tmp_path: Path, then: str, seconds: float, said: str
+def ends(directory: Path, seconds: float) -> dict[str, object]:
+    """What a subreaper says of its call, and which children it has left."""
+    said: dict[str, object] = json.loads(as_subreaper(directory, seconds).communicate(timeout=200)[0])
+    return said
+
+
+def test_a_subreaper_finds_what_left_the_group_of_a_failed_plugin_by_its_mark(
+    plugin: Plugin, tmp_path: Path
 ) -> None:
-    told = plugin(then)
-    agent = as_subreaper(tmp_path, seconds)
-    assert json.loads(agent.communicate(timeout=60)[0]) == {"said": said, "children": []}
+    told = plugin("exit 1")
+    assert ends(tmp_path, 120.0) == {"said": "PluginFailed", "children": []}
+    assert gone(int(told.read_text()))
+
+
+def test_a_subreaper_finds_what_left_the_group_of_a_late_plugin_by_its_mark(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    told = plugin("exec sleep 600")
+
+    def attempt(seconds: float) -> None:
+        assert ends(tmp_path, seconds) == {"said": "PluginTimedOut", "children": []}
+
+    late(told, attempt)
     assert gone(int(told.read_text()))
 
 
@@ -264,7 +282,7 @@ def test_a_subreaper_leaves_what_a_plugin_left_on_purpose_and_reaps_it_when_it_e
     plugin: Plugin, tmp_path: Path
 ) -> None:
     told = plugin("exit 0")
-    agent = as_subreaper(tmp_path, 30.0, "reap")
+    agent = as_subreaper(tmp_path, 120.0, "reap")
     assert agent.stdout is not None
     pid = int(told.read_text()) if json.loads(agent.stdout.readline())["said"] == "" else 0
     os.kill(pid, signal.SIGKILL)
