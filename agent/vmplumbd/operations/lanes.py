@@ -115,8 +115,8 @@ class Lanes:
 
     @property
     def alive(self) -> bool:
-        """Whether every thread that should run does."""
-        return all(thread.is_alive() for thread in self._threads)
+        """Whether every thread that should run does, or is about to."""
+        return all(thread.ident is None or thread.is_alive() for thread in self._threads)
 
     def idle_for(self) -> float:
         """Seconds since an operation was last admitted or ended; 0 while one is under way."""
@@ -162,7 +162,8 @@ class Lanes:
             self._timer_wakes.notify()
         end = self._clock.monotonic() + seconds
         for thread in self._threads:
-            thread.join(max(0.0, end - self._clock.monotonic()))
+            if thread.is_alive():
+                thread.join(max(0.0, end - self._clock.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def _serve(self, name: LaneName) -> None:
@@ -172,9 +173,15 @@ class Lanes:
                 return
             self._advance(job)
             if not self._fit():
-                # Started by the timer's thread: one that this thread starts is where this one is.
-                self.after(0.0, self._thread(name, threading.current_thread().name).start)
+                self._hand_over(name)
                 return
+
+    def _hand_over(self, name: LaneName) -> None:
+        me = threading.current_thread()
+        follower = self._thread(name, me.name)
+        self._threads[self._threads.index(me)] = follower
+        # Started by the timer's thread: one that this thread starts is where this one is.
+        self.after(0.0, follower.start)
 
     def _thread(self, lane: LaneName, name: str) -> threading.Thread:
         return threading.Thread(target=self._serve, args=(lane,), name=name, daemon=True)
@@ -229,9 +236,12 @@ class Lanes:
         return None
 
     def _tick(self) -> None:
-        while not self._closing:
+        while True:
             due: list[Callable[[], None]] = []
             with self._timer_wakes:
+                # Looked at under the lock: a `close` before it is seen, one after it wakes the wait.
+                if self._closing:
+                    return
                 now = self._clock.monotonic()
                 while self._timers and self._timers[0][0] <= now:
                     due.append(heapq.heappop(self._timers)[2])

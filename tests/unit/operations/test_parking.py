@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
+from types import SimpleNamespace
 
 import pytest
 
 from vmplumbd.errors import Busy, NotFound, TooManyOperations, kernel_fault
 from vmplumbd.model.progress import Done, ResourceKind, Step, StepEvent, StepState
+from vmplumbd.operations import lanes as lanes_module
 from vmplumbd.operations.cancel import CancelToken
 from vmplumbd.operations.events import EventLog
 from vmplumbd.operations.lanes import GoTo, LaneName, Lanes, Park, Sleep, WaitFor, Work
@@ -204,7 +206,65 @@ def test_what_cannot_be_waited_for_is_heard_by_the_operation_and_the_lane_serves
 
     made.submit(waits(), LaneName.TEAR_DOWN)
     made.submit(other(), LaneName.TEAR_DOWN)
-    assert made.drained(10)
+    assert made.drained(60)
     assert [type(one) for one in heard] == [Busy, RuntimeError]
     assert fell == []
     made.close()
+
+
+def test_a_thread_that_is_not_fit_is_followed_by_another_and_the_lanes_stay_alive() -> None:
+    fell: list[BaseException] = []
+    fit = iter([False])
+    made = Lanes(
+        Clock(),
+        threads=dict.fromkeys(LaneName, 1),
+        limit=10,
+        fell=fell.append,
+        fit=lambda: next(fit, True),
+    )
+    ran: list[threading.Thread] = []
+
+    def work() -> Work:
+        ran.append(threading.current_thread())
+        yield from ()
+
+    for _ in range(2):
+        made.submit(work(), LaneName.BUILT_IN)
+    assert made.drained(60)
+    ran[0].join(60)
+    assert ran[0] is not ran[1]
+    assert made.alive
+    assert made.close(60)
+    assert not ran[1].is_alive()
+    assert fell == []
+
+
+class Overtaken(threading.Condition):
+    """A condition that the timer's thread comes to before somebody notifies it, and waits at after that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+        self._notified = threading.Event()
+
+    def __enter__(self) -> bool:
+        if threading.current_thread().name == "parked" and not self._notified.is_set():
+            self.reached.set()
+            self._notified.wait(60)
+        return super().__enter__()
+
+    def notify(self, n: int = 1) -> None:
+        super().notify(n)
+        self._notified.set()
+
+
+def test_an_end_that_comes_just_before_the_timer_waits_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        lanes_module, "threading", SimpleNamespace(**{**vars(threading), "Condition": Overtaken})
+    )
+    made, fell = lanes()
+    wakes = made._timer_wakes
+    assert isinstance(wakes, Overtaken)
+    assert wakes.reached.wait(60)
+    assert made.close(10)
+    assert fell == []
