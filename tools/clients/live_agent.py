@@ -90,7 +90,7 @@ rate = 0
 """
 NOT_AS_BEFORE = 1
 # How long the kernel may take to see the last devices go.
-SETTLE_SECONDS = 10.0
+SETTLE_SECONDS = 60.0
 
 PLUGIN = """#!{python}
 import json, os, pathlib, socket, sys

@@ -24,7 +24,8 @@ from vmplumb.v1.vm_network_pb2 import NetworkSpec
 
 PREFIX = "/clients"
 NETWORK = "fleet"
-TTL_SECONDS = 3
+# Longer than a busy machine keeps an agent from telling of itself, and no shorter than a killed one is waited for.
+TTL_SECONDS = 10
 ETCD = "etcd"
 PORTS = {"a": 17444, "b": 17445}
 

@@ -31,9 +31,9 @@ CONF_DIR = Path("/run/vmplumb/net.d")
 VM_IDS = ("vm-1", "vm-2", "vm-3")
 # `--svg FILE`: also draw the path of the first VM into a file, as docs/describe.svg is made.
 PICTURE = tuple(sys.argv[1:3]) if sys.argv[1:2] == ["--svg"] else ()
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 # How long the kernel may take to see the last devices go after the namespaces are unlinked.
-SETTLE_SECONDS = 10.0
+SETTLE_SECONDS = 60.0
 
 
 class Failed(Exception):

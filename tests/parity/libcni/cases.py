@@ -485,12 +485,6 @@ def _failures() -> list[Case]:
                 )
             },
         ),
-        Case(
-            id="failure-by-deadline",
-            answers={"beta": {"ADD": {"sleep": 5}}},
-            steps=(attach("add", CHAIN, seconds=0.3),),
-            vary=(r"(?<=signal: killed).*",),
-        ),
         Case(id="path-empty", path=(), steps=(attach("add", ONE),)),
         Case(id="path-of-two", path=("{bin}/none", "{bin}"), steps=life(CHAIN)),
         Case(id="path-of-two-in-vain", path=("/none", "{bin}"), steps=(attach("add", conflist("delta")),)),

@@ -70,6 +70,23 @@ def test_same_as_libcni(case: rig.Case, home: Path) -> None:
         assert difference.ours(ours), difference.reason
 
 
+def test_a_deadline_ends_a_plugin_as_by_libcni(home: Path) -> None:
+    # On a busy machine a plugin may not have come to its sleep when the first deadline passes.
+    for seconds in (0.3, 3.0, 30.0):
+        case = rig.Case(
+            id="failure-by-deadline",
+            answers={"beta": {"ADD": {"sleep": 600}}},
+            steps=(cases.attach("add", cases.CHAIN, seconds=seconds),),
+            vary=(r"(?<=signal: killed).*",),
+        )
+        theirs, ours = rig.run(case, rig.by_libcni, home), rig.run(case, rig.by_us, home)
+        if cases.plugins_called(theirs) == cases.plugins_called(ours) == ["ADD alpha", "ADD beta"]:
+            break
+    mine, their = comparable(case, ours, theirs)
+    assert mine == their
+    assert cases.plugins_called(ours) == ["ADD alpha", "ADD beta"]
+
+
 NETWORKS = {
     "chain": cases.CHAIN_11,
     "0.4.0": cases.conflist("alpha", "beta", version="0.4.0"),

@@ -259,7 +259,7 @@ def settle(netns: str | None) -> None:
         [*enter, "ip", "-6", "-o", "monitor", "address"], stdout=subprocess.PIPE
     ) as monitor:
         assert monitor.stdout is not None
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while _tentative(enter) and time.monotonic() < deadline:
             # What came before it listened is found by looking again.
             if readable(monitor.stdout.fileno(), 0.3):

@@ -172,13 +172,13 @@ def test_an_sdk_vm_is_taken_over_untouched_and_torn_down_without_a_trace(
     described = agent.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="vm-1"), timeout=60)
     assert [one.name for one in described.devices][:2] == ["fc0", "veth0"]
     assert vm_network_pb2.DEVICE_ROLE_HOST_END in {one.role for one in described.devices}
-    assert not agent.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="vm-1"), timeout=20).findings
-    assert not agent.stub.DiagnoseHost(pb.DiagnoseHostRequest(skip_preflight=True), timeout=20).findings
+    assert not agent.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="vm-1"), timeout=60).findings
+    assert not agent.stub.DiagnoseHost(pb.DiagnoseHostRequest(skip_preflight=True), timeout=60).findings
     # The same spec replays, another one is refused.
-    (again,) = agent.stub.SetupNetwork(spec(vm_if_name="eth0"), timeout=20)
+    (again,) = agent.stub.SetupNetwork(spec(vm_if_name="eth0"), timeout=60)
     assert again.result.ip_boot_param.split(":")[0] == told["vm-1"]["addresses"][0]
     assert again.result.interfaces[0].static_configuration.host_dev_name == "fc0"
-    assert refused(lambda: agent.stub.SetupNetwork(spec(), timeout=20)).reason == "SPEC_CONFLICT"
+    assert refused(lambda: agent.stub.SetupNetwork(spec(), timeout=60)).reason == "SPEC_CONFLICT"
     assert agent.tear_down("vm-1").devices_gone
     assert snapshot(bridges=[BRIDGE]) == before
 
@@ -188,14 +188,14 @@ def test_a_live_vm_of_another_runtime_keeps_its_network(host: Host, foreign: For
     del agent.settings["cni.owned_networks"]
     foreign.sdk("vm-1")
     other = foreign.cnitool("theirs")
-    lodger = host.popen(["ip", "netns", "exec", "vm-1", "sleep", "60"])
+    lodger = host.popen(["ip", "netns", "exec", "vm-1", "sleep", "600"])
     eventually(lambda: Path(f"/proc/{lodger.pid}/comm").read_text().strip() == "sleep", "it lives in there")
     agent.start()
     left, inside = settled(), namespace_snapshot("/run/netns/vm-1")
     asked = [request("vm-1"), request("vm-1", if_name="veth0"), request("vm-1", validate_only=True)]
     asked += [request("vm-1", force=True), request("vm-1", netns_path="/run/netns/fresh"), request(other)]
     for one in asked:
-        told = refused(lambda one=one: agent.stub.SetupNetwork(one, timeout=20))  # type: ignore[misc]
+        told = refused(lambda one=one: agent.stub.SetupNetwork(one, timeout=60))  # type: ignore[misc]
         assert (told.code, told.reason) == (grpc.StatusCode.ALREADY_EXISTS, "SPEC_CONFLICT")
         assert f"another runtime has a network of {one.vm_id}" in told.message
         assert ("used by sleep" in told.message) == (one.vm_id == "vm-1")
@@ -218,9 +218,9 @@ def test_what_a_vm_of_another_runtime_left_when_it_died_is_cleared_as_the_sdk_do
     host.run(words[gone])
     agent.start()
     # With the SDK's name of the interface, whose reservation and cache are that life's.
-    (*_, last) = agent.stub.SetupNetwork(spec(), timeout=20)
+    (*_, last) = agent.stub.SetupNetwork(spec(), timeout=60)
     assert last.result.ip_boot_param
-    assert not agent.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="vm-1"), timeout=20).findings
+    assert not agent.stub.CheckNetwork(pb.CheckNetworkRequest(vm_id="vm-1"), timeout=60).findings
     assert agent.tear_down("vm-1").devices_gone
 
 
@@ -302,7 +302,7 @@ def test_the_spec_that_callers_will_send_may_be_given(host: Host, foreign: Forei
     agent.start()
     asked = request("vm-1", netns_path="/var/run/netns/vm-1", tap={"name": "fc0"})
     asked.spec.network_interfaces.interfaces[0].allow_mmds = True
-    (again,) = agent.stub.SetupNetwork(asked, timeout=20)
+    (again,) = agent.stub.SetupNetwork(asked, timeout=60)
     assert list(again.result.mmds_interface_ids) == ["1"]
     assert again.result.netns_adopted
     assert agent.tear_down("vm-1").devices_gone

@@ -196,7 +196,7 @@ def test_what_cannot_be_waited_for_is_heard_by_the_operation_and_the_lane_serves
             raise busy()
 
         try:
-            yield WaitFor(when=when, seconds=0.01)
+            yield WaitFor(when=when, seconds=600)
         except Busy as exc:
             heard.append(exc)
 

@@ -204,7 +204,7 @@ async def who_still_lives_in_the_namespace_is_named(context: Context) -> None:
         expect(
             pid in {one.pid for one in (await context.main.describe(vm_id)).holders}, "not in the description"
         )
-        done = torn(await context.main.tear_down(vm_id, wait_for_devices=True, seconds=3.0))
+        done = torn(await context.main.tear_down(vm_id, wait_for_devices=True, seconds=10.0))
         expect(done.existed, "existed is false")
         expect(pid in {one.pid for one in done.holders}, f"holders {list(done.holders)}")
         expect(not done.devices_gone, "devices_gone is true while a process lives there")
