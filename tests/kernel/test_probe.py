@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import host as hosts
+from tests.descriptors import opened
 from tests.snapshot import snapshot
 from tests.system.daemon import eventually
 from vmplumbd.kernel.probe import LinuxProbe
@@ -15,20 +16,16 @@ from vmplumbd.kernel.probe import LinuxProbe
 WORKS = ("veth", "tun", "sch_ingress", "cls_u32", "act_mirred", "bridge")
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_what_the_kernel_has_works_and_trying_it_leaves_nothing(host: hosts.Host) -> None:
     gc.collect()  # what other tests left in cycles must not go while ours are counted
     probe = LinuxProbe()
-    before, open_before = snapshot(), descriptors()
+    before, open_before = snapshot(), opened()
     first = probe.facts(netns_dir="/run/netns", directories=["/var/lib/cni", "/var/lib/cni", "/none/at/all"])
     assert {name: first.features[name] for name in WORKS} == dict.fromkeys(WORKS, "")
     assert first.capabilities >> 12 & 1
     assert [one.path for one in first.disks] == ["/var/lib/cni", "/none/at/all"]
     assert probe.facts(netns_dir="/run/netns", directories=[]).features == first.features
-    assert (snapshot(), descriptors()) == (before, open_before)
+    assert (snapshot(), opened()) == (before, open_before)
     probe.close()
 
 

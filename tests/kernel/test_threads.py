@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import host as hosts
+from tests.descriptors import opened
 from tests.kernel.test_end_state import ONE
 from tests.snapshot import snapshot
 from vmplumbd import errors
@@ -30,16 +31,6 @@ def kernel(host: hosts.Host) -> Iterator[LinuxKernel]:
     made = LinuxKernel()
     yield made
     made.close()
-
-
-def descriptors() -> list[str]:
-    found = []
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            found.append(str(entry.readlink()).split(":")[0])
-        except FileNotFoundError:  # the listing's own
-            continue
-    return sorted(found)
 
 
 def own_namespace() -> int:
@@ -78,7 +69,7 @@ def test_eight_threads_keep_their_namespaces_apart(host: hosts.Host, kernel: Lin
 
 def test_no_descriptor_is_left_behind(host: hosts.Host, kernel: LinuxKernel) -> None:
     one_life(kernel, 0)
-    before = descriptors()
+    before = opened()
     for number in range(1, 6):
         one_life(kernel, number)
     for _ in range(3):
@@ -86,12 +77,12 @@ def test_no_descriptor_is_left_behind(host: hosts.Host, kernel: LinuxKernel) -> 
             pass
         with pytest.raises(errors.NotFound):
             kernel.create_netns("/run/none/one")
-    assert descriptors() == before
+    assert opened() == before
 
 
 def test_a_failed_operation_leaves_no_descriptor(host: hosts.Host, kernel: LinuxKernel) -> None:
     kernel.host()
-    before = descriptors()
+    before = opened()
     kernel.create_netns(ONE)
     with kernel.open_netns(ONE) as netns:
         with pytest.raises(errors.Exists):
@@ -101,22 +92,22 @@ def test_a_failed_operation_leaves_no_descriptor(host: hosts.Host, kernel: Linux
         with pytest.raises(errors.NotFound):
             netns.write_sysctl("net/ipv4/none", "1")
     kernel.delete_netns(ONE)
-    assert descriptors() == before
+    assert opened() == before
 
 
 def test_what_create_opened_serves_the_next_open_and_ends_with_the_operation(
     host: hosts.Host, kernel: LinuxKernel
 ) -> None:
     kernel.host()
-    before = descriptors()
+    before = opened()
     kernel.create_netns(ONE)
-    kept = descriptors()
+    kept = opened()
     with kernel.open_netns(ONE) as netns:
-        assert descriptors() == kept
+        assert opened() == kept
         netns.links()
     assert len(kept) == len(before) + 2
     kernel.close_kept()
-    assert descriptors() == before
+    assert opened() == before
 
 
 def test_a_teardown_on_another_thread_lets_the_namespace_go(host: hosts.Host, kernel: LinuxKernel) -> None:
@@ -147,11 +138,11 @@ def test_a_create_that_fails_after_the_file_leaves_nothing(
         raise PermissionError(1, "not permitted", target)
 
     kernel.host()
-    before, held, home = snapshot(), descriptors(), own_namespace()
+    before, held, home = snapshot(), opened(), own_namespace()
     monkeypatch.setattr(syscalls, "mount", refuse)
     with pytest.raises(errors.KernelFault):
         kernel.create_netns(ONE)
-    assert (snapshot(), descriptors(), own_namespace()) == (before, held, home)
+    assert (snapshot(), opened(), own_namespace()) == (before, held, home)
 
 
 @contextmanager
@@ -204,11 +195,11 @@ def test_nothing_is_collected_inside(host: hosts.Host, kernel: LinuxKernel) -> N
 
 
 def test_an_ended_thread_gives_its_host_socket_back(host: hosts.Host, kernel: LinuxKernel) -> None:
-    before = descriptors()
+    before = opened()
     thread = threading.Thread(target=lambda: kernel.host().links())
     thread.start()
     thread.join()
-    assert descriptors() == before
+    assert opened() == before
 
 
 def test_a_lane_goes_on_on_another_thread_when_its_own_is_lost(host: hosts.Host, kernel: LinuxKernel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import descriptors
 from tests.host import Host
 from tests.library.worker import VM, config, spec
 from tests.snapshot import snapshot
@@ -46,10 +48,6 @@ def world(room: Path) -> Iterator[None]:
     before = snapshot()
     yield
     eventually(lambda: snapshot() == before, "the world as before")
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count
 
 
 def network(room: Path, name: str, *plugins: object) -> None:
@@ -174,11 +172,8 @@ def test_a_progress_that_raises_ends_the_wait_and_not_the_operation(room: Path) 
 
 @pytest.mark.usefixtures("room")
 def test_a_second_agent_on_the_journal_is_refused(room: Path) -> None:
-    with api.Agent.open(config(room)):
-        before = descriptors()
-        with pytest.raises(api.JournalFailed):
-            api.Agent.open(config(room))
-        assert descriptors() == before
+    with api.Agent.open(config(room)), descriptors.none_is_kept(), pytest.raises(api.JournalFailed):
+        api.Agent.open(config(room))
 
 
 @pytest.mark.usefixtures("host")
@@ -191,12 +186,13 @@ def test_a_configuration_that_cannot_be_used_is_refused_with_all_that_is_wrong(t
 
 @pytest.mark.usefixtures("room")
 def test_opening_and_closing_keeps_neither_descriptors_nor_threads(room: Path) -> None:
-    def held() -> tuple[int, int]:
-        return descriptors(), threading.active_count()
+    def held() -> tuple[list[str], int]:
+        return descriptors.opened(), threading.active_count()
 
     with api.Agent.open(config(room)) as agent:
         agent.set_up(VM, spec())
-    before = eventually(held, "a count")
+    gc.collect()
+    before = held()
     for _ in range(5):
         with api.Agent.open(config(room)) as agent:
             agent.check(VM)

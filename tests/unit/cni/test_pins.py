@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import descriptors
 from vmplumbd.cni.error import PluginNotFound, PluginNotTrusted
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.cni.invoke import Command, Invocation
@@ -110,9 +111,8 @@ def test_what_cannot_be_read_is_not_found(tmp_path: Path, pinned: Pinned) -> Non
 
 
 def test_descriptors_are_given_back(program: Path) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    pins = Pins({"p": [sha256(program)]})
-    for _ in range(3):
-        call(program, pins)
-    pins.close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with descriptors.none_is_kept():
+        pins = Pins({"p": [sha256(program)]})
+        for _ in range(3):
+            call(program, pins)
+        pins.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import descriptors
 from tests.torture import journals
 from vmplumbd.errors import JournalFailed, Reason
 from vmplumbd.journal import schema
@@ -214,10 +215,9 @@ def test_a_directory_that_cannot_be_written_is_a_journal_fault(tmp_path: Path) -
 
 
 def test_closing_gives_every_descriptor_back(path: Path) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    for _ in range(3):
-        SqliteJournal(str(path)).close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with descriptors.none_is_kept():
+        for _ in range(3):
+            SqliteJournal(str(path)).close()
 
 
 def test_a_commit_that_is_refused_leaves_no_transaction_open(journal: SqliteJournal, path: Path) -> None:
