@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -430,6 +431,9 @@ func TestAWatchIsResumedWithoutAGapOrARepetition(t *testing.T) {
 			var phases []vmplumbv1.Phase
 			revisions := map[string]uint64{}
 			signs := 0
+			// The event of a teardown comes before its end, and until then the VM's next set-up is refused.
+			var changed sync.WaitGroup
+			defer changed.Wait()
 			for change, err := range watching.Watch(livetest.Patient(t), request) {
 				if err != nil {
 					t.Fatal(err)
@@ -442,10 +446,14 @@ func TestAWatchIsResumedWithoutAGapOrARepetition(t *testing.T) {
 					if len(revisions) != 1 || revisions["go-seen"] == 0 {
 						t.Errorf("the snapshot was %v", revisions)
 					}
-					go func() {
-						client.SetUp(t.Context(), vmplumb.CNI("go-changed", "quick"), nil)
-						client.TearDown(t.Context(), &vmplumbv1.TeardownNetworkRequest{VmId: "go-changed"}, nil)
-					}()
+					changed.Go(func() {
+						if _, err := client.SetUp(t.Context(), vmplumb.CNI("go-changed", "quick"), nil); err != nil {
+							t.Error(err)
+						}
+						if _, err := client.TearDown(t.Context(), &vmplumbv1.TeardownNetworkRequest{VmId: "go-changed"}, nil); err != nil {
+							t.Error(err)
+						}
+					})
 					continue
 				}
 				if change.Network.Revision <= revisions[change.Network.VmId] {
