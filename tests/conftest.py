@@ -20,6 +20,9 @@ from tests import host as hosts
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What is made by a caller with a stricter umask has fewer rights than a test expects.
+os.umask(0o022)
+
 # How fast inputs are made says how busy the machine is, and nothing about them.
 hypothesis.settings.register_profile(
     "vmplumb", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
