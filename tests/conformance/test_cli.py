@@ -92,7 +92,7 @@ def test_a_network_and_tls_files_can_be_named(host: Host, agent: Daemon, tmp_pat
 
 @pytest.mark.timeout(300)
 def test_exit_codes_tell_what_came_out(host: Host, agent: Daemon) -> None:
-    late = run(host, f"unix:{agent.socket}", "--only", "REQ-GET-001", "--seconds", "0.000001")
+    late = run(host, f"unix:{agent.socket}", "--only", "REQ-GET-101", "--seconds", "0.000001")
     assert late.returncode == cli.BROKEN
     assert "not done after 0 s" in late.stdout
     nobody = run(host, f"unix:{agent.directory}/nobody.sock")
