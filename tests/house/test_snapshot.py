@@ -1,4 +1,4 @@
-"""The look at the world by which tests compare before and after."""
+"""The looks at the world by which tests compare before and after."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.host import Host
 from tests.snapshot import snapshot
+from tests.system.daemon import reservations
 from vmplumbd.kernel.linux import LinuxKernel
 from vmplumbd.model import net
 
@@ -44,3 +45,12 @@ def test_devices_and_files_may_go_while_they_are_looked_at(host: Host) -> None:
     assert lives
     assert any(one != before for one in worlds)
     assert snapshot() == before
+
+
+def test_reservations_may_go_or_have_no_owner_yet_while_they_are_listed(host: Host) -> None:
+    folder = host.cni_state / "networks" / "net"
+    folder.mkdir(parents=True)
+    (folder / "10.0.0.2").write_bytes(b"vm\r\neth0")
+    (folder / "10.0.0.3").touch()
+    (folder / "10.0.0.4").symlink_to("gone")
+    assert reservations(host, "net") == {"10.0.0.2": "vm", "10.0.0.3": ""}

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -352,11 +352,13 @@ def reservations(host: Host, network: str = "fcnet") -> dict[str, str]:
     folder = host.cni_state / "networks" / network
     if not folder.is_dir():
         return {}
-    return {
-        one.name: one.read_text().split()[0]
-        for one in sorted(folder.iterdir())
-        if one.name[0].isdigit() or ":" in one.name
-    }
+    found = {}
+    for one in sorted(folder.iterdir()):
+        if one.name[0].isdigit() or ":" in one.name:
+            # Given back meanwhile, or its owner is not written yet.
+            with suppress(FileNotFoundError):
+                found[one.name] = one.read_text().partition("\n")[0]
+    return found
 
 
 def steps(events: Sequence[Any]) -> list[tuple[str, str]]:
