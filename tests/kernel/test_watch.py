@@ -138,6 +138,21 @@ def test_close_lets_waiters_go(host: hosts.Host, kernel: LinuxKernel) -> None:
     watch.close()
 
 
+def test_close_lets_go_who_is_about_to_ask(
+    host: hosts.Host, kernel: LinuxKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (index,) = pairs(kernel, 1)
+    watch = DeviceWatch()
+    ask = watch._gone
+
+    def late(indexes: frozenset[int]) -> set[int]:
+        watch.close()
+        return ask(indexes)
+
+    monkeypatch.setattr(watch, "_gone", late)
+    assert watch.wait_gone([index], 60) == frozenset()
+
+
 def test_a_question_that_the_kernel_did_not_answer_is_asked_again(
     host: hosts.Host, kernel: LinuxKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,13 +129,18 @@ class DeviceWatch:
             gone = self._gone(wait.indexes)
         except OSError:
             gone = set()
-            self._unsure = True
-            os.eventfd_write(self._wake, 1)
+            self._doubt()
         with self._lock:
             self._drop(wait)
             wait.there -= gone
             self._keep(wait)
         return wait
+
+    def _doubt(self) -> None:
+        with self._lock:
+            if not self._closed:  # else the descriptors go with it, or have gone
+                self._unsure = True
+                os.eventfd_write(self._wake, 1)
 
     def _keep(self, wait: _Wait) -> None:
         if self._closed:
