@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.docs.examples import DOCS, examples
-from tests.fleet.conftest import Secured
+from tests.fleet.conftest import SHORT, Secured
 from tests.host import Host
 from tests.security.authority import Authority
 from tests.snapshot import snapshot
@@ -110,7 +110,7 @@ def test_an_agent_tells_who_it_is_and_what_it_has_left_until_it_goes(
 def test_a_lost_host_goes_with_its_lease_and_a_watch_tells(
     module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
 ) -> None:
-    with member(module_host, etcd, "a", prefix) as agent:
+    with member(module_host, etcd, "a", prefix, **SHORT) as agent:
         eventually(lambda: ids(fleet) == ["a"], "it is there")
         changes = fleet.watch()
         assert next(changes).agent_id == "a"
@@ -193,7 +193,7 @@ def test_an_agent_stays_in_its_fleet_while_its_member_of_etcd_is_lost(
     module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
 ) -> None:
     lost = etcd.cluster.members[0]  # the one that an agent asks first
-    with member(module_host, etcd, "a", prefix), closing(fleet.watch()) as changes:
+    with member(module_host, etcd, "a", prefix, **SHORT), closing(fleet.watch()) as changes:
         eventually(lambda: ids(fleet) == ["a"], "it is there")
         # Nobody keeps this lease, and it is twice as long as the agent's.
         lease = fleet._etcd.grant(6)
@@ -336,7 +336,7 @@ def test_a_refusal_that_any_agent_would_give_leaves_no_place(
 def test_the_vms_of_a_lost_host_are_placed_again_and_strays_are_found_when_it_is_back(
     module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
 ) -> None:
-    with member(module_host, etcd, "a", prefix) as a:
+    with member(module_host, etcd, "a", prefix, **SHORT) as a:
         eventually(lambda: ids(fleet) == ["a"], "it is there")
         fleet.set_up("vm", spec_of("fcnet"))
         a.kill()
@@ -354,6 +354,7 @@ def test_the_vms_of_a_lost_host_are_placed_again_and_strays_are_found_when_it_is
             spec = spec_of("fcnet")
             spec.netns_path = f"{module_host.netns_dir}/again"
             assert fleet.set_up("vm", spec).agent.id == "b"
+            a.settings["fleet.ttl"] = "60"
             a.start()
             eventually(lambda: ids(fleet) == ["a", "b"], "the first is back")
             assert [(one.agent.id, one.vm_id, one.placed_at) for one in fleet.strays()] == [("a", "vm", "b")]
@@ -369,7 +370,7 @@ def test_the_vms_of_a_lost_host_are_placed_again_and_strays_are_found_when_it_is
 def test_a_host_that_falls_silent_is_left_once_its_lease_has_ended(
     module_host: Host, etcd: Secured, fleet: Fleet, prefix: str
 ) -> None:
-    with member(module_host, etcd, "a", prefix) as a:
+    with member(module_host, etcd, "a", prefix, **SHORT) as a:
         eventually(lambda: ids(fleet) == ["a"], "it is there")
         for vm_id in ("moved", "ended"):
             fleet.set_up(vm_id, spec_of("fcnet"))
