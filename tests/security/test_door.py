@@ -32,6 +32,7 @@ who = ["spiffe://test.example/orchestrator/*"]
 rpcs = ["*"]
 networks = ["fcnet"]
 max_networks = 2
+# However long a test lets them call.
 rate = 0
 
 [[rule]]
