@@ -323,7 +323,7 @@ def _judge_the_end(agent: Installed, before: dict[str, Any], inside: dict[str, A
     with _noted(total):
         agent.discard_pools()
     with _noted(total):
-        until(lambda: snapshot() == before, "the host is as before", seconds=10)
+        until(lambda: snapshot() == before, "the host is as before")
     after = snapshot()
     for key, was in before.items():
         if after[key] != was:

@@ -10,7 +10,7 @@ In each round the agent
     upgrade     ends; its journal is that of the version before; it begins and takes it over
     downgrade   ends; its journal is that of the next version; it begins and works with it
     reload      is told to read its configuration again (SIGHUP): a new one, one that cannot be used, the old one
-    cordon      lets no new network begin for half a second
+    cordon      lets no new network begin for half a second, and until a caller has met it
 
 A call that fails in spite of the client's retries is a failure of the run. Networks that were there before the
 first round must be as they were after the last, and in the end the host must be as before. Prints a line for
@@ -30,12 +30,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests import host as hosts
-from tests.snapshot import namespace_snapshot, snapshot
+from tests.snapshot import namespace_snapshot, settled, snapshot
 from tests.torture import journals
 from tests.torture.rig import Installed, calling, installed, until
 from vmplumb import Client, Retry, VmplumbError
@@ -113,6 +113,11 @@ class Caller:
         self.end = threading.Event()
         self._retry = Counting()
 
+    @property
+    def tries_again(self) -> bool:
+        """Whether the call under way was refused, and is tried again."""
+        return bool(self._retry.asked)
+
     def run(self) -> None:
         """Until the end."""
         spec = spec_of("mixed" if self.number % 4 == 0 else "fcnet")
@@ -142,13 +147,13 @@ def spec_of(network: str) -> vm_network_pb2.NetworkSpec:
     return spec
 
 
-def restart(agent: Installed) -> None:
+def restart(agent: Installed, _: Sequence[Caller]) -> None:
     """The same agent, anew."""
     _stop(agent)
     agent.start()
 
 
-def upgrade(agent: Installed) -> None:
+def upgrade(agent: Installed, _: Sequence[Caller]) -> None:
     """The version before leaves its journal; this one takes it over."""
     _stop(agent)
     journals.make_older(agent.journal, schema.VERSION - 1)
@@ -156,7 +161,7 @@ def upgrade(agent: Installed) -> None:
     assert journals.version_of(agent.journal) == schema.VERSION
 
 
-def downgrade(agent: Installed) -> None:
+def downgrade(agent: Installed, _: Sequence[Caller]) -> None:
     """The next version leaves its journal; this one works with it as it is."""
     _stop(agent)
     journals.make_newer(agent.journal)
@@ -164,7 +169,7 @@ def downgrade(agent: Installed) -> None:
     assert journals.version_of(agent.journal) == schema.VERSION + 1
 
 
-def reload(agent: Installed) -> None:
+def reload(agent: Installed, _: Sequence[Caller]) -> None:
     """Other limits, a file that cannot be used, and the first limits again."""
     for text in ("[limits]\nmax_networks = 3000\nattempts = 4\n", "[limits]\nmax_networks = 'many'\n", ""):
         aside = agent.file.with_suffix(".new")
@@ -180,11 +185,12 @@ def reload(agent: Installed) -> None:
     assert 2 * len(refused) == len(taken), "what cannot be used was refused, and nothing else"
 
 
-def cordon(agent: Installed) -> None:
+def cordon(agent: Installed, crowd: Sequence[Caller]) -> None:
     """No new network for a while."""
     with Client(f"unix:{agent.socket}") as client:
         client.cordon(reason="a test", timeout=PATIENCE)
         threading.Event().wait(CORDON)
+        until(lambda: any(one.tries_again for one in crowd), "a caller is refused", seconds=PATIENCE)
         client.cordon(cordoned=False, timeout=PATIENCE)
 
 
@@ -193,7 +199,7 @@ def _stop(agent: Installed) -> None:
     assert status == 0, f"the agent ended with {status}"
 
 
-CHANGES: Mapping[str, Callable[[Installed], None]] = {
+CHANGES: Mapping[str, Callable[[Installed, Sequence[Caller]], None]] = {
     "restart": restart,
     "upgrade": upgrade,
     "downgrade": downgrade,
@@ -214,13 +220,13 @@ def run(host: hosts.Host, *, rounds: int, callers: int) -> Report:
         with Client(f"unix:{agent.socket}") as client:
             standing = [f"standing-{number}" for number in range(STANDING)]
             made = {one: client.set_up(one, spec_of("fcnet"), timeout=PATIENCE) for one in standing}
-        inside = {one: _settled(one) for one in standing}
+        inside = {one: settled(lambda one=one: namespace_snapshot(f"/run/netns/{one}")) for one in standing}  # type: ignore[misc]
         with calling(crowd, report.broken, seconds=2 * PATIENCE):
             for _ in range(rounds):
                 for name, change in CHANGES.items():
                     threading.Event().wait(BREATH)
                     start = time.monotonic()
-                    change(agent)
+                    change(agent, crowd)
                     # The first call after it is its own: it tells how long nobody was answered.
                     answered = functools.partial(_answered, crowd, time.monotonic())
                     until(answered, "callers are answered", seconds=PATIENCE)
@@ -243,19 +249,6 @@ def run(host: hosts.Host, *, rounds: int, callers: int) -> Report:
         _stop(agent)
     report.seconds = round(time.monotonic() - began, 1)
     return report
-
-
-def _settled(name: str) -> dict[str, Any]:
-    """A namespace whose links have found their state and their addresses are no longer tentative."""
-    found: list[dict[str, Any]] = [{}]
-
-    def settled() -> bool:
-        threading.Event().wait(0.3)
-        found.append(namespace_snapshot(f"/run/netns/{name}"))
-        return found[-1] == found[-2] and "tentative" not in json.dumps(found[-1], default=str)
-
-    until(settled, f"{name} has settled")
-    return found[-1]
 
 
 def _answered(crowd: list[Caller], since: float) -> bool:

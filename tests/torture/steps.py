@@ -317,11 +317,7 @@ class Walker:
         until(self._nothing_is_due, "nothing is due")
         with suppress(AssertionError):
             # Nobody waits for the devices of a pool's member that was never anybody's.
-            until(
-                lambda: self._seen(self.agent.pool()) == self.before,
-                "the host is as before",
-                seconds=PATIENCE if self.pooled else 3,
-            )
+            until(lambda: self._seen(self.agent.pool()) == self.before, "the host is as before")
         now = self._seen(self.agent.pool())
         left = {key: now[key] for key, was in self.before.items() if now[key] != was}
         if left:
@@ -370,7 +366,7 @@ def walk(
         if agent.runs() and namespace is Namespace.CLAIMED:
             agent.discard_pools()
             with suppress(AssertionError):
-                until(lambda: snapshot() == before, "the devices of members are gone", seconds=10)
+                until(lambda: snapshot() == before, "the devices of members are gone")
         if agent.runs() and (status := agent.stop()) != 0:
             told.broken.append(f"the agent ended with {status}")
         walker.place.leave()
