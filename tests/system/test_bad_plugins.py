@@ -18,6 +18,7 @@ from tests.snapshot import snapshot
 from tests.system.daemon import (
     REDIRECT,
     Daemon,
+    Refused,
     conflist,
     eventually,
     ptp,
@@ -123,13 +124,20 @@ def test_a_plugin_that_misbehaves_hurts_its_own_set_up_alone(
 ) -> None:
     install(daemon, misdeed)
     before = snapshot()
-    (daemon.directory / "pid").unlink(missing_ok=True)
+    ran = daemon.directory / "pid"
+    ran.unlink(missing_ok=True)
     hangs = code is grpc.StatusCode.DEADLINE_EXCEEDED
-    call = daemon.stub.SetupNetwork(request("victim", "bad", seconds=5.0 if hangs else 60.0), timeout=90)
-    next(iter(call))
-    assert daemon.result("bystander").ip_boot_param
-    assert daemon.tear_down("bystander").devices_gone
-    told = refused(lambda: call)
+
+    def attempt(seconds: float) -> Refused:
+        call = daemon.stub.SetupNetwork(request("victim", "bad", seconds=seconds), timeout=90)
+        next(iter(call))
+        assert daemon.result("bystander").ip_boot_param
+        assert daemon.tear_down("bystander").devices_gone
+        return refused(lambda: call)
+
+    told = attempt(5.0 if hangs else 60.0)
+    if hangs and not (ran.exists() and ran.read_text()):
+        told = attempt(60.0)  # a machine so busy that its time was over before the plugin ran
     assert (told.code, told.reason) == (code, reason)
     assert words in told.message
     plain = ("exit status", "its diagnostic message", "ensure CNI is configured")
@@ -138,7 +146,7 @@ def test_a_plugin_that_misbehaves_hurts_its_own_set_up_alone(
     )
     assert list(told.failure.leftovers) == []
     eventually(lambda: snapshot() == before, "nothing of the try is left")
-    pids = [int(word) for word in (daemon.directory / "pid").read_text().split()]
+    pids = [int(word) for word in ran.read_text().split()]
     eventually(lambda: all(map(ended, pids)), f"{pids} have ended")
 
 

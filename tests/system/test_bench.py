@@ -78,9 +78,12 @@ def test_set_ups_and_teardowns_are_told_with_where_the_time_went(agent: Daemon) 
         if kind == "set_up":
             assert {each["count"] for each in one["steps"]} == {6}
     assert [one.vm_id for one in agent.networks()] == ["stands"]
+
     # More than was asked for: the first is not counted, and six are made for their steps.
-    began = {line["vm_id"] for line in agent.lines if str(line.get("vm_id", "")).startswith(bench.PREFIX)}
-    assert len(began) == 13
+    def began() -> set[str]:
+        return {line["vm_id"] for line in agent.lines if str(line.get("vm_id", "")).startswith(bench.PREFIX)}
+
+    eventually(lambda: len(began()) == 13, "the log has come")
 
     text = run(agent, "--network", "fcnet", "--count", "1")
     assert (text.returncode, text.stderr) == (0, "")
