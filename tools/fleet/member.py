@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import host as hosts
-from tests.snapshot import snapshot
+from tests.snapshot import settled, snapshot
 from tools.fleet import rig
 
 PORT = 7443
@@ -38,7 +38,7 @@ def main(name: str, address: str, folder: str, endpoints: str, ttl: str) -> None
         # No address that the kernel makes up: it would come in its own time, between two looks.
         host.run(["ip", "link", "set", "eth0", "addrgenmode", "none", "up"])
         host.run(["ip", "addr", "add", address, "dev", "eth0"])
-        before = snapshot()
+        before = settled(snapshot)
         CONF_DIR.mkdir(parents=True)
         (CONF_DIR / f"{NETWORK}.conflist").write_text(json.dumps(conflist(int(ip.ip) & 0xFF)))
         with LOG.open("wb") as log:
