@@ -257,7 +257,7 @@ def _call(function: Callable[..., int], *arguments: object, what: str | None = N
 
 @contextmanager
 def control_group() -> Iterator[Path]:
-    """A fresh directory of cgroup v2 that the caller may divide. Ends what still runs in it. Raises OSError."""
+    """A fresh directory of cgroup v2 that the caller may divide. Ends what runs in it in the end. Raises OSError."""
     directory = _control_groups() / f"vmplumb-test-{os.getpid()}-{threading.get_native_id()}"
     directory.mkdir()
     try:
@@ -269,9 +269,9 @@ def control_group() -> Iterator[Path]:
             ended.register(events, select.POLLPRI)
             while "populated 1" in os.pread(events.fileno(), 256, 0).decode():
                 ended.poll(1000)
-        for below in directory.glob("*/"):
-            below.rmdir()
-        directory.rmdir()
+        # What lies below goes before what it lies in, and this directory last.
+        for one in sorted(directory.glob("**/"), reverse=True):
+            one.rmdir()
 
 
 def no_control_groups() -> str | None:

@@ -145,9 +145,6 @@ def plugins_cgroup(kind: str) -> Iterator[dict[str, str]]:
         return
     with hosts.control_group() as directory:
         yield {"cni__plugin_cgroup": str(directory)}
-        for below in (directory / "vmplumb-plugins").glob("*/"):
-            below.rmdir()
-        (directory / "vmplumb-plugins").rmdir()
 
 
 @pytest.mark.parametrize("kind", ["none", pytest.param("own", marks=pytest.mark.cgroups)])
