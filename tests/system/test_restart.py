@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.system.daemon import (
     steps,
 )
 from tests.system.test_life import SLOW
+from vmplumb import Client, Retry
 from vmplumb.v1 import errors_pb2, vm_network_pb2
 from vmplumb.v1 import network_agent_service_pb2 as pb
 
@@ -186,6 +188,22 @@ def test_a_teardown_names_who_still_lives_in_the_namespace(host: Host, fresh: Da
     lodger.kill()
     lodger.wait()
     eventually(lambda: reservations(host) == {}, "the address is free")
+
+
+def test_a_client_waits_for_an_agent_that_is_held_up(fresh: Daemon) -> None:
+    assert fresh.process is not None
+    said: list[bool] = []
+    with Client(f"unix:{fresh.socket}", retry=Retry(attempts=1)) as client:
+        caller = threading.Thread(target=lambda: said.append(client.status(timeout=60).ready))
+        fresh.process.send_signal(signal.SIGSTOP)
+        try:
+            caller.start()
+            caller.join(2)
+            waits = caller.is_alive()
+        finally:
+            fresh.process.send_signal(signal.SIGCONT)
+        caller.join(60)
+    assert (waits, said) == (True, [True])
 
 
 LATER = """

@@ -13,7 +13,6 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
     # After an agent's restart gRPC would sit out its own back-off, a second and more, and fail every call
     # made meanwhile without trying; the back-off here is Retry's.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 1000),
     # The details of a status take up to 6 KiB before base64.
     ("grpc.max_metadata_size", 32 * 1024),
@@ -22,6 +21,10 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
 )
 # What a Unix socket's path would become as the authority is refused by some servers.
 _UNIX = (("grpc.default_authority", "localhost"),)
+# By its name a back-off, it bounds how long one connection may take to be made; by default it is 20 seconds. Whoever
+# listens on a Unix socket may take them, since one without a listener refuses at once. A host that is lost says
+# nothing, and is given up for another one.
+_TCP = (("grpc.min_reconnect_backoff_ms", 1000),)
 
 Options = list[tuple[str, int | str]]
 
@@ -67,8 +70,8 @@ def options(target: str, tls: Tls | None) -> Options:
     if tls is None:
         raise ValueError(f"{target} is not a Unix socket: TCP needs TLS")
     if tls.server_name:
-        return [*_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name)]
-    return list(_OPTIONS)
+        return [*_OPTIONS, *_TCP, ("grpc.ssl_target_name_override", tls.server_name)]
+    return [*_OPTIONS, *_TCP]
 
 
 def is_unix(target: str) -> bool:
