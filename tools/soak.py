@@ -8,7 +8,8 @@ and once a second descriptors, threads, memory and journal of the daemon and the
 latency is a set-up's, from call to result, of the fastest tenth in that second: what else runs on the machine
 slows down most, but seldom all. The medians of the first and the last third of the samples are compared, each
 within the bound of `BOUNDS`: a median shows a leak and no spike. Of latency it is the quietest tenth of a third's
-seconds, since a busy machine is slow for minutes; what a life costs the agent is seen in its processor time.
+seconds, since a busy machine is slow for minutes; what a life costs the agent is seen in its processor time. Where it
+is slow in the end, lives go on for a while until quiet seconds have come: what grew in the agent would stay.
 Descriptors and slab are compared at rest, before the first life by the timetable and after the last: a busy machine
 has many networks on their way, and the kernel's own end of a namespace lags behind. In the end the host must be as
 before and the journal empty.
@@ -53,6 +54,8 @@ LONGEST_WARM_UP = 120.0
 SAMPLE_EVERY = 1.0
 # Fewer cannot be judged: a third of them has a median. Where the agent is held up, more seconds are taken.
 LEAST_SAMPLES = 9
+# How long lives go on for quiet seconds, in seconds.
+LONGEST_WAIT_FOR_QUIET = 90.0
 POINTS = 24
 
 
@@ -226,7 +229,7 @@ def soak(
         samples: list[Sample] = []
         pause = threading.Event()
         spent, lived = _processor(agent), 0
-        while not crowd.broken and (time.monotonic() < start + seconds or len(samples) < LEAST_SAMPLES):
+        while not crowd.broken and _goes_on(samples, time.monotonic() - start, seconds):
             pause.wait(SAMPLE_EVERY)
             latencies = crowd.latencies()
             if latencies:
@@ -249,6 +252,13 @@ def soak(
             told.broken += [one.broken for one in told.verdicts.values() if one.broken]
         _judge_the_end(agent, before, told)
     return told, samples
+
+
+def _goes_on(samples: Sequence[Sample], lasted: float, seconds: float) -> bool:
+    if lasted < seconds or len(samples) < LEAST_SAMPLES:
+        return True
+    grew = any(one.broken for name, one in judge(samples).items() if name in QUIET)
+    return grew and lasted < seconds + LONGEST_WAIT_FOR_QUIET
 
 
 def chart(samples: Sequence[Sample], title: str) -> str:

@@ -59,6 +59,17 @@ def test_growth_is_found_and_a_spike_is_none(leak: dict[str, float], grew: list[
     assert set(found) == set(soak.BOUNDS) - set(soak.AT_REST)
 
 
+def test_latency_that_grew_is_given_time_for_quiet_seconds_and_no_other_growth_is() -> None:
+    seconds = 30.0
+    slow = [replace(FLAT, at=float(at), latency=0.2 if at >= 15 else 0.01) for at in range(30)]
+    assert soak._goes_on(slow, seconds, seconds)
+    assert not soak._goes_on(slow, seconds + soak.LONGEST_WAIT_FOR_QUIET, seconds)
+    assert not soak._goes_on([*slow, FLAT, FLAT], seconds + 2, seconds)
+    leaks = [replace(FLAT, at=float(at), threads=30 + at) for at in range(30)]
+    assert not soak._goes_on(leaks, seconds, seconds)
+    assert soak._goes_on(leaks[: soak.LEAST_SAMPLES - 1], seconds, seconds)
+
+
 @pytest.mark.parametrize(("name", "leaked"), [("descriptors", 90), ("slab", 3e8)])
 def test_growth_of_what_is_compared_at_rest_is_found(name: str, leaked: float) -> None:
     assert name in soak.AT_REST
