@@ -208,7 +208,7 @@ def test_the_world_is_as_before_when_the_namespace_is_gone(host: hosts.Host, ker
     veth = set_up(kernel)
     assert snapshot() != before
     kernel.delete_netns(ONE)
-    assert watch.wait_gone([veth.peer_index], 10) == {veth.peer_index}
+    assert watch.wait_gone([veth.peer_index], 60) == {veth.peer_index}
     watch.close()
     assert snapshot() == before
 

@@ -351,10 +351,10 @@ def test_administrators_have_a_socket_of_their_own(host: Host, tmp_path: Path) -
     with daemon_in(host, listen__admin_unix=str(admin)) as daemon:
         assert (admin.stat().st_mode & 0o777, admin.stat().st_uid) == (0o600, os.getuid())
         for act in (
-            lambda: daemon.stub.DiagnoseHost(pb.DiagnoseHostRequest(), timeout=10),
-            lambda: daemon.stub.CordonHost(pb.CordonHostRequest(cordoned=True), timeout=10),
+            lambda: daemon.stub.DiagnoseHost(pb.DiagnoseHostRequest(), timeout=60),
+            lambda: daemon.stub.CordonHost(pb.CordonHostRequest(cordoned=True), timeout=60),
             lambda: daemon.stub.CollectGarbage(
-                pb.CollectGarbageRequest(allow_empty=True, as_of_revision=0), timeout=10
+                pb.CollectGarbageRequest(allow_empty=True, as_of_revision=0), timeout=60
             ),
         ):
             answer = refused(act)

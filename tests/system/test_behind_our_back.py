@@ -38,7 +38,7 @@ def sh(host: Host, script: str) -> str:
 
 
 def described(daemon: Daemon, vm_id: str) -> pb.DescribeNetworkResponse:
-    return daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id=vm_id), timeout=10)
+    return daemon.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id=vm_id), timeout=60)
 
 
 # What is deleted (N is the namespace, VETH the host's end), and whether Check, or else Describe, tells it.

@@ -97,7 +97,7 @@ def test_two_vms_share_a_bridge_and_leave_it_alone(networks: Daemon, module_host
         assert f"ip saddr {address} ip daddr != 10.222.0.0/24 masquerade" in rules
         assert f"ether saddr {one.mac_address} return" in rules
         assert checked(networks, f"bridge-{number}") == []
-    shown = networks.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="bridge-1"), timeout=10)
+    shown = networks.stub.DescribeNetwork(pb.DescribeNetworkRequest(vm_id="bridge-1"), timeout=60)
     roles = {vm_network_pb2.DeviceRole.Name(one.role).removeprefix("DEVICE_ROLE_") for one in shown.devices}
     assert roles == {"TAP", "NETNS_END", "HOST_END", "BRIDGE"}
     networks.tear_down("bridge-0")
@@ -270,7 +270,7 @@ def test_what_comes_under_another_mac_is_dropped(module_host: Host) -> None:
         bridge, _, inside = made.result.interfaces
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
             heard.bind(("10.222.0.1", 5353))
-            heard.settimeout(10)
+            heard.settimeout(60)
             macs = (bridge.mac or "", inside.mac or "")
             module_host.run(["ip", "netns", "exec", "own", sys.executable, "-c", SEND, "10.222.0.1", *macs])
             # One after the other by one way: had the first passed, it would be here before the second.

@@ -136,7 +136,7 @@ def test_describe_names_who_holds_the_tap(daemon: Daemon, module_host: Host, whe
     for vmm in vmms:
         assert vmm.stdin is not None
         vmm.stdin.close()
-        vmm.wait(20)
+        vmm.wait(60)
     daemon.quiet()
     daemon.tear_down("other")
 

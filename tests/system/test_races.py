@@ -114,7 +114,7 @@ def test_a_teardown_may_come_at_any_moment_of_a_set_up(
 HANGS_ONCE = """
 case "$CNI_COMMAND" in
 VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}'; exit;;
-COMMAND) if [ ! -e $DIR/hung ]; then : >$DIR/hung; exec sleep 60; fi;;
+COMMAND) if [ ! -e $DIR/hung ]; then : >$DIR/hung; exec sleep 600; fi;;
 esac
 if [ $CNI_COMMAND = ADD ]; then sed -e 's/.*"prevResult": *//' -e 's/}$//'; else cat >/dev/null; fi
 """
@@ -130,8 +130,8 @@ def test_a_teardown_ends_a_set_up_whose_plugin_hangs(daemon: Daemon, command: st
     with ThreadPoolExecutor(1) as caller:
         ending = caller.submit(outcome, lambda: daemon.set_up("hung", "hanging"))
         eventually(hung.exists, "the plugin hangs")
-        assert daemon.tear_down("hung", timeout=20).existed
-        assert ending.result(20) == ("TORN_DOWN", "")
+        assert daemon.tear_down("hung", timeout=40).existed
+        assert ending.result(60) == ("TORN_DOWN", "")
     assert daemon.result("hung", "hanging").ip_boot_param
 
 
@@ -153,7 +153,7 @@ def test_a_collection_may_come_at_any_moment_of_both(daemon: Daemon) -> None:
     def collect() -> int:
         order = pb.CollectGarbageRequest(
             valid_vm_ids=list(kept),
-            as_of_revision=daemon.stub.ListNetworks(pb.ListNetworksRequest(page_size=1), timeout=10).revision,
+            as_of_revision=daemon.stub.ListNetworks(pb.ListNetworksRequest(page_size=1), timeout=60).revision,
         )
         answer = daemon.stub.CollectGarbage(order, timeout=30)
         faults.extend(str(one) for one in answer.collected if one.HasField("failure"))

@@ -12,7 +12,7 @@ import pytest
 
 from tests.host import Host
 from tests.snapshot import snapshot
-from tests.system.daemon import Daemon, refused
+from tests.system.daemon import PATIENCE, Daemon, refused
 
 pytestmark = pytest.mark.host
 
@@ -36,7 +36,7 @@ class Configured(Daemon):
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGHUP)
         with self._news:
-            assert self._news.wait_for(lambda: self.count("reload.done") > before, 20)
+            assert self._news.wait_for(lambda: self.count("reload.done") > before, PATIENCE)
 
     def count(self, event: str) -> int:
         return sum(one.get("event") == event for one in self.lines)
