@@ -109,6 +109,11 @@ class SteppedLanes(Lanes):
             self._news.wait(0.01)
         return True
 
+    def work_off(self) -> None:
+        """Do what is due now, also in the midst of another piece of work."""
+        while self._step():
+            pass
+
     def _ready(self) -> bool:
         return any(not lane.empty() for lane in self._queues.values())
 

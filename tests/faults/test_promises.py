@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.faults.cases import What, record
 from tests.faults.seam import Seam, standing
 from tests.torture import journals
 from vmplumb.v1 import vm_network_pb2
+from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.errors import AgentError, SpecConflict
 from vmplumbd.journal import schema
 from vmplumbd.model.caller import LOCAL
@@ -24,6 +26,7 @@ from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.record import Release
 from vmplumbd.operations.agent import CheckCall
 from vmplumbd.operations.book import Operation
+from vmplumbd.operations.collect import CollectOrder
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.rpc import convert, figures
 
@@ -243,3 +246,53 @@ def test_a_cordoned_host_fills_no_pool_also_after_a_start_and_does_when_it_serve
         made.agent.set_cordon(cordoned=False)
         made.fill()
         assert len(made.tools.book.members()) == 1
+
+
+class MeanwhileInvoker:
+    """Plugins in whose CNI GC something else happens first."""
+
+    def __init__(self, inner: Invoker, meanwhile: Callable[[], object]) -> None:
+        self._inner = inner
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def invoke(self, invocation: Invocation) -> bytes:
+        if invocation.command is Command.GC:
+            self._meanwhile()
+        return self._inner.invoke(invocation)
+
+
+@pytest.mark.parametrize("pool", [0, 1], ids=["made", "claimed from a warm pool"])
+def test_a_network_that_is_set_up_while_cni_gc_runs_keeps_what_it_has(
+    seam: Seam, place: FakePlace, pool: int
+) -> None:
+    def of_1_1(directory: Path) -> bytes:
+        # The first version with GC.
+        return chains.masqueraded(directory).replace(b'"1.0.0"', b'"1.1.0"')
+
+    with bench(seam, place, chain=of_1_1, adopted=False, pool=pool) as made:
+        before = made.seen()
+        owned = replace(made.tools.settings, owned_networks=frozenset({chains.NETWORK}))
+        made.tools.change_settings(owned)
+        late: list[Operation] = []
+
+        def set_up() -> None:
+            # The valid attachments were listed before.
+            late.append(made.agent.set_up(VM, made.order))
+            made.lanes.work_off()
+
+        seen = MeanwhileInvoker(made.tools.invoker, set_up)
+        object.__setattr__(made.tools, "invoker", seen)
+        order = CollectOrder(valid_vm_ids=frozenset(), as_of_revision=0, dry_run=False)
+        call = made.agent.collect(order)
+        made.work(until=lambda: call.operation.log.finished)
+        assert call.collected is not None
+        assert (call.collected.gc_networks, call.collected.gc_errors) == ((chains.NETWORK,), ())
+        made.work(until=lambda: late[0].log.finished)
+        assert late[0].log.error is None
+        assert made.findings() == []
+        made.finish()
+        made.fill()
+        assert made.seen() == before

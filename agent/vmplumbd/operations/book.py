@@ -7,9 +7,10 @@ revisions reach every reader in order. Readers take only the short memory lock.
 from __future__ import annotations
 
 import collections
+import contextlib
 import enum
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vmplumbd.abc import Clock, Journal
@@ -111,6 +112,7 @@ class Book:
             self._releases_of.setdefault(one.vm_id, set()).add(one.release_id)
         self.running: dict[VmId, Operation] = {}
         self._last_set_up = float("-inf")
+        self._collected: collections.Counter[str] = collections.Counter()
         self._revision = state.revision
         self._cordon = state.cordon
         self._covers_boot = state.first_boot_id not in ("", boot_id)
@@ -212,6 +214,25 @@ class Book:
         with self._mutex:
             running = sum(one.kind is Kind.SET_UP for one in self.running.values())
             return running or int(self._last_set_up > since)
+
+    @contextlib.contextmanager
+    def collecting(self, network: str) -> Iterator[None]:
+        """CNI GC runs on a network: it frees what is not in the list that is made in here.
+
+        A record written before is in that list; one written meanwhile sees `is_collected`, and waits.
+        """
+        with self._mutex:
+            self._collected[network] += 1
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._collected[network] -= 1
+
+    def is_collected(self, network: str) -> bool:
+        """Whether CNI GC runs on a network now."""
+        with self._mutex:
+            return self._collected[network] > 0
 
     def write(self, record: Record) -> Record:
         """Journal and publish a record under the next revision.

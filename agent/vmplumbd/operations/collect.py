@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from vmplumbd.errors import AgentError, UidMismatch, Unsupported
 from vmplumbd.model.caller import LOCAL, Caller
-from vmplumbd.model.ids import VmId
 from vmplumbd.model.record import Record
 from vmplumbd.operations import chain, drain, failures, look
 from vmplumbd.operations.book import Operation
@@ -145,26 +144,37 @@ def _collect_cni(
         )
         return (), (lost,)
     for name in () if order.dry_run else names:
-        # An address that waits for its device to go is still in use.
-        held = [(one.vm_id, one.plan) for one in tools.book.records()]
-        held += [(one.vm_id, one.plan) for one in tools.book.releases()]
-        valid = [
-            (vm_id, attachment.if_name)
-            for vm_id, plan in held
-            for attachment in plan.attachments
-            if attachment.network == name
-        ]
-        valid += [(VmId(vm_id), if_name) for network, vm_id, if_name in sorted(spared) if network == name]
         try:
             network = chain.load(defaults.conf_dir, name)
         except AgentError as exc:
             errors.append(exc)
             continue
-        deadline = tools.clock.monotonic() + tools.settings.operation_timeout
-        errors.extend(
-            chain.gc(network, valid, invoker=tools.invoker, bin_path=defaults.bin_path, deadline=deadline)
-        )
+        # Nobody begins in between: what is not in the list loses its address.
+        with tools.book.collecting(name):
+            errors.extend(
+                chain.gc(
+                    network,
+                    _valid(tools, name, spared),
+                    invoker=tools.invoker,
+                    bin_path=defaults.bin_path,
+                    deadline=tools.clock.monotonic() + tools.settings.operation_timeout,
+                )
+            )
     return names, tuple(errors)
+
+
+def _valid(tools: Tools, name: str, spared: frozenset[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """Which (vm_id, interface)s of a network CNI GC must leave."""
+    # An address that waits for its device to go is still in use.
+    held = [(one.vm_id, one.plan) for one in tools.book.records()]
+    held += [(one.vm_id, one.plan) for one in tools.book.releases()]
+    valid = [
+        (str(vm_id), attachment.if_name)
+        for vm_id, plan in held
+        for attachment in plan.attachments
+        if attachment.network == name
+    ]
+    return valid + [(vm_id, if_name) for network, vm_id, if_name in sorted(spared) if network == name]
 
 
 def _stale(tools: Tools, order: CollectOrder) -> list[Record]:

@@ -51,6 +51,9 @@ from vmplumbd.operations.retry import Attempts, is_transient
 from vmplumbd.operations.tools import Tools
 from vmplumbd.operations.undo import Undo
 
+# How often it is looked whether CNI GC has ended, in seconds.
+_LOOK = 0.02
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUpOrder:
@@ -223,6 +226,7 @@ def _act(
         adopted = tools.kernel.netns_identity(plan.netns_path)
         plan = replace(plan, netns_device=adopted.device, netns_inode=adopted.inode)
         tell_step(operation, Step.NETNS, StepState.SKIPPED)
+    yield from _wait_for_gc(tools, plan, bounds)
     made: list[vmconf.CniOutcome] = []
     attachments: list[Attachment] = []
     for attachment in plan.attachments:
@@ -339,6 +343,14 @@ def _del_first(
         StepState.SUCCEEDED,
         warnings=tuple(Warning(reason="DEL_FAILED", message=str(one)) for one in failed),
     )
+
+
+def _wait_for_gc(tools: Tools, plan: Plan, bounds: Bounds) -> Generator[Park, None, None]:
+    """CNI GC frees what its list does not name, and the list may be older than this network's record."""
+    while any(tools.book.is_collected(one.network) for one in plan.attachments):
+        tools.kernel.close_kept()
+        yield Sleep(seconds=_LOOK, token=bounds.token)
+        bounds.check("CNI GC ended")
 
 
 def _is_fresh(tools: Tools, attachment: Attachment, plan: Plan) -> bool:
