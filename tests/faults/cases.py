@@ -98,7 +98,7 @@ def record(what: What, make: Make, seam: Seam) -> Recorded:
             bench.finish()
             return Recorded(what=what, effects=effects)
         if what is What.RECOVER:
-            _crash_before_the_commit(bench)
+            crash_before_the_commit(bench)
             seam.arm()
             bench.start()
             bench.fill()
@@ -275,7 +275,7 @@ def _refill(bench: Bench, recorded: Recorded, fault: Fault, judge: Judge, *, ret
 
 def _recover(bench: Bench, recorded: Recorded, fault: Fault, judge: Judge, *, retry: bool) -> None:
     seam = bench.seam
-    _crash_before_the_commit(bench)
+    crash_before_the_commit(bench)
     seam.arm(fault)
     try:
         bench.start()
@@ -319,7 +319,7 @@ def _commit_fails(recorded: Recorded) -> Fault:
     return Fault(number=last, when=When.BEFORE, error="SQLITE_IOERR")
 
 
-def _crash_before_the_commit(bench: Bench) -> None:
+def crash_before_the_commit(bench: Bench) -> None:
     """All of a set-up is done, and the agent dies before it says so."""
     put = bench.tools.book._journal.put
 

@@ -14,13 +14,14 @@ import pytest
 from tests.fakes.kernel import HOST, FakeKernel, Link
 from tests.faults import chains
 from tests.faults.bench import NETNS, VM, Bench, FakePlace, bench
-from tests.faults.cases import What, record
+from tests.faults.cases import What, crash_before_the_commit, record
 from tests.faults.seam import Seam, standing
 from tests.torture import journals
 from vmplumb.v1 import vm_network_pb2
 from vmplumbd.cni.invoke import Command, Invocation, Invoker
 from vmplumbd.errors import AgentError, SpecConflict
 from vmplumbd.journal import schema
+from vmplumbd.model import net
 from vmplumbd.model.caller import LOCAL
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.record import Release
@@ -246,6 +247,26 @@ def test_a_cordoned_host_fills_no_pool_also_after_a_start_and_does_when_it_serve
         made.agent.set_cordon(cordoned=False)
         made.fill()
         assert len(made.tools.book.members()) == 1
+
+
+def test_a_namespace_that_took_the_place_of_one_that_a_dead_set_up_had_adopted_is_not_touched(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=True) as made:
+        crash_before_the_commit(made)
+        # Its owner lets it go, and makes another one of that name, for somebody else.
+        place.fake.delete_netns(NETNS)
+        before = made.seen()
+        place.adopt(NETNS)
+        with place.fake.open_netns(NETNS) as inside:
+            inside.apply([net.AddVeth(name="eth0", peer="tap0")])
+        there = place.fake.snapshot()
+        made.start()
+        made.settle()
+        assert place.fake.snapshot() == there
+        place.fake.delete_netns(NETNS)
+        assert {**made.seen(), "files": {}} == {**before, "files": {}}
+        assert made.rows()[1] == 0
 
 
 class MeanwhileInvoker:

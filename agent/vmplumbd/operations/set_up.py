@@ -85,11 +85,11 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller = LOCAL) ->
     """
     spec, chains = find_chains(tools, vm_id, spec, by)
     netns_path = spec.netns_path
-    owned = False
     if chains:
         netns_path = netns_path or f"{tools.settings.netns_dir}/{vm_id}"
-        owned = namespace.find(tools.kernel, netns_path) is None
-    elif netns_path and namespace.find(tools.kernel, netns_path) is None:
+    adopted = namespace.find(tools.kernel, netns_path) if netns_path else None
+    owned = bool(chains) and adopted is None
+    if netns_path and adopted is None and not owned:
         raise failures.no_such_netns(netns_path)
     if netns_path and not owned:
         # It may have come since it was asked whose it is; a record is written before what it is about is made.
@@ -98,6 +98,9 @@ def prepare(tools: Tools, vm_id: VmId, spec: NetworkSpec, by: Caller = LOCAL) ->
         plan=Plan(
             netns_path=netns_path,
             netns_owned=owned,
+            # Which one it is must be on record before it is touched: its owner may put another in its place.
+            netns_device=adopted.device if adopted is not None else 0,
+            netns_inode=adopted.inode if adopted is not None else 0,
             netns_dir=_planned_dir(tools, vm_id, netns_path) if owned else None,
             attachments=tuple(one.attachment for one in chains),
         ),
@@ -224,7 +227,10 @@ def _act(
         tell_step(operation, Step.NETNS, StepState.SUCCEEDED)
     elif plan.netns_path:
         adopted = tools.kernel.netns_identity(plan.netns_path)
-        plan = replace(plan, netns_device=adopted.device, netns_inode=adopted.inode)
+        if (adopted.device, adopted.inode) != (plan.netns_device, plan.netns_inode):
+            # Another one since it was looked at; nothing has been done in either.
+            plan = replace(plan, netns_device=adopted.device, netns_inode=adopted.inode)
+            _note_plan(tools, operation, plan)
         tell_step(operation, Step.NETNS, StepState.SKIPPED)
     yield from _wait_for_gc(tools, plan, bounds)
     made: list[vmconf.CniOutcome] = []
@@ -291,10 +297,14 @@ def _make_parent(tools: Tools, operation: Operation, plan: Plan, undo: Undo) -> 
             ResourceKind.FILE, made.path, "", functools.partial(namespace.remove_parent, tools.kernel, owed)
         )
     plan = replace(plan, netns_dir=owed)
+    _note_plan(tools, operation, plan)
+    return plan
+
+
+def _note_plan(tools: Tools, operation: Operation, plan: Plan) -> None:
     record = tools.book.get(operation.vm_id)
     assert record is not None
     tools.book.write(replace(record, plan=plan))
-    return plan
 
 
 def _remove_parent(tools: Tools, vm_id: VmId) -> None:
