@@ -249,6 +249,47 @@ def test_a_cordoned_host_fills_no_pool_also_after_a_start_and_does_when_it_serve
         assert len(made.tools.book.members()) == 1
 
 
+def has_failed(made: Bench, times: int) -> bool:
+    record_ = made.tools.book.get(VM)
+    return bool(made.lanes.fell) or record_ is None or record_.release_attempts >= times
+
+
+def test_a_teardown_is_tried_again_for_ever_also_while_the_kernel_cannot_be_asked(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=False) as made:
+        before = made.seen()
+        made.set_up()
+        seam.refuse("kernel.device", "ENOBUFS")
+        assert made.tear_down() is not None
+        made.work(until=functools.partial(has_failed, made, 3))
+        assert made.lanes.fell == []
+        seam.disarm()
+        made.settle()
+        assert made.seen() == before
+        made.finish()
+        assert made.rows() == (0, 0)
+
+
+def test_a_start_goes_on_with_the_others_where_one_network_cannot_be_looked_at(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=False) as made:
+        before = made.seen()
+        made.set_up()
+        place.fake.delete_netns(NETNS)
+        made.stop()
+        seam.refuse("kernel.device", "ENOBUFS")
+        assert made.start().waiting == (VM,)
+        made.work(until=functools.partial(has_failed, made, 3))
+        assert made.lanes.fell == []
+        seam.disarm()
+        made.settle()
+        assert made.seen() == before
+        made.finish()
+        assert made.rows() == (0, 0)
+
+
 def test_a_namespace_that_took_the_place_of_one_that_a_dead_set_up_had_adopted_is_not_touched(
     seam: Seam, place: FakePlace
 ) -> None:

@@ -180,6 +180,61 @@ def test_a_plugin_that_hangs_at_del_keeps_its_own_teardown_alone(daemon: Daemon)
     assert daemon.tear_down("victim").existed
 
 
+# DEL hangs, and says so, as long as a file is there.
+HANGS_AT_DEL = """
+if [ $CNI_COMMAND = DEL ] && [ -e $DIR/hang ]; then
+  echo $$ >>$DIR/dels
+  while [ -e $DIR/hang ]; do sleep 0.02; done
+fi
+"""
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["its record stays", "its record is forgotten"])
+def test_a_plugin_that_hangs_again_when_del_is_tried_again_keeps_nobody(
+    daemon: Daemon, *, force: bool
+) -> None:
+    install(daemon, "echo $PREV")
+    daemon.set_up("victim", "bad")
+    hang, dels = daemon.directory / "hang", daemon.directory / "dels"
+    hang.touch()
+    dels.write_text("")
+    daemon.plugin("bad", HANGS_AT_DEL)
+    order = pb.TeardownNetworkRequest(vm_id="victim", force=force)
+    order.operation_timeout.FromMilliseconds(500)
+    if force:
+        list(daemon.stub.TeardownNetwork(order, timeout=30))
+    else:
+        refused(lambda: list(daemon.stub.TeardownNetwork(order, timeout=30)))
+    eventually(lambda: len(dels.read_text().split()) > 1, "it hangs at the agent's own try")
+    assert daemon.result("bystander").ip_boot_param
+    assert daemon.tear_down("bystander", timeout=20).devices_gone
+    # It hangs no more, and what was owed is given back.
+    install(daemon, "echo $PREV")
+    hang.unlink()
+    daemon.tear_down("victim")
+    assert daemon.result("victim", "bad").ip_boot_param
+
+
+def test_a_plugin_that_hangs_while_a_set_up_clears_a_former_life_keeps_nobody(daemon: Daemon) -> None:
+    install(daemon, "echo $PREV")
+    daemon.set_up("victim", "bad")
+    hang, dels = daemon.directory / "hang", daemon.directory / "dels"
+    daemon.plugin("bad", "[ $CNI_COMMAND != DEL ] || { echo $$ >>$DIR/dels; exit 1; }")
+    refused(lambda: daemon.tear_down("victim"))
+    dels.write_text("")
+    eventually(
+        lambda: len(dels.read_text().split()) == 2, "the agent has tried twice, and does not soon again"
+    )
+    dels.write_text("")
+    hang.touch()
+    daemon.plugin("bad", FRAME.replace("MISDEED", "echo $PREV") + HANGS_AT_DEL)
+    call = daemon.stub.SetupNetwork(request("victim", "bad"), timeout=60)
+    eventually(lambda: dels.read_text().split(), "it hangs")
+    assert list(daemon.stub.SetupNetwork(request("bystander"), timeout=20))
+    hang.unlink()
+    assert list(call)[-1].WhichOneof("event") == "result"
+
+
 def test_a_configuration_that_changes_while_it_is_read_is_the_old_one_or_the_new_one(daemon: Daemon) -> None:
     stop = threading.Event()
     faults: list[str] = []

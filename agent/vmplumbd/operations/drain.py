@@ -45,7 +45,7 @@ def suits(tools: Tools, record: Record) -> bool:
         and bool(plan.attachments)
         and all(one.host_devices for one in plan.attachments)
         and record.boot_id == tools.book.boot_id
-        and reap.all_built_in(tools, record)
+        and reap.all_built_in(tools, plan)
     )
 
 

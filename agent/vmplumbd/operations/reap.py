@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from vmplumbd.abc import Held, Netns
+from vmplumbd.cni.error import CniError
 from vmplumbd.errors import AgentError, KernelFault, NotFound
 from vmplumbd.model import net, outside
-from vmplumbd.model.outcome import Attachment
+from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import Leftover, ResourceKind, Step
 from vmplumbd.model.record import Record, Release
 from vmplumbd.operations import chain, namespace
+from vmplumbd.operations.lanes import LaneName
 from vmplumbd.operations.tools import Going, Tools
 
 
@@ -35,9 +37,17 @@ class TakenBack:
     going: Going | None = None
 
 
-def all_built_in(tools: Tools, record: Record) -> bool:
-    """Whether every plugin of the record's chains runs in process."""
-    return all(tools.runs_in_process(one.conf_list) for one in record.plan.attachments)
+def all_built_in(tools: Tools, plan: Plan) -> bool:
+    """Whether every plugin of a plan's chains runs in process. Of a list that cannot be read nobody knows."""
+    try:
+        return all(tools.runs_in_process(one.conf_list) for one in plan.attachments)
+    except CniError:
+        return False
+
+
+def lane_of(tools: Tools, plan: Plan) -> LaneName:
+    """Where a plan is taken back: a plugin that hangs must hold neither other teardowns nor releases."""
+    return LaneName.TEAR_DOWN if all_built_in(tools, plan) else LaneName.EXEC
 
 
 def take_back(
@@ -66,7 +76,7 @@ def take_back(
     failed: list[AgentError] = []
     waits_for: list[tuple[str, int]] = []
     # The namespace dies with its devices only if it is ours; in an adopted one DEL removes them now.
-    deferred = defer and plan.netns_owned and all_built_in(tools, record)
+    deferred = defer and plan.netns_owned and all_built_in(tools, plan)
     deferred = deferred and record.boot_id == tools.book.boot_id
     # Before the devices are looked at, so that none of those found can go unseen.
     expected = tools.devices.expect(
@@ -290,19 +300,8 @@ def cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> t
     there: list[tuple[str, int]] = []
     host = tools.kernel.host()
     for name, index in attachment.host_devices:
-        if not is_there(host, name, index):
-            continue
-        # The routes first: a link that goes down with routes has the kernel walk through everybody's.
-        requests: list[net.Request] = [
-            net.DelRoute(dst=ip_network(address), index=index, scope=net.SCOPE_HOST)
-            for address in vm_addresses(attachment)
-        ]
-        requests.append(net.SetLink(index=index, up=False))
         try:
-            host.apply(requests)
-        except NotFound:
-            # No such route is no fault; no such link means it has gone already.
-            if not is_there(host, name, index):
+            if not _cut(host, attachment, name, index):
                 continue
         except KernelFault as exc:
             failed.append(exc)
@@ -310,8 +309,29 @@ def cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> t
     return tuple(there)
 
 
+def _cut(host: Netns, attachment: Attachment, name: str, index: int) -> bool:
+    """Cut one device off; whether it is there. Raises KernelFault: then it may be."""
+    if not is_there(host, name, index):
+        return False
+    # The routes first: a link that goes down with routes has the kernel walk through everybody's.
+    requests: list[net.Request] = [
+        net.DelRoute(dst=ip_network(address), index=index, scope=net.SCOPE_HOST)
+        for address in vm_addresses(attachment)
+    ]
+    requests.append(net.SetLink(index=index, up=False))
+    try:
+        host.apply(requests)
+    except NotFound:
+        # No such route is no fault; no such link means it has gone already.
+        return is_there(host, name, index)
+    return True
+
+
 def is_there(host: Netns, name: str, index: int) -> bool:
-    """Whether a host device is still ours: its index may have been given to another, its name too."""
+    """Whether a host device is still ours: its index may have been given to another, its name too.
+
+    Raises KernelFault when that cannot be seen.
+    """
     try:
         return host.device(name).index == index
     except NotFound:

@@ -10,14 +10,17 @@ devices of the last have been seen to go. A process that ends lets go of all of 
 from __future__ import annotations
 
 import collections
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vmplumbd.errors import AgentError
 from vmplumbd.model.ids import Uid
 from vmplumbd.model.record import Release
 from vmplumbd.operations import reap
+from vmplumbd.operations.book import Kind, Operation
+from vmplumbd.operations.events import EventLog
 from vmplumbd.operations.lanes import LaneName, Sleep, WaitFor, Work
 from vmplumbd.operations.tools import Going, Tools
 
@@ -140,8 +143,9 @@ class Reaper:
             for release in turn:
                 if not tools.book.owes(release):
                     continue
-                if tools.book.is_taken(release.vm_id):
-                    # DEL by its id would hit the VM's new network. Its set-up settles this.
+                if tools.book.is_taken(release.vm_id) or not reap.all_built_in(tools, release.plan):
+                    # DEL by its id would hit the VM's new network, whose set-up settles this; and a plugin that
+                    # hangs would hold everybody's releases.
                     self._later(tools, release)
                 elif failed := reap.finish(tools, release):
                     self._later(tools, _tried(tools, release, failed[0]))
@@ -155,24 +159,55 @@ class Reaper:
             yield Sleep(seconds=0.0)
 
     def _later(self, tools: Tools, release: Release) -> None:
-        tools.lanes.submit(_again(tools, release), LaneName.TEAR_DOWN, background=True)
+        lane = reap.lane_of(tools, release.plan)
+        tools.lanes.submit(_again(tools, release, lane), lane, background=True)
 
 
-def _again(tools: Tools, release: Release) -> Work:
+def _again(tools: Tools, release: Release, lane: LaneName) -> Work:
     delay = _FIRST_DELAY
     current = release
     while True:
         yield Sleep(seconds=delay)
-        if tools.book.is_taken(current.vm_id):
-            continue
-        try:
-            failed = reap.settle(tools, current)
-        except AgentError as exc:
-            failed = (exc,)
+        with _alone(tools, current, lane) as alone:
+            if not alone:
+                continue
+            try:
+                failed = reap.settle(tools, current)
+            except AgentError as exc:
+                failed = (exc,)
         if not failed:
             return
         current = _tried(tools, current, failed[0])
         delay = min(delay * 2, _LONGEST_DELAY)
+
+
+@contextlib.contextmanager
+def _alone(tools: Tools, release: Release, lane: LaneName) -> Iterator[bool]:
+    """Whether DEL by the VM's id can hit no network of it, for as long as this lasts."""
+    if lane is LaneName.TEAR_DOWN:
+        # A set-up that finds a release comes here with it first.
+        yield not tools.book.is_taken(release.vm_id)
+        return
+    operation = Operation(
+        kind=Kind.TEAR_DOWN,
+        vm_id=release.vm_id,
+        uid=release.uid,
+        spec_hash=b"",
+        log=EventLog(tools.clock),
+        existed=False,
+    )
+    book = tools.book
+    with book.mutex:
+        free = release.vm_id not in book.running and book.get(release.vm_id) is None
+        if free:
+            book.running[release.vm_id] = operation
+    try:
+        yield free
+    finally:
+        if free:
+            book.leave(operation)
+            operation.log.finish()
+            operation.end()
 
 
 def _tried(tools: Tools, release: Release, error: AgentError) -> Release:

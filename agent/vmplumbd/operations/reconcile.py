@@ -18,7 +18,7 @@ from vmplumbd.model.record import Record
 from vmplumbd.operations import failures, namespace, reap
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.events import EventLog
-from vmplumbd.operations.lanes import LaneName, Sleep, Work
+from vmplumbd.operations.lanes import Sleep, Work
 from vmplumbd.operations.tools import Tools
 
 # First wait before a failed release is tried again, doubled up to the longest. Seconds.
@@ -72,7 +72,7 @@ def reconcile(tools: Tools, tell: Callable[[str, str, str], None]) -> Reconciled
 def schedule(tools: Tools, record: Record) -> None:
     """Try again, with back-off and for ever, to take back what a FAILED record still holds."""
     if _owes(record):
-        tools.lanes.submit(_again(tools, record), LaneName.TEAR_DOWN, background=True)
+        tools.lanes.submit(_again(tools, record), reap.lane_of(tools, record.plan), background=True)
 
 
 def keep_failed(tools: Tools, operation: Operation, record: Record, error: AgentError) -> None:
@@ -160,14 +160,18 @@ def _take_back(tools: Tools, record: Record, why: str) -> bool:
         current = replace(record, plan=plan)
     # The caller that waited for it may ask: it hears why, and may set up again.
     stays = record.phase is Phase.SETTING_UP or (record.phase is Phase.FAILED and not old_boot)
-    gone = reap.take_back(
-        tools,
-        current,
-        deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
-        tell=_silence,
-        # A row that stays has no place for what is still owed.
-        defer=not stays,
-    )
+    try:
+        gone = reap.take_back(
+            tools,
+            current,
+            deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
+            tell=_silence,
+            # A row that stays has no place for what is still owed.
+            defer=not stays,
+        )
+    except Exception as exc:  # noqa: BLE001 - whatever it is, other networks are recovered, and this one again
+        _keep(tools, record, (failures.as_agent_error(exc),))
+        return False
     if gone.failed:
         _keep(tools, record, gone.failed)
         return False

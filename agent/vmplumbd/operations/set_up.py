@@ -518,6 +518,9 @@ def _undo_the_old(
 ) -> Generator[Park, None, None]:
     """A FAILED record stands in the way: take back what it left, from its own data (amendment 20)."""
     force = _forced(order)
+    if not reap.all_built_in(tools, old.plan):
+        # A plugin of it that hangs must not hold the other set-ups.
+        yield GoTo(lane=LaneName.EXEC)
     gone = reap.take_back(
         tools,
         old,
@@ -532,7 +535,7 @@ def _undo_the_old(
     due = gone.waits_for or gone.failed
     release = reap.release_of(old, gone.waits_for, tools) if due else None
     reap.forget(tools, replace(old, phase=after(old.phase, Happening.TEAR_DOWN)), release, gone.going)
-    yield from ()
+    yield GoTo(lane=LaneName.BUILT_IN)
 
 
 def _settle(
@@ -540,13 +543,14 @@ def _settle(
 ) -> Generator[Park, None, None]:
     """Finish what a former network of this VM still owes, so that its DEL cannot hit the new one.
 
-    On the teardown lane, whose one thread runs the reaper too: a release is never finished twice.
+    On the teardown lane, whose one thread runs the reaper too, or as the one operation on this VM: a release is
+    never finished twice.
     Raises OperationPending while a former device is held, DelFailed if its DEL fails, without `force`.
     """
     if not tools.book.releases_of(operation.vm_id):
         return
-    yield GoTo(lane=LaneName.TEAR_DOWN)
     for release in tools.book.releases_of(operation.vm_id):
+        yield GoTo(lane=reap.lane_of(tools, release.plan))
         tools.reaper.hurry(release)
         devices = release.host_devices if release.boot_id == tools.book.boot_id else ()
         if devices and not reap.are_gone(tools, devices):

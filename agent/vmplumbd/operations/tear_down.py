@@ -16,7 +16,7 @@ from vmplumbd.model.record import Record
 from vmplumbd.model.trace import TraceContext
 from vmplumbd.operations import chain, failures, reap, reconcile
 from vmplumbd.operations.book import Operation
-from vmplumbd.operations.lanes import GoTo, LaneName, Park, Sleep, WaitFor, Work
+from vmplumbd.operations.lanes import GoTo, Park, Sleep, WaitFor, Work
 from vmplumbd.operations.retry import Attempts, is_transient
 from vmplumbd.operations.set_up import tell_step
 from vmplumbd.operations.tools import Tools
@@ -55,8 +55,7 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
             record = tools.book.write(
                 replace(record, phase=after(record.phase, Happening.TEAR_DOWN), release_at=0.0)
             )
-            if not reap.all_built_in(tools, record):
-                yield GoTo(lane=LaneName.EXEC)
+            yield GoTo(lane=reap.lane_of(tools, record.plan))
             deadline = tools.clock.monotonic() + order.timeout
             gone = yield from _take_back(tools, operation, record, deadline)
             for step, well in gone.steps:
