@@ -271,6 +271,29 @@ def test_a_teardown_is_tried_again_for_ever_also_while_the_kernel_cannot_be_aske
         assert made.rows() == (0, 0)
 
 
+@pytest.mark.parametrize("restart", [False, True], ids=["the same agent", "after a restart"])
+@pytest.mark.parametrize("door", ["kernel.unlink_netns", "kernel.undo_netns_dir"])
+def test_what_a_forced_teardown_could_not_remove_is_tried_again_before_the_address_is_free(
+    seam: Seam, place: FakePlace, door: str, *, restart: bool
+) -> None:
+    with bench(seam, place, adopted=False, netns_path="/run/netns/of/its/own") as made:
+        before = made.seen()
+        made.set_up()
+        seam.refuse(door, "EPERM")
+        operation = made.agent.tear_down(VM, TearDownOrder(timeout=60, force=True))
+        assert operation is not None
+        made.work(until=lambda: operation.log.finished)
+        assert operation.log.error is None
+        assert len(operation.ignored_failures) == 1
+        seam.disarm()
+        if restart:
+            made.stop()
+            made.start()
+        made.settle()
+        assert made.seen() == before
+        assert made.rows() == (0, 0)
+
+
 def test_a_start_goes_on_with_the_others_where_one_network_cannot_be_looked_at(
     seam: Seam, place: FakePlace
 ) -> None:

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 
 from vmplumbd.abc import Held, Netns
 from vmplumbd.cni.error import CniError
-from vmplumbd.errors import AgentError, KernelFault, NotFound
+from vmplumbd.errors import AgentError, KernelFault, NotFound, OperationPending
 from vmplumbd.model import net, outside
 from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import Leftover, ResourceKind, Step
@@ -22,6 +22,8 @@ from vmplumbd.model.record import Record, Release
 from vmplumbd.operations import chain, namespace
 from vmplumbd.operations.lanes import LaneName
 from vmplumbd.operations.tools import Going, Tools
+
+HOLDER_HINT = "does a VMM still hold the tap?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +118,7 @@ def take_back(
                 held = namespace.unlink(tools.kernel, plan.netns_path)
             else:
                 namespace.remove(tools.kernel, plan.netns_path)
-            if plan.claimed_path:
-                namespace.remove(tools.kernel, plan.claimed_path)
-            namespace.remove_parent(tools.kernel, plan.netns_dir)
+            _remove_around(tools, plan)
         except KernelFault as exc:
             failed.append(exc)
         steps.append((Step.NETNS_REMOVE, len(failed) == before))
@@ -161,8 +161,13 @@ def leftovers(record: Record, failed: Sequence[AgentError]) -> tuple[Leftover, .
     return tuple(found)
 
 
-def release_of(record: Record, devices: tuple[tuple[str, int], ...], tools: Tools) -> Release:
-    """What stays due after the answer, as the journal keeps it."""
+def release_of(
+    record: Record,
+    devices: tuple[tuple[str, int], ...],
+    tools: Tools,
+    failed: Sequence[AgentError] = (),
+) -> Release:
+    """What stays due after the answer, as the journal keeps it: until devices have gone, or for what `failed`."""
     return Release(
         release_id=0,
         vm_id=record.vm_id,
@@ -171,6 +176,7 @@ def release_of(record: Record, devices: tuple[tuple[str, int], ...], tools: Tool
         plan=record.plan,
         host_devices=devices,
         created=tools.clock.now(),
+        last_error=str(failed[0]) if failed else "",
         owner=record.owner,
     )
 
@@ -206,11 +212,19 @@ def watch(tools: Tools, release: Release) -> None:
     def gone(_: frozenset[int]) -> None:
         tools.reaper.due(release)
 
-    there = [index for name, index in release.host_devices if _may_be_there(tools, name, index)]
-    if there and release.boot_id == tools.book.boot_id:
+    there = _still_there(tools, release)
+    # A namespace that cannot be removed keeps its devices until it is tried again; a new network goes before.
+    stays = failed_before(release) and (tools.book.is_taken(release.vm_id) or unname(tools, release))
+    if there and not stays:
         tools.devices.on_gone(there, gone)
     else:
         tools.reaper.due(release)
+
+
+def _still_there(tools: Tools, release: Release) -> list[int]:
+    if release.boot_id != tools.book.boot_id:
+        return []
+    return [index for name, index in release.host_devices if _may_be_there(tools, name, index)]
 
 
 def _may_be_there(tools: Tools, name: str, index: int) -> bool:
@@ -245,9 +259,21 @@ def settle(tools: Tools, release: Release) -> tuple[AgentError, ...]:
 
 
 def finish(tools: Tools, release: Release) -> tuple[AgentError, ...]:
-    """DEL with nothing but the record: no namespace any more. Every attachment is tried."""
-    failed: list[AgentError] = []
+    """DEL with nothing but the record: no namespace any more. Every attachment is tried.
+
+    What a teardown left of the namespace goes first, and nothing is given back before the devices have gone with it.
+    """
+    failed = list(unname(tools, release))
     plan = release.plan
+    if failed_before(release) and (held := _still_there(tools, release)):
+        names = ", ".join(name for name, index in release.host_devices if index in held)
+        failed.append(
+            OperationPending(
+                f"the former network of {release.vm_id} still has its device {names}", hint=HOLDER_HINT
+            )
+        )
+    if failed:
+        return tuple(failed)
     seen_to_go = release.host_devices and release.boot_id == tools.book.boot_id
     for attachment in reversed(plan.attachments):
         freeing = seen_to_go and tools.runs_in_process(attachment.conf_list)
@@ -262,14 +288,28 @@ def finish(tools: Tools, release: Release) -> tuple[AgentError, ...]:
                 tell=lambda call: None,  # noqa: ARG005 - nobody listens any more
             )
         )
-    if plan.netns_owned and failed_before(release):
-        if namespace.is_another(tools.kernel, plan.netns_path, plan.netns_device, plan.netns_inode):
-            return tuple(failed)
-        try:
-            namespace.remove(tools.kernel, plan.netns_path)
-        except KernelFault as exc:
-            failed.append(exc)
     return tuple(failed)
+
+
+def unname(tools: Tools, release: Release) -> tuple[AgentError, ...]:
+    """Take away what a teardown that failed left of the namespace, unless another one lies there. Again is nothing."""
+    plan = release.plan
+    if not plan.netns_owned or not failed_before(release):
+        return ()
+    try:
+        if not namespace.is_another(tools.kernel, plan.netns_path, plan.netns_device, plan.netns_inode):
+            namespace.remove(tools.kernel, plan.netns_path)
+        _remove_around(tools, plan)
+    except KernelFault as exc:
+        return (exc,)
+    return ()
+
+
+def _remove_around(tools: Tools, plan: Plan) -> None:
+    """Remove where a namespace from a pool lay, and the directories made for it. Raises KernelFault."""
+    if plan.claimed_path:
+        namespace.remove(tools.kernel, plan.claimed_path)
+    namespace.remove_parent(tools.kernel, plan.netns_dir)
 
 
 def free(tools: Tools, record: Record) -> tuple[AgentError, ...]:
@@ -292,7 +332,7 @@ def free(tools: Tools, record: Record) -> tuple[AgentError, ...]:
 
 def failed_before(release: Release) -> bool:
     """Whether the release exists because something failed, not only because devices take their time."""
-    return not release.host_devices
+    return bool(release.last_error) or not release.host_devices
 
 
 def cut_off(tools: Tools, attachment: Attachment, failed: list[AgentError]) -> tuple[tuple[str, int], ...]:

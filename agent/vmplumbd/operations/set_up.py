@@ -533,7 +533,7 @@ def _undo_the_old(
     if gone.failed:
         _warn_of_failed_dels(operation, gone.failed)
     due = gone.waits_for or gone.failed
-    release = reap.release_of(old, gone.waits_for, tools) if due else None
+    release = reap.release_of(old, gone.waits_for, tools, gone.failed) if due else None
     reap.forget(tools, replace(old, phase=after(old.phase, Happening.TEAR_DOWN)), release, gone.going)
     yield GoTo(lane=LaneName.BUILT_IN)
 
@@ -552,6 +552,8 @@ def _settle(
     for release in tools.book.releases_of(operation.vm_id):
         yield GoTo(lane=reap.lane_of(tools, release.plan))
         tools.reaper.hurry(release)
+        # Its devices cannot go before it; what fails is told by what is tried next.
+        reap.unname(tools, release)
         devices = release.host_devices if release.boot_id == tools.book.boot_id else ()
         if devices and not reap.are_gone(tools, devices):
             tell_step(operation, Step.DEVICES_GONE, StepState.STARTED)
@@ -561,7 +563,7 @@ def _settle(
                 names = ", ".join(name for name, _ in devices)
                 raise OperationPending(
                     f"the former network of {operation.vm_id} still has its device {names}",
-                    hint="does a VMM still hold the tap?",
+                    hint=reap.HOLDER_HINT,
                 )
             tell_step(operation, Step.DEVICES_GONE, StepState.SUCCEEDED)
         failed = reap.settle(tools, release)

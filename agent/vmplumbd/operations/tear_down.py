@@ -64,7 +64,7 @@ def tear_down(tools: Tools, operation: Operation, order: TearDownOrder, before: 
                 raise _failed(tools, order, record, gone.failed, deadline)
             release = None
             if gone.waits_for or gone.failed:
-                release = reap.release_of(record, gone.waits_for, tools)
+                release = reap.release_of(record, gone.waits_for, tools, gone.failed)
             operation.ignored_failures = gone.failed
             operation.leftovers = reap.leftovers(record, gone.failed)
             kept = reap.forget(tools, record, release, gone.going)
