@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests import host as hosts
 from tests.descriptors import opened
 from tests.snapshot import snapshot
 from tests.system.daemon import eventually
+from vmplumbd.kernel import holders
 from vmplumbd.kernel.probe import LinuxProbe
 
 WORKS = ("veth", "tun", "sch_ingress", "cls_u32", "act_mirred", "bridge")
@@ -65,3 +68,40 @@ def test_who_lives_in_a_namespace_is_told_with_a_way_into_it(host: hosts.Host) -
     assert Path(holder.what).stat().st_ino == inode
     assert probe.uptime() > 0
     probe.close()
+
+
+# A thread goes into the namespace at argv[1], and the thread that began leaves the process or stays.
+THREAD = """
+import ctypes, os, sys, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def live():
+    with open(sys.argv[1]) as space:
+        assert libc.setns(space.fileno(), 0x40000000) == 0
+    print("inside", flush=True)
+    threading.Event().wait()
+threading.Thread(target=live).start()
+if sys.argv[2] == "leaves":
+    # exit(2): of this thread alone.
+    libc.syscall(60 if os.uname().machine == "x86_64" else 93, 0)
+"""
+
+
+@pytest.mark.parametrize("first", ["stays", "leaves"])
+def test_a_thread_that_lives_in_a_namespace_is_seen_wherever_its_process_began(
+    host: hosts.Host, first: str
+) -> None:
+    host.run(["ip", "netns", "add", "one"])
+    inode = Path("/run/netns/one").stat().st_ino
+    process = host.popen([sys.executable, "-c", THREAD, "/run/netns/one", first], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "inside\n"
+    if first == "leaves":
+        state = Path(f"/proc/{process.pid}/stat")
+        eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "Z", "the first has left")
+    probe = LinuxProbe()
+    (holder,) = probe.inhabited().by_inode[inode]
+    assert holder.pid == process.pid
+    assert Path(holder.what).stat().st_ino == inode
+    assert [one.pid for one in holders.of_netns(inode, "/run/netns/one")] == [process.pid]
+    probe.close()
+    process.kill()

@@ -26,12 +26,28 @@ def of_netns(inode: int, path: str) -> tuple[Holder, ...]:
     for name in sorted((one for one in os.listdir("/proc") if one.isdigit()), key=int):  # noqa: PTH208 - names alone
         # A process may end while it is looked at, or belong to another user.
         with contextlib.suppress(OSError):
-            lives = Path(f"/proc/{name}/ns/net").stat().st_ino == inode
+            lives = inode in homes(int(name))
             what = _tap_of(int(name), inode) or (path if lives else "")
             if what:
                 command = Path(f"/proc/{name}/comm").read_text(encoding="utf-8", errors="replace").strip()
                 found.append(Holder(pid=int(name), command=command, what=what))
     return tuple(found)
+
+
+def homes(pid: int) -> dict[int, str]:
+    """The network namespaces that a process lives in, by inode, each with a path into it.
+
+    Each thread has its own, and the first one may have left. Of this process only the first counts: an operation
+    is inside another namespace for a moment. Raises PermissionError.
+    """
+    found: dict[int, str] = {}
+    own = pid == os.getpid()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in [str(pid)] if own else os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - names alone
+            path = f"/proc/{pid}/task/{thread}/ns/net"
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found.setdefault(os.stat(path).st_ino, path)  # noqa: PTH116 - thousands of them
+    return found
 
 
 def _tap_of(pid: int, inode: int) -> str:

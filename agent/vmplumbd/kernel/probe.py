@@ -11,7 +11,7 @@ import struct
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from vmplumbd.kernel import links, netns, requests, syscalls, tap
+from vmplumbd.kernel import holders, links, netns, requests, syscalls, tap
 from vmplumbd.kernel.rtnl import Channel, Refused
 from vmplumbd.model import net
 from vmplumbd.model.findings import Inhabited
@@ -41,13 +41,12 @@ class LinuxProbe:
         found: dict[int, list[Holder]] = {}
         complete = True
         for name in sorted((one for one in os.listdir("/proc") if one.isdigit()), key=int):  # noqa: PTH208 - names alone
-            path = f"/proc/{name}/ns/net"
             try:
-                inode = os.stat(path).st_ino  # noqa: PTH116 - thousands of them
-                command = ""
-                if inode != self._home.identity.inode:
-                    command = Path(f"/proc/{name}/comm").read_text("utf-8", "replace").strip()
-                found.setdefault(inode, []).append(Holder(pid=int(name), command=command, what=path))
+                for inode, path in holders.homes(int(name)).items():
+                    command = ""
+                    if inode != self._home.identity.inode:
+                        command = Path(f"/proc/{name}/comm").read_text("utf-8", "replace").strip()
+                    found.setdefault(inode, []).append(Holder(pid=int(name), command=command, what=path))
             except PermissionError:
                 # With the right to look, what still refuses is of an outer user namespace, and no VMM of ours.
                 complete = complete and bool(_capabilities() >> CAP_SYS_PTRACE & 1)
