@@ -211,10 +211,11 @@ def build(
     holder.append(tools)
     problems: list[Failure] = []
     if state.set_aside:
-        message = (
-            f"the journal was damaged and set aside as {state.set_aside}; networks made before are unknown"
+        lost = ", ".join(state.unreadable)
+        message = f"the journal was damaged and set aside as {state.set_aside}; " + (
+            f"what could not be read is unknown: {lost}" if lost else "networks made before are unknown"
         )
-        log.error("journal.set_aside", kept=state.set_aside)
+        log.error("journal.set_aside", kept=state.set_aside, unreadable=lost)
         problems.append(Failure(reason=Reason.JOURNAL_FAILED, message=message))
     agent = Agent(tools, problems, pools.states)
     book.listeners.append(functools.partial(_log_operation, log))

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from vmplumbd.errors import JournalFailed, hint_of
 from vmplumbd.journal import codec, schema
@@ -34,6 +36,10 @@ _MEMBERS = (
     "host_mac, if_name, tap"
 )
 _RELEASES = "release_id, vm_id, uid, boot_id, plan, host_devices, created, attempts, last_error, owner"
+# The newest of the agent's: that of the rows, and of those that have gone.
+_REVISION = "max(revision, (SELECT ifnull(max(revision), 0) FROM networks))"
+T = TypeVar("T")
+
 _HINTS = {
     "SQLITE_FULL": "is the disk full?",
     "SQLITE_READONLY": "is the disk read-only?",
@@ -52,18 +58,11 @@ class SqliteJournal:
         """Open or make the journal. Raises JournalFailed if another agent holds it or it is newer."""
         self._path = Path(path)
         self._mutex = threading.Lock()
-        self.set_aside = ""
         with _telling(path):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock_fd = _take(self._path.with_name(self._path.name + ".lock"))
             try:
-                try:
-                    self._db = _open(self._path)
-                except sqlite3.DatabaseError as damage:
-                    if not _is_damage(damage):
-                        raise
-                    self.set_aside = _set_aside(self._path)
-                    self._db = _open(self._path)
+                self._db, self._kept = _open_readable(self._path)
             except BaseException:
                 os.close(self._lock_fd)
                 raise
@@ -75,22 +74,26 @@ class SqliteJournal:
             os.close(self._lock_fd)
 
     def load(self) -> JournalState:
-        """All there is. A row that cannot be read raises JournalFailed with its vm_id."""
+        """All there is. A row that cannot be read is left out and told, with a copy of the journal beside it."""
         with self._mutex, _telling(self._path):
             boot_id, revision, first, cordon = self._db.execute(
-                "SELECT boot_id, revision, first_boot_id, cordon FROM agent"
+                f"SELECT boot_id, {_REVISION}, first_boot_id, cordon FROM agent"
             ).fetchone()
-            rows = self._db.execute(f"SELECT {_NETWORKS} FROM networks ORDER BY vm_id").fetchall()
-            releases = self._db.execute(f"SELECT {_RELEASES} FROM releases ORDER BY release_id").fetchall()
-            members = self._db.execute(f"SELECT {_MEMBERS} FROM members ORDER BY member_id").fetchall()
+            bad: list[_BadRow] = []
+            records: list[Record] = _read(self._db, "networks", "vm_id", _NETWORKS, _record, bad)
+            releases: list[Release] = _read(self._db, "releases", "release_id", _RELEASES, _release, bad)
+            members: list[Member] = _read(self._db, "members", "member_id", _MEMBERS, _member, bad)
+            if bad:
+                self._kept = _leave_out(self._db, self._path, bad)
         return JournalState(
-            records=tuple(_record(row) for row in rows),
-            releases=tuple(_release(row) for row in releases),
-            revision=max([revision, *(row[2] for row in rows)]),
+            records=tuple(records),
+            releases=tuple(releases),
+            revision=revision,
             boot_id=boot_id,
             first_boot_id=first,
-            set_aside=self.set_aside,
-            members=tuple(_member(row) for row in members),
+            set_aside=self._kept,
+            unreadable=tuple(row.name for row in bad),
+            members=tuple(members),
             cordon=Cordon(**json.loads(cordon)) if cordon else None,
         )
 
@@ -245,8 +248,10 @@ def _hint(exc: Exception) -> str | None:
     return next((hint for known, hint in _HINTS.items() if name.startswith(known)), hint_of(exc))
 
 
-def _is_damage(exc: sqlite3.DatabaseError) -> bool:
-    return getattr(exc, "sqlite_errorname", "") in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}
+def _is_damage(exc: Exception) -> bool:
+    name = getattr(exc, "sqlite_errorname", "")
+    # SQLite quotes a damaged schema in what it says, which then may be no text.
+    return isinstance(exc, UnicodeDecodeError) or name == "SQLITE_NOTADB" or name.startswith("SQLITE_CORRUPT")
 
 
 def _take(path: Path) -> int:
@@ -264,31 +269,104 @@ def _take(path: Path) -> int:
     return fd
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open_readable(path: Path) -> tuple[sqlite3.Connection, str]:
+    """Open or make the journal; answers where a damaged one was set aside, "" if none was. Raises JournalFailed."""
+    db = _connect(path)
+    kept = ""
+    with contextlib.ExitStack() as failing:
+        failing.callback(db.close)
+        try:
+            _prepare(db, path)
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as exc:
+            if not _is_damage(exc):
+                raise
+            # Before it is closed: SQLite would write what lies ahead into the damaged file, unless that has moved.
+            kept = _set_aside(path)
+            failing.close()
+            db = _connect(path)
+            failing.callback(db.close)
+            _prepare(db, path)
+        failing.pop_all()
+    return db, kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BadRow:
+    """A row, by the bytes of its key: even these may be no text."""
+
+    table: str
+    key: str
+    value: bytes
+
+    @property
+    def name(self) -> str:
+        return f"{self.table} {self.value.decode(errors='replace')}"
+
+
+def _read(
+    db: sqlite3.Connection,
+    table: str,
+    key: str,
+    columns: str,
+    read: Callable[[Sequence[Any]], T],
+    bad: list[_BadRow],
+) -> list[T]:
+    """The rows of a table. Its pages are sound, but what a row holds may be not: it goes to the `bad` ones."""
+    found: list[T] = []
+    for value, *row in db.execute(f"SELECT CAST({key} AS BLOB), {columns} FROM {table} ORDER BY {key}"):
+        try:
+            found.append(read(row))
+        except (ValueError, KeyError, TypeError):
+            bad.append(_BadRow(table=table, key=key, value=value))
+    return found
+
+
+def _leave_out(db: sqlite3.Connection, path: Path, bad: Sequence[_BadRow]) -> str:
+    """Forget rows that cannot be read; answers where a copy of the whole journal is. Raises JournalFailed."""
+    if db.execute("PRAGMA user_version").fetchone()[0] > schema.VERSION:
+        raise JournalFailed(
+            f"journal {path} is of a newer vmplumbd, and this one cannot read {bad[0].name}",
+            hint="does that version start?",
+        )
+    kept = _free_name(path)
+    os.close(os.open(kept, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with contextlib.closing(sqlite3.connect(kept)) as copy:
+        db.backup(copy)
+    db.execute("BEGIN IMMEDIATE")
+    # That of a row that goes is not given again.
+    db.execute(f"UPDATE agent SET revision = {_REVISION}")
+    for row in bad:
+        db.execute(f"DELETE FROM {row.table} WHERE CAST({row.key} AS BLOB) = ?", (row.value,))
+    db.execute("COMMIT")
+    return kept
+
+
+def _connect(path: Path) -> sqlite3.Connection:
     # The journal holds capability args and conflists, which may carry secrets.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > schema.VERSION:
-            _refuse_newer(db, path, version)
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            damage = sqlite3.DatabaseError(verdict)
-            damage.sqlite_errorname = "SQLITE_CORRUPT"
-            raise damage
-        for reached, statements in enumerate(schema.MIGRATIONS[version:], start=version + 1):
-            db.execute("BEGIN IMMEDIATE")
-            for statement in statements:
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {reached}")
-            db.execute("COMMIT")
-    except BaseException:
-        db.close()
-        raise
+    # What is no text is told by the row that has it.
+    db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the tables to this version. Raises DatabaseError, JournalFailed; what is damaged stays as it is."""
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > schema.VERSION:
+        _refuse_newer(db, path, version)
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise _corrupt(verdict)
+    for reached, statements in enumerate(schema.MIGRATIONS[version:], start=version + 1):
+        db.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {reached}")
+        db.execute("COMMIT")
+    _check_agent(db)
 
 
 def _refuse_newer(db: sqlite3.Connection, path: Path, version: int) -> None:
@@ -306,12 +384,56 @@ def _refuse_newer(db: sqlite3.Connection, path: Path, version: int) -> None:
     )
 
 
+def _check_agent(db: sqlite3.Connection) -> None:
+    """Raises DatabaseError if the one row about the agent, or a table, is not what the version says."""
+    try:
+        row = db.execute("SELECT boot_id, revision, first_boot_id, cordon FROM agent").fetchone()
+        for table, columns in (("networks", _NETWORKS), ("releases", _RELEASES), ("members", _MEMBERS)):
+            db.execute(f"SELECT {columns} FROM {table} LIMIT 0")
+        boot_id, _, first, cordon = row
+        f"{boot_id}{first}{cordon}".encode()
+        if cordon:
+            Cordon(**json.loads(cordon))
+    except sqlite3.OperationalError as exc:
+        if getattr(exc, "sqlite_errorname", "") != "SQLITE_ERROR":
+            raise
+        raise _corrupt(f"{exc}") from exc
+    except (ValueError, TypeError) as exc:
+        raise _corrupt(f"the row of the agent cannot be read: {exc}") from exc
+
+
+def _corrupt(why: str) -> sqlite3.DatabaseError:
+    damage = sqlite3.DatabaseError(why)
+    damage.sqlite_errorname = "SQLITE_CORRUPT"
+    return damage
+
+
+def _free_name(path: Path) -> str:
+    """Where a damaged journal is kept: nothing that was kept before is overwritten."""
+    first = f"{path}.damaged-{int(time.time())}"
+    names = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(1)))
+    return next(name for name in names if not os.path.lexists(name))
+
+
 def _set_aside(path: Path) -> str:
-    kept = f"{path}.damaged-{int(time.time())}"
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").rename(f"{kept}{suffix}")
+    """Keep a damaged journal under another name. Whoever is killed half-way has lost nothing of it."""
+    kept = _free_name(path)
+    # The journal itself first: without it, SQLite takes what was written ahead for refuse, and with it for the newest.
+    suffixes = ("", "-wal", "-shm")
+    for act in (_link, _unlink):
+        for suffix in suffixes:
+            with contextlib.suppress(FileNotFoundError):
+                act(f"{path}{suffix}", f"{kept}{suffix}")
     return kept
+
+
+def _link(path: str, kept: str) -> None:
+    os.link(path, kept)
+
+
+def _unlink(path: str, kept: str) -> None:
+    del kept
+    os.unlink(path)  # noqa: PTH108  as above
 
 
 def _row(record: Record) -> tuple[object, ...]:
@@ -335,30 +457,36 @@ def _row(record: Record) -> tuple[object, ...]:
     )
 
 
-def _record(row: tuple) -> Record:  # type: ignore[type-arg]  # SQLite's rows are untyped
-    try:
-        return Record(
-            vm_id=VmId(row[0]),
-            uid=Uid(row[1]),
-            revision=row[2],
-            phase=Phase(row[3]),
-            spec=row[4],
-            spec_hash=row[5],
-            boot_id=row[6],
-            plan=codec.plan_from_json(row[7]),
-            failure=codec.failure_from_json(row[8]),
-            create_time=row[9],
-            update_time=row[10],
-            last_sequence=row[11],
-            release_attempts=row[12],
-            release_at=row[13],
-            owner=row[14],
-        )
-    except (ValueError, KeyError, TypeError) as exc:
-        raise JournalFailed(f"the journal's row of {row[0]} cannot be read: {exc}") from exc
+def _check_texts(row: Sequence[object]) -> None:
+    """Raises ValueError unless every text of a row is one."""
+    for value in row:
+        if isinstance(value, str):
+            value.encode()
 
 
-def _member(row: tuple) -> Member:  # type: ignore[type-arg]  # SQLite's rows are untyped
+def _record(row: Sequence[Any]) -> Record:
+    _check_texts(row)
+    return Record(
+        vm_id=VmId(row[0]),
+        uid=Uid(row[1]),
+        revision=row[2],
+        phase=Phase(row[3]),
+        spec=row[4],
+        spec_hash=row[5],
+        boot_id=row[6],
+        plan=codec.plan_from_json(row[7]),
+        failure=codec.failure_from_json(row[8]),
+        create_time=row[9],
+        update_time=row[10],
+        last_sequence=row[11],
+        release_attempts=row[12],
+        release_at=row[13],
+        owner=row[14],
+    )
+
+
+def _member(row: Sequence[Any]) -> Member:
+    _check_texts(row)
     return Member(
         member_id=row[0],
         network=row[1],
@@ -375,7 +503,8 @@ def _member(row: tuple) -> Member:  # type: ignore[type-arg]  # SQLite's rows ar
     )
 
 
-def _release(row: tuple) -> Release:  # type: ignore[type-arg]  # SQLite's rows are untyped
+def _release(row: Sequence[Any]) -> Release:
+    _check_texts(row)
     return Release(
         release_id=row[0],
         vm_id=VmId(row[1]),

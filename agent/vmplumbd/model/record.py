@@ -89,7 +89,8 @@ class Cordon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
-    """What a journal held when it was opened. `set_aside` names a damaged file that was kept.
+    """What a journal held when it was opened. `set_aside` names a damaged file that was kept, whole; with
+    `unreadable`, the rows that could not be read, the others are still there.
 
     `boot_id` is that of its last writer, `first_boot_id` the one in which it began.
     """
@@ -100,5 +101,6 @@ class JournalState:
     boot_id: str
     first_boot_id: str = ""
     set_aside: str = ""
+    unreadable: tuple[str, ...] = ()
     members: tuple[Member, ...] = ()
     cordon: Cordon | None = None

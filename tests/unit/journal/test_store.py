@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +22,7 @@ from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.outcome import Attachment, Plan
 from vmplumbd.model.progress import Failure
-from vmplumbd.model.record import Cordon, Record, Release
+from vmplumbd.model.record import Cordon, Member, Record, Release
 
 
 @pytest.fixture
@@ -195,17 +198,146 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path: Path, damage: byt
     assert Path(state.set_aside).read_bytes() == damage
 
 
-def test_a_row_that_cannot_be_read_is_told_with_its_vm(path: Path) -> None:
+DAMAGED_ROWS = {
+    "a plan that is none": "UPDATE networks SET plan = 'nonsense' WHERE vm_id = 'vm-1'",
+    "a text that is none": "UPDATE networks SET owner = CAST(x'6cff63' AS TEXT) WHERE vm_id = 'vm-1'",
+    "an id that is none": "UPDATE networks SET vm_id = CAST(x'766dff' AS TEXT) WHERE vm_id = 'vm-1'",
+    "a phase that is none": "UPDATE networks SET phase = 99 WHERE vm_id = 'vm-1'",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_ROWS.values(), ids=DAMAGED_ROWS)
+def test_a_row_that_cannot_be_read_is_told_and_kept_aside_and_the_others_stay(
+    path: Path, damage: str
+) -> None:
+    first = SqliteJournal(str(path))
+    for vm_id, revision in (("vm-0", 1), ("vm-1", 9), ("vm-2", 1)):
+        first.put(record(vm_id, revision))
+    left = first.remove(VmId("vm-0"), 7, release())
+    first.close()
+    with sqlite3.connect(path) as db:
+        db.execute(damage)
+    db.close()
+    second = SqliteJournal(str(path))
+    state = second.load()
+    second.close()
+    assert (state.records, state.releases) == ((record("vm-2"),), (left,))
+    (told,) = state.unreadable
+    assert told.startswith("networks vm")
+    assert stat.S_IMODE(Path(state.set_aside).stat().st_mode) == 0o600
+    with sqlite3.connect(state.set_aside) as db:
+        assert db.execute("SELECT count(*) FROM networks").fetchone() == (2,)
+    db.close()
+    third = SqliteJournal(str(path))
+    state = third.load()
+    # The revision of what is left out is not given again.
+    assert (state.set_aside, state.unreadable, state.revision) == ("", (), 9)
+    third.close()
+
+
+@pytest.mark.parametrize("table", ["releases", "members"])
+def test_what_is_owed_and_cannot_be_read_is_told_too(path: Path, table: str) -> None:
+    first = SqliteJournal(str(path))
+    first.put(record())
+    first.remove(VmId("vm-1"), 7, release())
+    first.put_member(Member(member_id=0, network="n", conf_list=b"{}", boot_id="boot", path="/n"))
+    first.close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"UPDATE {table} SET boot_id = CAST(x'ff' AS TEXT)")
+    db.close()
+    second = SqliteJournal(str(path))
+    state = second.load()
+    second.close()
+    assert state.unreadable == (f"{table} 1",)
+    assert (len(state.releases), len(state.members)) == ((0, 1) if table == "releases" else (1, 0))
+
+
+DAMAGED_SCHEMAS = {
+    "says what is no text": "UPDATE sqlite_master SET sql = CAST(sql || x'ff' AS TEXT) WHERE name = 'networks'",
+    "lacks a column": "UPDATE sqlite_master SET sql = replace(sql, 'owner', 'ownes') WHERE name = 'networks'",
+    "lacks the agent's": "UPDATE sqlite_master SET sql = replace(sql, 'cordon', 'cordoX') WHERE name = 'agent'",
+    "has a boot that is no text": "UPDATE agent SET boot_id = CAST(x'ff' AS TEXT)",
+    "has a cordon that is none": "UPDATE agent SET cordon = 'nonsense'",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_SCHEMAS.values(), ids=DAMAGED_SCHEMAS)
+def test_a_journal_whose_tables_are_damaged_is_set_aside(path: Path, damage: str) -> None:
     first = SqliteJournal(str(path))
     first.put(record())
     first.close()
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE networks SET plan = 'nonsense'")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(damage)
     db.close()
+    damaged = path.read_bytes()
     second = SqliteJournal(str(path))
-    with pytest.raises(JournalFailed, match="row of vm-1"):
-        second.load()
+    state = second.load()
     second.close()
+    assert state.records == ()
+    assert Path(state.set_aside).read_bytes() == damaged
+
+
+def test_what_was_set_aside_before_is_not_overwritten(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    now = int(time.time())
+    before = [Path(f"{path}.damaged-{second}") for second in range(now, now + 20)]
+    for one in before:
+        one.write_bytes(b"of another time")
+    path.write_bytes(b"not a database at all " * 50)
+    made = SqliteJournal(str(path))
+    kept = Path(made.load().set_aside)
+    made.close()
+    assert kept not in before
+    assert kept.read_bytes() == b"not a database at all " * 50
+    assert {one.read_bytes() for one in before} == {b"of another time"}
+
+
+# Opens the journal at argv[1], and dies before act number argv[2] on its files.
+DIES = """
+import os, sys
+from vmplumbd.journal.store import SqliteJournal
+left = int(sys.argv[2])
+def dying(act):
+    def called(*given):
+        global left
+        if left == 0:
+            os._exit(0)
+        left -= 1
+        act(*given)
+    return called
+for name in ("link", "unlink", "rename"):
+    setattr(os, name, dying(getattr(os, name)))
+SqliteJournal(sys.argv[1])
+os._exit(1)
+"""
+
+
+def test_of_a_damaged_journal_nothing_is_lost_whenever_its_agent_is_killed(path: Path) -> None:
+    first = SqliteJournal(str(path))
+    first.close()
+    first = SqliteJournal(str(path))
+    first.put(record())
+    # As a SIGKILL leaves them, and then the disk.
+    main, ahead = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+    first.close()
+    main = b"#" * 100 + main[100:]
+    acts = 0
+    died = True
+    while died:
+        for one in path.parent.iterdir():
+            one.unlink()
+        path.write_bytes(main)
+        Path(f"{path}-wal").write_bytes(ahead)
+        done = subprocess.run([sys.executable, "-c", DIES, path, str(acts)], check=False)
+        died = done.returncode == 0
+        second = SqliteJournal(str(path))
+        assert second.load().records == ()
+        second.close()
+        there = {one.read_bytes() for one in path.parent.iterdir() if ".damaged-" in one.name}
+        assert {main, ahead} <= there, acts
+        acts += 1
+    assert acts > 4
 
 
 def test_a_directory_that_cannot_be_written_is_a_journal_fault(tmp_path: Path) -> None:
