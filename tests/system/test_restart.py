@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -77,6 +78,23 @@ def test_a_kill_during_a_set_up_is_undone_at_the_next_start_and_the_caller_may_r
     fresh.tear_down("vm-1")
     fresh.quiet()
     eventually(lambda: snapshot() == before, "the world is as it was")
+
+
+def test_a_client_whose_set_up_a_kill_undid_gets_its_network_all_the_same(fresh: Daemon) -> None:
+    fresh.plugin("slow", SLOW)
+    fresh.network("slow", ptp(), REDIRECT, {"type": "slow"})
+    asked = request("vm-1", "slow")
+    began = threading.Event()
+    target = f"unix:{fresh.socket}"
+    with Client(target, retry=Retry(attempts=30, most=0.5)) as client, ThreadPoolExecutor(1) as caller:
+        call = caller.submit(client.set_up, "vm-1", asked.spec, on_progress=lambda _: began.set(), timeout=30)
+        eventually((fresh.directory / "in-vm-1").exists, "the plugin runs")
+        assert began.wait(10)
+        fresh.kill()
+        (fresh.directory / "gate").touch()
+        fresh.start()
+        assert call.result(30).ip_boot_param
+    assert fresh.tear_down("vm-1").existed
 
 
 def test_a_drain_lets_a_running_set_up_end(host: Host, fresh: Daemon) -> None:

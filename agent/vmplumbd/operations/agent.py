@@ -359,11 +359,16 @@ class Agent:
                     return held
             elif kind is Kind.SET_UP:
                 record = self.tools.book.get(vm_id)
-                if record is not None and record.uid == resume.uid and by.sees(record.owner):
-                    if record.phase is Phase.READY and resume.sequence <= record.last_sequence:
+                if (
+                    record is not None
+                    and record.uid == resume.uid
+                    and by.sees(record.owner)
+                    # How far a set-up came before the agent was killed is not known: its caller may begin anew.
+                    and resume.sequence <= record.last_sequence
+                ):
+                    if record.phase is Phase.READY:
                         return self._replay(record)
                     if record.phase is Phase.FAILED and record.failure is not None:
-                        # How far a set-up came before the agent was killed is not known.
                         operation = self._replay(record)
                         operation.log.finish(error=failures.of_failure(record.failure))
                         return operation
