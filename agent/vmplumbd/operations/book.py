@@ -18,6 +18,7 @@ from vmplumbd.errors import AgentError
 from vmplumbd.model.caller import LOCAL_OWNER
 from vmplumbd.model.ids import Uid, VmId
 from vmplumbd.model.lifecycle import Phase
+from vmplumbd.model.net import NetnsDir
 from vmplumbd.model.progress import Holder, Leftover, Step
 from vmplumbd.model.record import Cordon, JournalState, Member, Record, Release
 from vmplumbd.model.trace import TraceContext
@@ -105,6 +106,9 @@ class Book:
         self._mutex = threading.Lock()
         self._records: dict[VmId, Record] = {one.vm_id: one for one in state.records}
         self._owned = collections.Counter(one.owner for one in state.records)
+        self._netns_dirs = collections.Counter(
+            one.plan.netns_dir for one in state.records if one.plan.netns_dir is not None
+        )
         self._releases: dict[int, Release] = {one.release_id: one for one in state.releases}
         self._members: dict[int, Member] = {one.member_id: one for one in state.members}
         self._releases_of: dict[VmId, set[int]] = {}
@@ -161,6 +165,13 @@ class Book:
         with self._mutex:
             found = list(self._records.values())
         return [one for one in found if one.vm_id != vm_id]
+
+    def other_netns_dirs(self, vm_id: VmId) -> list[NetnsDir]:
+        """What was made for the namespaces of other VMs to lie in, each once: thousands may share one."""
+        with self._mutex:
+            own = self._records.get(vm_id)
+            mine = own.plan.netns_dir if own is not None else None
+            return [one for one, count in self._netns_dirs.items() if count > (one == mine)]
 
     def knows(self, vm_id: VmId) -> bool:
         """Whether the journal has anything of this VM: a record, or what a former network still owes."""
@@ -407,11 +418,19 @@ class Book:
                 former = self._records.get(record.vm_id)
                 self._records[record.vm_id] = record
                 self._owned[record.owner] += 1
+            self._count_dir(record.plan.netns_dir if record.phase is not Phase.REMOVED else None, 1)
             if former is not None:
                 self._owned[former.owner] -= 1
                 if not self._owned[former.owner]:
                     del self._owned[former.owner]
+                self._count_dir(former.plan.netns_dir, -1)
             self._history.append(record)
             watchers = list(self._watchers)
         for wake in watchers:
             wake()
+
+    def _count_dir(self, made: NetnsDir | None, more: int) -> None:
+        if made is not None:
+            self._netns_dirs[made] += more
+            if not self._netns_dirs[made]:
+                del self._netns_dirs[made]

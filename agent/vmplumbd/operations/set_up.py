@@ -276,8 +276,7 @@ def _planned_dir(tools: Tools, vm_id: VmId, netns_path: str) -> net.NetnsDir | N
 
 
 def _with_others(tools: Tools, vm_id: VmId, made: net.NetnsDir) -> net.NetnsDir | None:
-    others = (one.plan.netns_dir for one in tools.book.others(vm_id))
-    owed = namespace.shared(made, [one for one in others if one is not None])
+    owed = namespace.shared(made, tools.book.other_netns_dirs(vm_id))
     return owed if owed.made or owed.mounted else None
 
 
