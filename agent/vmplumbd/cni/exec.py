@@ -3,9 +3,9 @@
 posix_spawn costs the same whatever the size of the parent; stdin is a memory file, so nobody has to feed a
 pipe. A plugin leads its own process group: at the deadline, on cancel and when it fails, the whole group is
 killed, because an IPAM plugin it started would otherwise go on, and would hold our pipes open. What left the
-group is reached by the call's control group (`cells`), and by its mark among the orphans of a subreaper
-(`orphans`), as far as the agent has these. A plugin that succeeds may leave a process behind; its pipes are
-waited for a little and then closed.
+group is reached by the call's control group (`cells`), and among the orphans of a subreaper (`orphans`), as
+far as the agent has these. A plugin that succeeds may leave a process behind; its pipes are waited for a
+little and then closed.
 
 The environment is small: what `passthrough` names (PATH, which plugins need to find iptables), GOMAXPROCS=1 unless
 it is named there, what the call adds, and the CNI_ variables. Signals are unblocked and at their defaults, other
@@ -222,7 +222,7 @@ class ExecInvoker:
         wait = _BUSY_FIRST_WAIT
         while True:
             try:
-                return spawn() if self.orphans is None else self.orphans.start(spawn)
+                return spawn() if self.orphans is None else self.orphans.start(spawn, mark)
             except OSError as exc:
                 cause = f"fork/exec {executable}: {os.strerror(exc.errno or 0).lower()}"
                 if exc.errno != errno.ETXTBSY:

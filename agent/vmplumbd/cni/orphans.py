@@ -2,7 +2,8 @@
 
 A process whose parent ends becomes a child of the nearest subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), so one
 that left its plugin's process group is still found: by the mark of its call in its environment, which it
-inherited. One that runs with another environment is not; a control group (`cni.cells`) holds that one too.
+inherited. One that runs with another environment is found where its plugin was the only one: nobody else can
+have handed it on. Else it is missed; a control group (`cni.cells`) holds that one too.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ class Orphans:
     def __init__(self) -> None:
         self._known: set[int] = set()
         self._guard = threading.Lock()
+        # The mark of the call before which this process had no child, and since which no other has begun.
+        self._only = ""
 
-    def start(self, spawn: Callable[[], int]) -> int:
-        """Spawn a child that its caller will wait for, and say so with `ended`."""
+    def start(self, spawn: Callable[[], int], mark: str = "") -> int:
+        """Spawn a child of the call with that mark, for which its caller will wait, and say so with `ended`."""
         with self._guard:
+            self._only = mark if _has_no_child() else ""
             pid = spawn()
             self._known.add(pid)
         return pid
@@ -70,13 +74,15 @@ class Orphans:
         for _ in range(_GENERATIONS):
             with self._guard:
                 # Whoever ended meanwhile has handed its children on to us: another look.
-                if not sum(self._end(pid, wanted) for pid in _children() if pid not in self._known):
+                every = bool(mark) and self._only == mark
+                found = [pid for pid in _children() if pid not in self._known]
+                if not sum(self._end(pid, wanted, every=every) for pid in found):
                     break
 
     @staticmethod
-    def _end(pid: int, wanted: bytes) -> bool:
+    def _end(pid: int, wanted: bytes, *, every: bool) -> bool:
         environment = _environment(Path(f"/proc/{pid}"))
-        if environment is not None and wanted not in environment:
+        if environment is not None and wanted not in environment and not every:
             return False
         # Ours until we wait for it, so the number is still its own.
         if environment is not None:
@@ -86,6 +92,15 @@ class Orphans:
             # A leader that has ended may have threads that run: such a one is not waited for.
             return os.waitpid(pid, os.WNOHANG if environment is None else 0)[0] == pid
         return True
+
+
+def _has_no_child() -> bool:
+    """Whether this process has no child at all, not even one that has ended."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _read_children() -> list[int]:

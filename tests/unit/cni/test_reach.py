@@ -21,7 +21,7 @@ from vmplumbd.cni.error import PluginFailed, PluginTimedOut
 from vmplumbd.cni.exec import ExecInvoker
 from vmplumbd.cni.invoke import Command, Invocation
 
-Plugin = Callable[[str], Path]
+Plugin = Callable[..., Path]
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def groups() -> Iterator[Path]:
 def plugin(tmp_path: Path) -> Plugin:
     """Write the plugin `p` that starts a grandchild, waits until it is up, and then does as the text says."""
 
-    def write(then: str) -> Path:
+    def write(then: str, how: str = "setsid") -> Path:
         os.mkfifo(tmp_path / "pid")
         script = tmp_path / "p"
         script.write_text(
-            f"#!/bin/sh\nsetsid sh -c 'echo $$; exec sleep 600' >{tmp_path}/pid 3>&1 &\n"
+            f"#!/bin/sh\n{how} sh -c 'echo $$; exec sleep 600' >{tmp_path}/pid 3>&1 &\n"
             f"read pid <{tmp_path}/pid; echo $pid >{tmp_path}/told\n{then}\n"
         )
         script.chmod(0o755)
@@ -281,6 +281,66 @@ def test_a_subreaper_finds_what_left_the_group_of_a_late_plugin_by_its_mark(
 
     late(told, attempt)
     assert gone(int(told.read_text()))
+
+
+def test_a_subreaper_finds_what_left_group_session_and_environment_of_the_only_plugin(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    told = plugin("exit 1", how="env -i setsid")
+    agent = as_subreaper(tmp_path, 30.0)
+    assert json.loads(agent.communicate(timeout=60)[0]) == {"said": "PluginFailed", "children": []}
+    assert gone(int(told.read_text()))
+
+
+# A call with the mark "m" ends beside what argv[1] says; then an orphan without a mark is there.
+UNMARKED = """
+import json, os, sys, time
+from vmplumbd.cni.orphans import Orphans, _children
+made = Orphans()
+def sleeper():
+    return os.posix_spawn("/bin/sleep", ["sleep", "600"], {})
+if sys.argv[1] == "one that was there":
+    sleeper()
+others = [made.start(sleeper, "before")] if sys.argv[1] == "one that began before" else []
+called = made.start(sleeper, "m")
+if sys.argv[1] == "one that began since":
+    others.append(made.start(sleeper, "since"))
+os.kill(called, 9)
+os.waitpid(called, 0)
+made.ended(called)
+orphan = sleeper()
+if sys.argv[1] == "one that began at its end":
+    others.append(made.start(sleeper, "since"))
+made.kill("m")
+left = _children()
+for one in left:
+    os.kill(one, 9)
+print(json.dumps(orphan in left))
+"""
+
+
+@pytest.mark.parametrize(
+    ("beside", "stays"),
+    [
+        ("nobody", False),
+        ("one that was there", True),
+        ("one that began before", True),
+        ("one that began since", True),
+        ("one that began at its end", True),
+    ],
+)
+def test_an_orphan_without_a_mark_is_a_plugin_s_if_it_can_be_nobody_else_s(
+    beside: str, *, stays: bool
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", UNMARKED, beside],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert json.loads(told.stdout) is stays
 
 
 def test_a_subreaper_leaves_what_a_plugin_left_on_purpose_and_reaps_it_when_it_ends(
