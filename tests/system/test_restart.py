@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,6 +97,45 @@ def test_a_client_whose_set_up_a_kill_undid_gets_its_network_all_the_same(fresh:
         fresh.start()
         assert call.result(30).ip_boot_param
     assert fresh.tear_down("vm-1").existed
+
+
+def test_a_start_does_not_wait_for_each_network_whose_plugin_hangs(host: Host) -> None:
+    hangs = """
+case $CNI_COMMAND in
+VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}';;
+ADD) sed -e 's/.*"prevResult": *//' -e 's/}$//';;
+DEL) while [ -e $DIR/hang ]; do sleep 0.02; done;;
+esac
+"""
+    with daemon_in(host, limits__undo_timeout="4") as made:
+        before = snapshot()
+        made.plugin("hangs", hangs)
+        made.network("hanging", ptp(), REDIRECT, {"type": "hangs"})
+        for number in range(5):
+            made.set_up(f"vm-{number}", "hanging")
+            host.run(["ip", "netns", "del", f"vm-{number}"])
+        assert made.terminate() == 0
+        (made.directory / "hang").touch()
+        began = time.monotonic()
+        made.start()
+        # Each of them would have taken four seconds.
+        assert time.monotonic() - began < 12
+        assert made.wait_for("reconciled")["waiting"] == 5
+        assert made.result("bystander").ip_boot_param
+        (made.directory / "hang").unlink()
+        for vm_id in ("bystander", *(f"vm-{number}" for number in range(5))):
+            eventually(functools.partial(torn_down, made, vm_id), f"{vm_id} is taken back")
+        made.quiet()
+        eventually(lambda: snapshot() == before, "the world is as it was")
+
+
+def torn_down(made: Daemon, vm_id: str) -> bool:
+    """Whether its teardown is through, or there is nothing of it any more."""
+    try:
+        made.tear_down(vm_id)
+    except grpc.RpcError:
+        return False
+    return True
 
 
 def test_a_drain_lets_a_running_set_up_end(host: Host, fresh: Daemon) -> None:

@@ -45,6 +45,8 @@ def reconcile(tools: Tools, tell: Callable[[str, str, str], None]) -> Reconciled
     undone: list[str] = []
     released: list[str] = []
     waiting: list[str] = []
+    # For all that plugins are executed for, together: one that hangs must not keep the listeners from opening.
+    ends = tools.clock.monotonic() + tools.settings.undo_timeout
     for record in tools.book.records():
         if record.phase is Phase.READY and _stands(tools, record):
             adopted.append(record.vm_id)
@@ -52,7 +54,7 @@ def reconcile(tools: Tools, tell: Callable[[str, str, str], None]) -> Reconciled
         if record.phase is Phase.FAILED and not _owes(record):
             continue
         told = _why(tools, record)
-        if _take_back(tools, record, told):
+        if _take_back(tools, record, told, None if reap.all_built_in(tools, record.plan) else ends):
             group = undone if record.phase is Phase.SETTING_UP else released
             group.append(record.vm_id)
         else:
@@ -146,8 +148,11 @@ def _why(tools: Tools, record: Record) -> str:
     return f"the agent was restarted while it was {record.phase.name}"
 
 
-def _take_back(tools: Tools, record: Record, why: str) -> bool:
-    """Take back what a record holds. False if something stays; the record then says what."""
+def _take_back(tools: Tools, record: Record, why: str, deadline: float | None = None) -> bool:
+    """Take back what a record holds. False if something stays; the record then says what.
+
+    Without a `deadline` it has the time of an undoing to itself.
+    """
     old_boot = record.boot_id != tools.book.boot_id
     plan = record.plan
     current = record
@@ -164,7 +169,7 @@ def _take_back(tools: Tools, record: Record, why: str) -> bool:
         gone = reap.take_back(
             tools,
             current,
-            deadline=tools.clock.monotonic() + tools.settings.undo_timeout,
+            deadline=deadline or tools.clock.monotonic() + tools.settings.undo_timeout,
             tell=_silence,
             # A row that stays has no place for what is still owed.
             defer=not stays,
