@@ -32,7 +32,7 @@ from vmplumbd.operations import chain, failures
 from vmplumbd.operations.book import Kind, Operation
 from vmplumbd.operations.events import EventLog
 from vmplumbd.operations.lanes import Park, Sleep, WaitFor
-from vmplumbd.operations.look import look, mark_of, pool_directory
+from vmplumbd.operations.look import look, mark_of
 from vmplumbd.operations.tear_down import TearDownOrder
 from vmplumbd.operations.tools import Tools
 from vmplumbd.plugins import masquerade
@@ -230,11 +230,6 @@ def _do(tools: Tools, views: Views, finding: Finding, aside: Quarantine | None) 
             _remove_netns(tools, finding, aside)
         case _, ResourceKind.FILE if _is_directory(finding):
             _remove_directory(finding, aside)
-        case _, ResourceKind.FILE if finding.where in _netns_dirs(tools):
-            if aside is not None:
-                aside.write_down(finding)
-            _check_mark(finding)
-            tools.kernel.delete_netns(_path(finding))
         case _, ResourceKind.FILE if finding.what.startswith(judge.DRAFT_PREFIX):
             _release(finding, aside)
         case _, _:
@@ -474,11 +469,6 @@ def _path(finding: Finding) -> str:
 
 def _is_directory(finding: Finding) -> bool:
     return os.path.isdir(_path(finding)) and not os.path.islink(_path(finding))  # noqa: PTH112, PTH114
-
-
-def _netns_dirs(tools: Tools) -> frozenset[str]:
-    settings = tools.settings
-    return frozenset((settings.netns_dir, *settings.defaults.policy.netns_roots, pool_directory(settings)))
 
 
 def _check_mark(finding: Finding) -> None:
