@@ -486,7 +486,7 @@ class Bench:
 
     def _due(self) -> bool:
         book = self.tools.book
-        owing = (one for one in book.records() if one.phase is Phase.FAILED and reconcile._owes(one))
+        owing = (one for one in book.records() if one.phase is Phase.FAILED and one.owes)
         return bool(book.releases()) or any(owing)
 
     def stands(self) -> bool:

@@ -25,6 +25,7 @@ from vmplumbd.model import net
 from vmplumbd.model.caller import LOCAL
 from vmplumbd.model.lifecycle import Phase
 from vmplumbd.model.record import Release
+from vmplumbd.model.spec import CniConfiguration, NetworkInterface, NetworkSpec
 from vmplumbd.operations.agent import CheckCall
 from vmplumbd.operations.book import Operation
 from vmplumbd.operations.collect import CollectOrder
@@ -291,6 +292,31 @@ def test_what_a_forced_teardown_could_not_remove_is_tried_again_before_the_addre
             made.start()
         made.settle()
         assert made.seen() == before
+        assert made.rows() == (0, 0)
+
+
+def test_what_a_former_network_owes_is_given_back_also_when_the_next_set_up_has_failed(
+    seam: Seam, place: FakePlace
+) -> None:
+    with bench(seam, place, adopted=False) as made:
+        before = made.seen()
+        made.set_up()
+        seam.refuse("plugin host-local DEL", "code 999")
+        operation = made.agent.tear_down(VM, TearDownOrder(timeout=60, force=True))
+        assert operation is not None
+        made.work(until=lambda: operation.log.finished)
+        seam.refuse("plugin tc-redirect-tap ADD", "code 999")
+        forced = CniConfiguration(network_name=chains.NETWORK, force=True)
+        spec = NetworkSpec(interfaces=(NetworkInterface(cni=forced),))
+        failed = made.agent.set_up(VM, replace(made.order, spec=spec))
+        made.work(until=lambda: failed.log.finished)
+        assert failed.log.error is not None
+        seam.disarm()
+        made.settle()
+        assert made.seen() == before
+        # Its caller may still ask why it failed.
+        assert made.rows() == (1, 0)
+        made.finish()
         assert made.rows() == (0, 0)
 
 

@@ -36,6 +36,16 @@ class Record:
     release_at: float = 0.0
     owner: str = LOCAL_OWNER
 
+    @property
+    def owes(self) -> bool:
+        """Whether there may be something to take back."""
+        return bool(self.plan.attachments) or self.plan.netns_owned
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether it only says why a set-up failed, of which nothing is left."""
+        return self.phase is Phase.FAILED and not self.owes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:

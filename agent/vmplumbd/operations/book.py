@@ -179,10 +179,12 @@ class Book:
             return vm_id in self._records or vm_id in self._releases_of
 
     def is_taken(self, vm_id: VmId) -> bool:
-        """Whether a network of this VM exists or is being set up."""
+        """Whether a network of this VM exists, or something of one, or one is being set up."""
         with self._mutex:
             running = self.running.get(vm_id)
-            return vm_id in self._records or (running is not None and running.kind is Kind.SET_UP)
+            record = self._records.get(vm_id)
+            stands = record is not None and not record.is_memory
+            return stands or (running is not None and running.kind is Kind.SET_UP)
 
     def count(self) -> int:
         """How many records there are."""

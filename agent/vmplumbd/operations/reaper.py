@@ -198,7 +198,8 @@ def _alone(tools: Tools, release: Release, lane: LaneName) -> Iterator[bool]:
     )
     book = tools.book
     with book.mutex:
-        free = release.vm_id not in book.running and book.get(release.vm_id) is None
+        record = book.get(release.vm_id)
+        free = release.vm_id not in book.running and (record is None or record.is_memory)
         if free:
             book.running[release.vm_id] = operation
     try:

@@ -51,7 +51,7 @@ def reconcile(tools: Tools, tell: Callable[[str, str, str], None]) -> Reconciled
         if record.phase is Phase.READY and _stands(tools, record):
             adopted.append(record.vm_id)
             continue
-        if record.phase is Phase.FAILED and not _owes(record):
+        if record.is_memory:
             continue
         told = _why(tools, record)
         if _take_back(tools, record, told, None if reap.all_built_in(tools, record.plan) else ends):
@@ -73,7 +73,7 @@ def reconcile(tools: Tools, tell: Callable[[str, str, str], None]) -> Reconciled
 
 def schedule(tools: Tools, record: Record) -> None:
     """Try again, with back-off and for ever, to take back what a FAILED record still holds."""
-    if _owes(record):
+    if record.owes:
         tools.lanes.submit(_again(tools, record), reap.lane_of(tools, record.plan), background=True)
 
 
@@ -132,10 +132,6 @@ def _stands(tools: Tools, record: Record) -> bool:
     if record.boot_id != tools.book.boot_id:
         return False
     return namespace.is_ours(tools.kernel, plan.netns_path, plan.netns_device, plan.netns_inode)
-
-
-def _owes(record: Record) -> bool:
-    return bool(record.plan.attachments) or record.plan.netns_owned
 
 
 def _why(tools: Tools, record: Record) -> str:
