@@ -22,7 +22,7 @@ import pytest
 
 from tests.host import Host
 from tests.parity.plugins import sides
-from tests.snapshot import namespace_snapshot, snapshot
+from tests.snapshot import namespace_snapshot, settled, snapshot
 from tests.system.daemon import REDIRECT, Daemon, conflist, eventually, ptp, refused, request
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumb.v1 import vm_network_pb2
@@ -137,10 +137,14 @@ def command(agent: Daemon, *words: str) -> tuple[int, dict[str, dict[str, Any]]]
     return done.returncode, {line["vm_id"]: line for line in lines}
 
 
-def settled() -> dict[str, Any]:
-    """The host without what comes some time after a link: its link-local addresses."""
-    found = snapshot()
-    return {key: value for key, value in found.items() if key not in ("addresses", "routes6", "links")}
+def host_end(vm_id: str) -> str:
+    """The name of the host's end of the VM's pair."""
+    cached = json.loads((CNI / vm_id / "results" / f"fcnet-{vm_id}-veth0").read_text())
+    return str(cached["result"]["interfaces"][0]["name"])
+
+
+def links() -> set[str]:
+    return {one["ifname"] for one in snapshot()["links"]}
 
 
 def spec(**cni: Any) -> pb.SetupNetworkRequest:
@@ -191,7 +195,7 @@ def test_a_live_vm_of_another_runtime_keeps_its_network(host: Host, foreign: For
     lodger = host.popen(["ip", "netns", "exec", "vm-1", "sleep", "600"])
     eventually(lambda: Path(f"/proc/{lodger.pid}/comm").read_text().strip() == "sleep", "it lives in there")
     agent.start()
-    left, inside = settled(), namespace_snapshot("/run/netns/vm-1")
+    left, inside = settled(snapshot), namespace_snapshot("/run/netns/vm-1")
     asked = [request("vm-1"), request("vm-1", if_name="veth0"), request("vm-1", validate_only=True)]
     asked += [request("vm-1", force=True), request("vm-1", netns_path="/run/netns/fresh"), request(other)]
     for one in asked:
@@ -201,7 +205,7 @@ def test_a_live_vm_of_another_runtime_keeps_its_network(host: Host, foreign: For
         assert ("used by sleep" in told.message) == (one.vm_id == "vm-1")
         assert "`vmplumbctl import`" in told.failure.hint
         assert not told.failure.retryable
-    assert (settled(), namespace_snapshot("/run/netns/vm-1")) == (left, inside)
+    assert (settled(snapshot), namespace_snapshot("/run/netns/vm-1")) == (left, inside)
     assert agent.networks() == []
 
 
@@ -257,12 +261,13 @@ def test_what_does_not_stand_stays_with_its_runtime(host: Host, foreign: Foreign
     (CNI / "results" / "fcnet-a_b-veth0").write_text(json.dumps({**body, "containerId": "a_b"}))
     (CNI / "results" / "fcnet-sound-veth0").write_text(json.dumps(body))
     host.run(["ip", "netns", "del", "no-netns"])
+    # The namespace's devices go behind it.
+    eventually(lambda: host_end("no-netns") not in links(), "its host end is gone")
     host.run(["ip", "-n", "no-tap", "link", "del", "fc0"])
-    veth = json.loads((CNI / "no-host-end" / "results" / "fcnet-no-host-end-veth0").read_text())
-    host.run(["ip", "link", "set", veth["result"]["interfaces"][0]["name"], "name", "renamed"])
-    left = settled()
+    host.run(["ip", "link", "set", host_end("no-host-end"), "name", "renamed"])
+    left = settled(snapshot)
     status, told = take_over(agent, apply=True)
-    assert settled() == left
+    assert settled(snapshot) == left
     assert status == 1
     assert {vm_id: bool(one["why"]) for vm_id, one in told.items()} == {
         "sound": False,
