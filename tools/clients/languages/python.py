@@ -11,7 +11,7 @@ from tools.clients.language import Count, Language, Workshop, junit
 TESTS = (
     "clients/python/tests",
     "tests/contract_rules/test_engines.py",
-    "tests/docs/test_examples.py::test_the_programs_of_the_python_client_s_readme_run",
+    "tests/docs/test_clients.py",
 )
 
 
