@@ -206,7 +206,7 @@ def _words(one: take_over.TakenOver) -> str:
 class Watch:
     """Who watches the agent, as the operator wants it. What is off is not loaded."""
 
-    def __init__(self, config: Config, daemon: Daemon, door: Door) -> None:
+    def __init__(self, config: Config, daemon: Daemon, door: Door, out_of_fleet: Callable[[], bool]) -> None:
         self._log = daemon.log
         self._where = config.metrics.listen
         self._metrics: MetricsDoor | None = None
@@ -225,6 +225,7 @@ class Watch:
                 metrics.Build(version=figures.AGENT_VERSION, contract=figures.CONTRACT_VERSION),
                 journal=compose.journal_path(config),
                 calls_open=lambda: door.calls,
+                out_of_fleet=out_of_fleet,
             )
             self.watchers.append(made)
             daemon.tools.book.listeners.append(made.ended)
@@ -386,8 +387,13 @@ async def _serve(
             clock=daemon.tools.clock.monotonic,
             connected={way: _connected(path) for way, path in sockets.items() if path},
         )
+    registrar: Registrar | None = None
+
+    def out_of_fleet() -> bool:
+        return registrar is not None and not registrar.present
+
     try:
-        watch = Watch(config, daemon, door)
+        watch = Watch(config, daemon, door, out_of_fleet)
     except InvalidConfig as exc:
         daemon.log.error("start.failed", error=str(exc))  # noqa: TRY400 - as above
         return 2

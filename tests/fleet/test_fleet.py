@@ -22,6 +22,7 @@ from tests.host import Host
 from tests.security.authority import Authority
 from tests.snapshot import snapshot
 from tests.system.daemon import REDIRECT, Daemon, daemon_in, eventually, ptp
+from tests.system.test_metrics import value
 from tools.fleet import rig
 from vmplumb import Client, Tls, VmplumbError
 from vmplumb import fleet as fleets
@@ -134,14 +135,17 @@ def test_an_agent_serves_while_etcd_is_away_and_tells_again(
         tmp_path, port=24790, certificate=folder / "etcd.pem", key=folder / "etcd.key", ca=authority.bundle
     ) as alone:
         etcd = Secured(cluster=alone, authority=authority, tls=tls)
+        metrics = str(tmp_path / "metrics.sock")
         with (
-            member(module_host, etcd, "a", "/alone") as agent,
+            member(module_host, etcd, "a", "/alone", metrics__listen=metrics, **SHORT) as agent,
             Fleet(alone.endpoints, tls=tls, prefix="/alone") as fleet,
         ):
             eventually(lambda: ids(fleet) == ["a"], "it is there")
+            eventually(lambda: value(metrics, "vmplumb_out_of_fleet") == 0, "it knows")
             (lost,) = alone.members
             lost.kill()
             agent.wait_for("fleet.away", seconds=60)
+            eventually(lambda: value(metrics, "vmplumb_out_of_fleet") == 1, "its lease has ended")
             agent.set_up("v")
             agent.tear_down("v")
             lost.start()

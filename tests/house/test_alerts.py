@@ -170,6 +170,11 @@ CASES: Mapping[str, Case] = {
         quiet={one("vmplumb_problems"): "0x120"},
         says="a: GetStatus names 1 problems",
     ),
+    "VmplumbOutOfFleet": Case(
+        loud={one("vmplumb_out_of_fleet"): "0 1x120"},
+        quiet={one("vmplumb_out_of_fleet"): "1x56 0 1x120"},
+        says="a: no caller finds the agent in its fleet",
+    ),
     "VmplumbDescriptorsLow": Case(
         loud={one("process_open_fds"): "900x120", one("process_max_fds"): "1000x120"},
         quiet={one("process_open_fds"): "800x120", one("process_max_fds"): "1000x120"},

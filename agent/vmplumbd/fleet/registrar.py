@@ -64,6 +64,8 @@ class Registrar:
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self._lease = 0
         self._told = b""
+        # The lease under which the key was written.
+        self._key_of = 0
         self._keep_at = 0.0
         self._ends_at = 0.0
         self._silent = ""
@@ -81,6 +83,12 @@ class Registrar:
                 self._store.revoke(self._lease)
             except EtcdError as exc:
                 self._note("fleet.away", error=str(exc))  # it ends by itself
+
+    @property
+    def present(self) -> bool:
+        """Whether the key stands in etcd, as far as can be told. May be asked on any thread."""
+        lease = self._lease
+        return bool(lease) and self._key_of == lease and self._monotonic() < self._ends_at
 
     def _run(self) -> None:
         wait = 0.0
@@ -127,7 +135,7 @@ class Registrar:
         if fresh or said != self._told:
             value = json_format.MessageToJson(described, indent=None, preserving_proto_field_name=True)
             self._store.put(self._key, value.encode(), lease=self._lease)
-            self._told = said
+            self._told, self._key_of = said, self._lease
         if fresh or self._silent:
             self._note("fleet.told", key=self._key)
         self._silent = ""

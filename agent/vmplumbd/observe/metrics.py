@@ -60,11 +60,19 @@ class Build:
 class Metrics:
     """All of it, for one agent. `text` may be asked on any thread, and blocks for the host's files."""
 
-    def __init__(self, agent: Agent, build: Build, *, journal: str, calls_open: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        build: Build,
+        *,
+        journal: str,
+        calls_open: Callable[[], int],
+        out_of_fleet: Callable[[], bool],
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call, unused-ignore]  # a time series more for each, asked by nobody
         self._registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
-        registry.register(_Held(agent, build, journal, calls_open))
+        registry.register(_Held(agent, build, journal, calls_open, out_of_fleet))
         labels = ("grpc_type", "grpc_service", "grpc_method")
         self._started = Counter("grpc_server_started", "Calls that began.", labels, registry=registry)
         self._handled = Counter(
@@ -177,11 +185,19 @@ class _Bounded:
 class _Held(Collector):
     """What the agent holds and does at the moment of asking."""
 
-    def __init__(self, agent: Agent, build: Build, journal: str, calls_open: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        build: Build,
+        journal: str,
+        calls_open: Callable[[], int],
+        out_of_fleet: Callable[[], bool],
+    ) -> None:
         self._agent = agent
         self._build = build
         self._journal = journal
         self._calls_open = calls_open
+        self._out_of_fleet = out_of_fleet
 
     def collect(self) -> Iterable[Metric]:
         """One family after the other. Blocks for the host's files."""
@@ -199,6 +215,11 @@ class _Held(Collector):
         yield _gauge("vmplumb_start_time_seconds", "When the agent started.", agent.started)
         yield _gauge("vmplumb_ready", "Whether a set-up would be accepted.", agent.ready)
         yield _gauge("vmplumb_cordoned", "Whether an operator wants none to be.", agent.cordon is not None)
+        yield _gauge(
+            "vmplumb_out_of_fleet",
+            "Whether the agent should be told of in a fleet, and is not.",
+            self._out_of_fleet(),
+        )
         yield _gauge(
             "vmplumb_problems", "Things an operator should look at: GetStatus has them.", len(agent.problems)
         )

@@ -99,6 +99,10 @@ class World:
         self.clock.time += later
         return self.registrar.beat()
 
+    def present(self) -> bool:
+        """Whether the agent takes its key to stand."""
+        return self.registrar.present
+
     def told(self) -> FleetAgent:
         """What stands in etcd."""
         return json_format.Parse(self.etcd.keys["/p/agents/a"][0], FleetAgent())
@@ -116,6 +120,32 @@ def test_what_has_not_changed_is_told_once_and_its_lease_kept_three_times_in_its
     assert world.etcd.taken() == ["put"]
     assert world.told().networks_live == 2
     assert world.notes == ["fleet.told"]
+
+
+def test_it_is_present_while_its_key_stands_under_a_lease_that_lives() -> None:
+    world = World()
+    assert not world.present()
+    world.beat()
+    assert world.present()
+    world.etcd.fails = AWAY
+    world.beat(TTL - 1)
+    assert world.present()
+    world.beat(1)
+    assert not world.present()
+    world.etcd.fails = None
+    world.beat()
+    assert world.present()
+
+
+def test_it_is_not_present_while_its_key_cannot_be_written() -> None:
+    world = World()
+    world.beat()
+    world.etcd.leases.clear()
+    world.agent.networks_live = 2
+    world.beat()  # the put is refused
+    assert not world.present()
+    world.beat()
+    assert world.present()
 
 
 def test_a_lease_that_has_ended_is_followed_by_another() -> None:

@@ -75,9 +75,17 @@ class _Tried:
     attempts: int
 
 
-def made(agent: Having | None = None, journal: str = "/nowhere/journal.db") -> Metrics:
+def made(
+    agent: Having | None = None, journal: str = "/nowhere/journal.db", *, out_of_fleet: bool = False
+) -> Metrics:
     build = Build(version="0.1.0", contract="1.0.0")
-    return Metrics(cast("Any", agent or Having()), build, journal=journal, calls_open=lambda: 4)
+    return Metrics(
+        cast("Any", agent or Having()),
+        build,
+        journal=journal,
+        calls_open=lambda: 4,
+        out_of_fleet=lambda: out_of_fleet,
+    )
 
 
 def samples(metrics: Metrics) -> dict[Sample, float]:
@@ -201,13 +209,14 @@ def test_what_the_agent_holds_is_read_when_it_is_asked_for(tmp_path: Any) -> Non
         pool=(PoolState(network="fcnet", depth=2, size=4, hits=7, misses=1, problem=""),),
         diagnosed=(99.0, Diagnosis(revision=1, findings=(finding, finding))),
     )
-    found = samples(made(agent, str(tmp_path / "journal.db")))
+    found = samples(made(agent, str(tmp_path / "journal.db"), out_of_fleet=True))
     mine = {key: value for key, value in found.items() if re.match("vmplumb_(?!operation_|start)", key[0])}
     pool = (("network", "fcnet"),)
     expected: dict[Sample, float] = {
         ("vmplumb_build_info", (("contract", "1.0.0"), ("version", "0.1.0"))): 1,
         ("vmplumb_ready", ()): 1,
         ("vmplumb_cordoned", ()): 0,
+        ("vmplumb_out_of_fleet", ()): 1,
         ("vmplumb_problems", ()): 0,
         ("vmplumb_calls_open", ()): 4,
         ("vmplumb_operations_admitted", ()): 3,
