@@ -129,7 +129,7 @@ def _environment(process: Path, pause: Callable[[float], object] = time.sleep) -
     """
     for _ in range(round(_EXEC_SECONDS / _EXEC_PERIOD)):
         try:
-            found = (process / "environ").read_bytes()
+            found = _if_allowed(process / "environ")
             if found:
                 return found.split(b"\0")
             fields = (process / "stat").read_bytes().rpartition(b")")[2].split()
@@ -140,7 +140,15 @@ def _environment(process: Path, pause: Callable[[float], object] = time.sleep) -
         # proc(5): state is the third field, env_start and env_end are the 50th and the 51st.
         if fields[0] in _ENDED:
             return None
-        if int(fields[47]) == int(fields[48]) != 0:
+        if found is None or int(fields[47]) == int(fields[48]) != 0:
             return []
         pause(_EXEC_PERIOD)
     return []
+
+
+def _if_allowed(file: Path) -> bytes | None:
+    """What it holds, or None. What tells of a process that has ended is root's, whoever ran it."""
+    try:
+        return file.read_bytes()
+    except PermissionError:
+        return None
