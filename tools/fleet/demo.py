@@ -229,7 +229,8 @@ def act(folder: Path, endpoints: str, fleet: Fleet, members: dict[str, Process],
         say("The orchestrator is interrupted, and takes all of it back")
         start = time.monotonic()
         orchestrator.process.send_signal(signal.SIGINT)
-        status = orchestrator.process.wait(PATIENCE)
+        until(lambda: orchestrator.process.poll() is not None, "the orchestrator ends", alive=orchestrator)
+        status = orchestrator.process.wait()
         if status or f"torn down: {VMS}" not in orchestrator.lines:
             raise Failed(f"the orchestrator ended with {status}: {orchestrator.lines[-5:]}")
         print(f"  {VMS} torn down in {time.monotonic() - start:.1f} s")

@@ -5,10 +5,12 @@ orchestrator.py ENDPOINTS CERTIFICATES NETWORK VMS    until SIGINT; then everyth
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import signal
 import sys
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vmplumb import Tls, VmplumbError
@@ -22,38 +24,36 @@ def main(endpoints: str, certificates: str, network: str, vms: str) -> None:
     tls = Tls.from_files(ca=caller.with_name("ca.pem"), cert=caller, key=caller.with_suffix(".key"))
     (spec := NetworkSpec()).network_interfaces.interfaces.add(cni_configuration={"network_name": network})
     wanted = [f"vm-{number:02}" for number in range(1, int(vms) + 1)]
+    ended = threading.Event()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # raised inside gRPC, it could hang it
     with Fleet(endpoints.split(","), tls=tls, agent_tls=tls) as fleet, ThreadPoolExecutor(8) as pool:
 
         def place(vm_id: str) -> None:
-            placed = fleet.set_up(vm_id, spec)
-            print(f"placed {vm_id} at {placed.agent.id}: {placed.result.ip_boot_param}", flush=True)
+            if not ended.is_set():
+                print(f"placed {vm_id} at {fleet.set_up(vm_id, spec).agent.id}", flush=True)
 
         def move(vm_id: str) -> None:
             fleet.tear_down(vm_id, wait_for_devices=True)
             place(vm_id)
 
-        def each(act: Callable[[str], None], vms: Iterable[str]) -> None:
-            for one in wait([pool.submit(act, vm_id) for vm_id in vms]).done:
-                one.result()  # what went wrong is looked at when all have ended
-
-        try:
-            while True:
-                try:
-                    each(place, wanted)  # what stands is found, not made again
-                    for _ in fleet.watch():
+        def follow() -> None:
+            while not ended.wait(1):
+                with contextlib.suppress(EtcdError, NoAgent, VmplumbError):
+                    list(pool.map(place, wanted))  # what stands is found, not made again
+                    for _ in itertools.takewhile(lambda _: not ended.is_set(), fleet.watch()):
                         agents = {one.id: one.draining for one in fleet.agents()}
                         places = fleet.placements()
-                        each(place, [vm for vm in wanted if places.get(vm) not in agents])
-                        each(move, [vm for vm in wanted if agents.get(places.get(vm, ""))])
+                        list(pool.map(place, [vm for vm in wanted if places.get(vm) not in agents]))
+                        list(pool.map(move, [vm for vm in wanted if agents.get(places.get(vm, ""))]))
                         for stray in fleet.strays():  # its host was only thought to be lost
                             with fleet.client(stray.agent) as client:
                                 client.tear_down(stray.vm_id, uid=stray.uid, timeout=60)
-                except (EtcdError, NoAgent, VmplumbError) as exc:
-                    print(f"again in a second: {exc}", flush=True)
-                    time.sleep(1)
-        except KeyboardInterrupt:
-            list(pool.map(fleet.tear_down, wanted))
-            print(f"torn down: {len(wanted)}", flush=True)
+
+        threading.Thread(target=follow, daemon=True).start()
+        signal.sigwait({signal.SIGINT})
+        ended.set()
+        list(pool.map(fleet.tear_down, wanted))
+        print(f"torn down: {len(wanted)}", flush=True)
 
 
 if __name__ == "__main__":
