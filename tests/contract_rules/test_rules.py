@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.contract_rules.test_vectors import SDK_CASES, SIZES, VECTORS
 from tools.contract import image, lint
+from vmplumb import validation
 from vmplumb.v1 import network_agent_service_pb2 as pb
 from vmplumbd.errors import Violation
 from vmplumbd.rpc import rules
@@ -35,17 +36,11 @@ class Library:
         message_class = message_factory.GetMessageClass(self._pool.FindMessageTypeByName(full_name))
         found = self._validator.collect_violations(message_class.FromString(serialized))
         return [
-            Violation(field=path(each.proto.field), rule=each.proto.rule_id, message=each.proto.message)
+            Violation(
+                field=validation._path(each.proto.field), rule=each.proto.rule_id, message=each.proto.message
+            )
             for each in found
         ]
-
-
-def path(field: Any) -> str:
-    elements = [] if field is None else field.elements
-    return ".".join(
-        element.field_name + (f"[{element.subscript.value}]" if element.subscript is not None else "")
-        for element in elements
-    )
 
 
 LIBRARY = Library()

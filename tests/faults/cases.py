@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
+from tests.descriptors import opened
 from tests.faults.bench import VM, Bench
 from tests.faults.seam import Effect, Fault, Seam, When, faults_of, lasting_faults
 from tests.snapshot import differences
@@ -117,7 +117,7 @@ def record(what: What, make: Make, seam: Seam) -> Recorded:
 
 def broken_by(recorded: Recorded, fault: Fault, make: Make, seam: Seam, *, retry: bool) -> list[str]:
     """Run it with the fault; what was broken."""
-    held = _descriptors()
+    held = len(opened())
     broken: list[str] = []
     with make(seam) as bench:
         run = {
@@ -131,13 +131,9 @@ def broken_by(recorded: Recorded, fault: Fault, make: Make, seam: Seam, *, retry
         with judge.noting("it ended with"):
             run(bench, recorded, fault, judge, retry=retry)
         broken += judge.broken
-    if not broken and _descriptors() != held:
-        broken.append(f"descriptors: {held} became {_descriptors()}")
+    if not broken and len(opened()) != held:
+        broken.append(f"descriptors: {held} became {len(opened())}")
     return broken
-
-
-def _descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 class Judge:

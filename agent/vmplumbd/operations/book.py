@@ -12,6 +12,7 @@ import enum
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from vmplumbd.abc import Clock, Journal
 from vmplumbd.errors import AgentError
@@ -27,6 +28,8 @@ from vmplumbd.operations.events import EventLog
 
 # Changes kept for watchers that come back; older positions are lost (OUT_OF_RANGE).
 HISTORY = 10_000
+
+T = TypeVar("T")
 
 
 class Kind(enum.Enum):
@@ -235,12 +238,12 @@ class Book:
         A record written before is in that list; one written meanwhile sees `is_collected`, and waits.
         """
         with self._mutex:
-            self._collected[network] += 1
+            _add(self._collected, network, 1)
         try:
             yield
         finally:
             with self._mutex:
-                self._collected[network] -= 1
+                _add(self._collected, network, -1)
 
     def is_collected(self, network: str) -> bool:
         """Whether CNI GC runs on a network now."""
@@ -419,20 +422,21 @@ class Book:
             else:
                 former = self._records.get(record.vm_id)
                 self._records[record.vm_id] = record
-                self._owned[record.owner] += 1
-            self._count_dir(record.plan.netns_dir if record.phase is not Phase.REMOVED else None, 1)
+                self._count(record, 1)
             if former is not None:
-                self._owned[former.owner] -= 1
-                if not self._owned[former.owner]:
-                    del self._owned[former.owner]
-                self._count_dir(former.plan.netns_dir, -1)
+                self._count(former, -1)
             self._history.append(record)
             watchers = list(self._watchers)
         for wake in watchers:
             wake()
 
-    def _count_dir(self, made: NetnsDir | None, more: int) -> None:
-        if made is not None:
-            self._netns_dirs[made] += more
-            if not self._netns_dirs[made]:
-                del self._netns_dirs[made]
+    def _count(self, record: Record, more: int) -> None:
+        _add(self._owned, record.owner, more)
+        if record.plan.netns_dir is not None:
+            _add(self._netns_dirs, record.plan.netns_dir, more)
+
+
+def _add(counts: collections.Counter[T], key: T, more: int) -> None:
+    counts[key] += more
+    if not counts[key]:
+        del counts[key]
